@@ -1,0 +1,59 @@
+# Everything a developer runs. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+MODULES := proto services/kit services/journal services/goals services/insights gateway tools
+TOOLS := $(CURDIR)/.tools
+export PATH := $(TOOLS):$(PATH)
+
+# Pinned tools, installed as binaries into .tools.
+BUF                   := github.com/bufbuild/buf/cmd/buf@v1.75.0
+PROTOC_GEN_GO         := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+PROTOC_GEN_GO_GRPC    := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+PROTOC_GEN_GATEWAY    := github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.33.0
+PROTOC_GEN_OPENAPI    := github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv3@v2.33.0
+GOLANGCI_LINT         := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GEN_TOOLS  := $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC) $(PROTOC_GEN_GATEWAY) $(PROTOC_GEN_OPENAPI)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: bin/rebound ## Build and start everything on embedded stores
+	bin/rebound up
+
+.PHONY: build
+build: bin/rebound ## Build the rebound command to bin/rebound
+
+.PHONY: bin/rebound
+bin/rebound:
+	go build -o bin/rebound ./tools/cmd/rebound
+
+.PHONY: test
+test: ## Run every test that needs nothing but Go
+	go test $(foreach m,$(MODULES),./$(m)/...)
+
+.PHONY: tools
+tools: $(TOOLS)/.stamp-$(shell echo '$(GEN_TOOLS) $(GOLANGCI_LINT)' | cksum | cut -d' ' -f1)
+
+$(TOOLS)/.stamp-%:
+	mkdir -p $(TOOLS) && rm -f $(TOOLS)/.stamp-*
+	for t in $(GEN_TOOLS) $(GOLANGCI_LINT); do GOWORK=off GOFLAGS= GOBIN=$(TOOLS) go install "$$t"; done
+	touch $@
+
+.PHONY: gen
+gen: tools ## Generate Go, gateway and OpenAPI code from proto/
+	rm -rf .protodeps && mkdir -p .protodeps
+	cd tools && go run ./protodeps $(CURDIR)/.protodeps
+	buf generate
+
+.PHONY: lint-proto
+lint-proto: tools ## Lint the protos
+	buf lint
+
+.PHONY: tidy
+tidy: ## Tidy every module
+	for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy); done
+	go work sync
