@@ -10,3 +10,15 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20261104224025-d1e00e9f33ab
 	google.golang.org/protobuf v1.36.12
 )
+
+replace github.com/rebound-hq/rebound/proto => ../proto
+
+replace github.com/rebound-hq/rebound/services/kit => ../services/kit
+
+replace github.com/rebound-hq/rebound/services/journal => ../services/journal
+
+replace github.com/rebound-hq/rebound/services/goals => ../services/goals
+
+replace github.com/rebound-hq/rebound/services/insights => ../services/insights
+
+replace github.com/rebound-hq/rebound/gateway => ../gateway

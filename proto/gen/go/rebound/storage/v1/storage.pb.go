@@ -187,8 +187,8 @@ type PageToken struct {
 	Principal []byte `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	// Hash of method and request, page_size and page_token excepted.
 	Request []byte `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
-	// Keyset cursor: the index values of the last record looked at.
-	Cursor []*Value `protobuf:"bytes,3,rep,name=cursor,proto3" json:"cursor,omitempty"`
+	// Keyset cursor: the last index value of the last record looked at.
+	Cursor *Value `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Name of that record.
 	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	// When the token stops being good.
@@ -241,7 +241,7 @@ func (x *PageToken) GetRequest() []byte {
 	return nil
 }
 
-func (x *PageToken) GetCursor() []*Value {
+func (x *PageToken) GetCursor() *Value {
 	if x != nil {
 		return x.Cursor
 	}
@@ -434,7 +434,7 @@ const file_rebound_storage_v1_storage_proto_rawDesc = "" +
 	"\tPageToken\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\fR\tprincipal\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\fR\arequest\x121\n" +
-	"\x06cursor\x18\x03 \x03(\v2\x19.rebound.storage.v1.ValueR\x06cursor\x12\x12\n" +
+	"\x06cursor\x18\x03 \x01(\v2\x19.rebound.storage.v1.ValueR\x06cursor\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12;\n" +
 	"\vexpire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\"?\n" +

@@ -1,0 +1,114 @@
+// Package domain is what the journal knows about getting up again: the rules of
+// its resource types. How they are stored and served is the kit's matter.
+package domain
+
+import (
+	"context"
+	"time"
+
+	datepb "google.golang.org/genproto/googleapis/type/date"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// SchemaVersion grows when stored documents change in a way that older
+// releases cannot read.
+const SchemaVersion = 1
+
+// Domain is all resource types of the journal.
+type Domain struct {
+	Setbacks     *resource.Resource[*journalv1.Setback]
+	Debriefs     *resource.Resource[*journalv1.Debrief]
+	Lessons      *resource.Resource[*journalv1.Lesson]
+	CheckIns     *resource.Resource[*journalv1.CheckIn]
+	Gratitudes   *resource.Resource[*journalv1.Gratitude]
+	Profiles     *resource.Resource[*journalv1.Profile]
+	Affiliations *resource.Resource[*journalv1.Affiliation]
+
+	questions []*journalv1.DebriefQuestion
+}
+
+// New declares the journal's resource types.
+func New(deps *resource.Deps) *Domain {
+	d := &Domain{questions: questionBank()}
+	d.Setbacks = resource.Must(deps, d.setbacks())
+	d.Debriefs = resource.Must(deps, d.debriefs())
+	d.Lessons = resource.Must(deps, d.lessons())
+	d.CheckIns = resource.Must(deps, d.checkIns())
+	d.Gratitudes = resource.Must(deps, d.gratitudes())
+	d.Profiles = resource.Must(deps, d.profiles())
+	d.Affiliations = resource.Must(deps, d.affiliations())
+	return d
+}
+
+// Kinds is what the store must know.
+func (d *Domain) Kinds() []store.Kind {
+	return []store.Kind{
+		d.Setbacks.Kind(), d.Debriefs.Kind(), d.Lessons.Kind(), d.CheckIns.Kind(),
+		d.Gratitudes.Kind(), d.Profiles.Kind(), d.Affiliations.Kind(),
+	}
+}
+
+// zone is the person's time zone; UTC until they say otherwise.
+func (d *Domain) zone(ctx context.Context, owner string) (*time.Location, error) {
+	p, err := d.Profiles.Fetch(ctx, owner+"/profile")
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(p.GetTimeZone())
+	if err != nil {
+		return time.UTC, nil // a zone that was once known and is no more
+	}
+	return zone, nil
+}
+
+// verbs turns the standard methods into what happened.
+var verbs = map[string]string{"update": "updated", "delete": "deleted"}
+
+// event makes the one event of a change: noun.verb, with data or, when the
+// subject was deleted, without.
+func event(noun, verb string, e *eventsv1.Event) []*eventsv1.Event {
+	if e == nil {
+		e = &eventsv1.Event{}
+	}
+	switch {
+	case verb == "create":
+		verb = created[noun]
+	case verbs[verb] != "":
+		verb = verbs[verb]
+	}
+	e.Type = noun + "." + verb
+	return []*eventsv1.Event{e}
+}
+
+// created is what making one is called.
+var created = map[string]string{
+	"setback": "recorded", "debrief": "scheduled", "lesson": "captured",
+	"checkIn": "recorded", "gratitude": "recorded", "profile": "updated", "affiliation": "updated",
+}
+
+// notInFuture checks a local date that a person gave; none is good.
+func notInFuture(field string, date, today *datepb.Date) error {
+	if date == nil {
+		return nil
+	}
+	if err := wholeDate(field, date); err != nil {
+		return err
+	}
+	if localdate.After(date, today) {
+		return fault.Invalid(field, "DATE_IN_FUTURE", "must not be later than today, which is %s for this person", localdate.Text(today))
+	}
+	return nil
+}
+
+func wholeDate(field string, date *datepb.Date) error {
+	if date != nil && !localdate.Valid(date) {
+		return fault.Invalid(field, "DATE_INVALID", "must be a date that exists, with year, month and day")
+	}
+	return nil
+}

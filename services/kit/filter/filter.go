@@ -1,0 +1,245 @@
+// Package filter evaluates AIP-160 filters on messages. The grammar is parsed by
+// a library; which fields may be named, how their values are written, and
+// whether a message matches is decided here.
+package filter
+
+import (
+	"fmt"
+	"strings"
+
+	"go.einride.tech/aip/filtering"
+	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	privacyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/privacy/v1"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+)
+
+// Limits of a filter.
+const (
+	// MaxBytes is the length of a filter.
+	MaxBytes = 2048
+	// MaxDepth is how deep its expressions may nest.
+	MaxDepth = 32
+)
+
+// Matcher tells whether a message matches.
+type Matcher func(m protoreflect.Message) bool
+
+// Fields are the fields of one message type that filters may name.
+type Fields struct {
+	paths map[string][]protoreflect.FieldDescriptor
+	names []string
+}
+
+// New declares filterable fields by dotted path: scalars, enums, timestamps,
+// dates, or lists of them at the end of the path. A field that holds a person's
+// words cannot be one: it is encrypted at rest.
+func New(md protoreflect.MessageDescriptor, paths ...string) (*Fields, error) {
+	f := &Fields{paths: map[string][]protoreflect.FieldDescriptor{}, names: paths}
+	for _, path := range paths {
+		var chain []protoreflect.FieldDescriptor
+		at := md
+		for _, segment := range strings.Split(path, ".") {
+			if at == nil {
+				return nil, fmt.Errorf("filter: %s has no field %s", md.FullName(), path)
+			}
+			fd := at.Fields().ByName(protoreflect.Name(segment))
+			if fd == nil {
+				return nil, fmt.Errorf("filter: %s has no field %s", md.FullName(), path)
+			}
+			chain, at = append(chain, fd), fd.Message()
+		}
+		last := chain[len(chain)-1]
+		if text, _ := proto.GetExtension(last.Options(), privacyv1.E_Text).(bool); text {
+			return nil, fmt.Errorf("filter: %s.%s holds a person's words", md.FullName(), path)
+		}
+		if kindOf(last) == 0 {
+			return nil, fmt.Errorf("filter: %s.%s has a type that filters do not know", md.FullName(), path)
+		}
+		f.paths[path] = chain
+	}
+	return f, nil
+}
+
+// Compile turns a filter into a Matcher; an empty one into nil: all match.
+// Errors are faults on the field "filter".
+func (f *Fields) Compile(text string) (Matcher, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	if len(text) > MaxBytes {
+		return nil, fault.Invalid("filter", "FILTER_TOO_LONG", "is longer than %d bytes", MaxBytes)
+	}
+	if nesting(text) > MaxDepth {
+		return nil, fault.Invalid("filter", "FILTER_TOO_DEEP", "nests deeper than %d levels", MaxDepth)
+	}
+	var p filtering.Parser
+	p.Init(text)
+	parsed, err := p.Parse()
+	if err != nil {
+		return nil, invalid("is not a filter as of AIP-160")
+	}
+	return f.compile(parsed.GetExpr(), 0)
+}
+
+// nesting is how deep the parentheses of a text go: the parser recurses, so it
+// is held back before it starts.
+func nesting(text string) int {
+	deep, deepest := 0, 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(':
+			deep++
+			deepest = max(deepest, deep)
+		case ')':
+			deep--
+		}
+	}
+	return deepest
+}
+
+func invalid(format string, args ...any) error {
+	return fault.Invalid("filter", "FILTER_INVALID", format, args...)
+}
+
+func (f *Fields) compile(e *expr.Expr, depth int) (Matcher, error) {
+	if depth > 4*MaxDepth {
+		return nil, fault.Invalid("filter", "FILTER_TOO_DEEP", "nests deeper than %d levels", MaxDepth)
+	}
+	call := e.GetCallExpr()
+	if call == nil {
+		return nil, invalid("must compare fields with values")
+	}
+	switch fn := call.GetFunction(); fn {
+	case filtering.FunctionAnd, filtering.FunctionFuzzyAnd, filtering.FunctionOr:
+		a, b, err := f.both(call, depth)
+		if err != nil {
+			return nil, err
+		}
+		if fn == filtering.FunctionOr {
+			return func(m protoreflect.Message) bool { return a(m) || b(m) }, nil
+		}
+		return func(m protoreflect.Message) bool { return a(m) && b(m) }, nil
+	case filtering.FunctionNot:
+		if len(call.GetArgs()) != 1 {
+			return nil, invalid("has a NOT without an operand")
+		}
+		a, err := f.compile(call.GetArgs()[0], depth+1)
+		if err != nil {
+			return nil, err
+		}
+		return func(m protoreflect.Message) bool { return !a(m) }, nil
+	case filtering.FunctionEquals, filtering.FunctionNotEquals, filtering.FunctionLessThan, filtering.FunctionLessEquals,
+		filtering.FunctionGreaterThan, filtering.FunctionGreaterEquals, filtering.FunctionHas:
+		return f.comparison(fn, call.GetArgs())
+	}
+	return nil, invalid("uses an unknown function")
+}
+
+func (f *Fields) both(call *expr.Expr_Call, depth int) (a, b Matcher, err error) {
+	if len(call.GetArgs()) != 2 {
+		return nil, nil, invalid("has an operator without two operands")
+	}
+	if a, err = f.compile(call.GetArgs()[0], depth+1); err != nil {
+		return nil, nil, err
+	}
+	b, err = f.compile(call.GetArgs()[1], depth+1)
+	return a, b, err
+}
+
+// comparison compiles field, operator, value.
+func (f *Fields) comparison(op string, args []*expr.Expr) (Matcher, error) {
+	if len(args) != 2 {
+		return nil, invalid("has an operator without two operands")
+	}
+	path, ok := pathOf(args[0])
+	if !ok {
+		return nil, invalid("must have a field on the left of %s", op)
+	}
+	chain, ok := f.paths[path]
+	if !ok {
+		return nil, fault.Invalid("filter", "FILTER_FIELD_UNKNOWN", "may only name %s", strings.Join(f.names, ", "))
+	}
+	last := chain[len(chain)-1]
+	literal, ok := literalOf(args[1])
+	if !ok {
+		return nil, invalid("must have a value on the right of %s", op)
+	}
+	if op == filtering.FunctionHas && literal == "*" {
+		return func(m protoreflect.Message) bool {
+			at, ok := reach(m, chain)
+			return ok && at.Has(last)
+		}, nil
+	}
+	if last.IsList() != (op == filtering.FunctionHas) {
+		return nil, invalid("must use : for lists, and only for them or with *")
+	}
+	want, err := parse(last, path, literal)
+	if err != nil {
+		return nil, err
+	}
+	test := operators[op]
+	if last.IsList() {
+		return func(m protoreflect.Message) bool { return contains(m, chain, want) }, nil
+	}
+	return func(m protoreflect.Message) bool {
+		at, ok := reach(m, chain)
+		if !ok {
+			return op == filtering.FunctionNotEquals
+		}
+		got, set := valueOf(last, at.Get(last), at.Has(last))
+		if !set {
+			return op == filtering.FunctionNotEquals
+		}
+		return test(compare(got, want))
+	}, nil
+}
+
+var operators = map[string]func(order int) bool{
+	filtering.FunctionEquals:        func(o int) bool { return o == 0 },
+	filtering.FunctionNotEquals:     func(o int) bool { return o != 0 },
+	filtering.FunctionLessThan:      func(o int) bool { return o < 0 },
+	filtering.FunctionLessEquals:    func(o int) bool { return o <= 0 },
+	filtering.FunctionGreaterThan:   func(o int) bool { return o > 0 },
+	filtering.FunctionGreaterEquals: func(o int) bool { return o >= 0 },
+	filtering.FunctionHas:           nil,
+}
+
+func contains(m protoreflect.Message, chain []protoreflect.FieldDescriptor, want any) bool {
+	at, ok := reach(m, chain)
+	if !ok {
+		return false
+	}
+	last := chain[len(chain)-1]
+	list := at.Get(last).List()
+	for i := range list.Len() {
+		if got, _ := valueOf(last, list.Get(i), true); compare(got, want) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// reach walks to the message that holds the last field of a path.
+func reach(m protoreflect.Message, chain []protoreflect.FieldDescriptor) (protoreflect.Message, bool) {
+	for _, fd := range chain[:len(chain)-1] {
+		if !m.Has(fd) {
+			return nil, false
+		}
+		m = m.Get(fd).Message()
+	}
+	return m, true
+}
+
+func pathOf(e *expr.Expr) (string, bool) {
+	switch k := e.GetExprKind().(type) {
+	case *expr.Expr_IdentExpr:
+		return k.IdentExpr.GetName(), true
+	case *expr.Expr_SelectExpr:
+		above, ok := pathOf(k.SelectExpr.GetOperand())
+		return above + "." + k.SelectExpr.GetField(), ok
+	}
+	return "", false
+}

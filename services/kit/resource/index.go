@@ -1,0 +1,107 @@
+package resource
+
+import (
+	"fmt"
+	"slices"
+
+	datepb "google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// childIndex lists what lies below a parent, by name; every type has it.
+const childIndex = "by_name"
+
+// declareIndexes gives each order field an index below the parent and, for
+// types that lie deeper, one below the person, for parents that end in "/-".
+func (r *Resource[T]) declareIndexes() error {
+	r.listIndex = map[string]string{}
+	for _, field := range r.orderFields() {
+		if _, err := r.orderKey(field); err != nil {
+			return err
+		}
+		r.listIndex[field] = "by_" + field
+	}
+	if r.parent != "" {
+		r.wideIndex = map[string]string{}
+		for field := range r.listIndex {
+			r.wideIndex[field] = "wide_" + field
+		}
+	}
+	return nil
+}
+
+func (r *Resource[T]) orderFields() []string {
+	fields := slices.Clone(r.Order)
+	for _, f := range []string{store.KeyCreateTime, store.KeyUpdateTime, store.KeyName} {
+		if !slices.Contains(fields, f) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// Kind is what the store must know of this type.
+func (r *Resource[T]) Kind() store.Kind {
+	k := store.Kind{Name: r.kind, New: func() proto.Message { return r.newDoc() }}
+	for _, field := range r.orderFields() {
+		if key, _ := r.orderKey(field); key.Of != nil { // built-in ones have none
+			k.Keys = append(k.Keys, key)
+		}
+		k.Indexes = append(k.Indexes, store.Index{Name: r.listIndex[field], Keys: []string{store.KeyParent, field}})
+		if r.wideIndex != nil {
+			k.Indexes = append(k.Indexes, store.Index{Name: r.wideIndex[field], Keys: []string{store.KeyOwner, field}})
+		}
+	}
+	return k
+}
+
+// orderKey draws the value of an order field from a document.
+func (r *Resource[T]) orderKey(field string) (store.Key, error) {
+	switch field {
+	case store.KeyCreateTime, store.KeyUpdateTime, store.KeyName:
+		return store.Key{Name: field}, nil
+	}
+	fd := r.desc.Fields().ByName(protoreflect.Name(field))
+	if fd == nil || fd.IsList() || fd.IsMap() {
+		return store.Key{}, fmt.Errorf("resource: %s cannot be ordered by %q", r.desc.FullName(), field)
+	}
+	t, of := comparable(fd)
+	if of == nil {
+		return store.Key{}, fmt.Errorf("resource: %s cannot be ordered by %q", r.desc.FullName(), field)
+	}
+	return store.Key{Name: field, Type: t, Of: func(body proto.Message) store.Value {
+		m := body.ProtoReflect()
+		return of(m.Get(fd), m.Has(fd))
+	}}, nil
+}
+
+// comparable turns a field's value into one that stores can order by.
+func comparable(fd protoreflect.FieldDescriptor) (store.KeyType, func(v protoreflect.Value, set bool) store.Value) {
+	switch fd.Kind() {
+	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Sint32Kind, protoreflect.Sint64Kind:
+		return store.Number, func(v protoreflect.Value, _ bool) store.Value { return v.Int() }
+	case protoreflect.MessageKind:
+		switch fd.Message().FullName() {
+		case "google.protobuf.Timestamp":
+			return store.Number, func(v protoreflect.Value, set bool) store.Value {
+				if !set {
+					return store.AbsentNumber
+				}
+				return v.Message().Interface().(*timestamppb.Timestamp).AsTime().UnixMilli()
+			}
+		case "google.type.Date":
+			return store.Text, func(v protoreflect.Value, set bool) store.Value {
+				if !set {
+					return ""
+				}
+				return localdate.Text(v.Message().Interface().(*datepb.Date))
+			}
+		}
+	}
+	return 0, nil
+}

@@ -1,0 +1,95 @@
+package resource
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/rebound-hq/rebound/services/kit/fault"
+)
+
+// Get is the AIP-131 method. A singleton that was never written is shown with
+// its defaults.
+func (r *Resource[T]) Get(ctx context.Context, req proto.Message) (proto.Message, error) {
+	return r.Fetch(ctx, stringField(req.ProtoReflect(), "name"))
+}
+
+// Fetch gives one document by name, as Get does.
+func (r *Resource[T]) Fetch(ctx context.Context, name string) (T, error) {
+	var zero T
+	if err := r.names.checkName("name", name); err != nil {
+		return zero, err
+	}
+	rec, err := r.record(ctx, name, "")
+	if err == nil {
+		return r.show(rec), nil
+	}
+	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" || !r.names.singleton() {
+		return zero, err
+	}
+	doc := r.newDoc()
+	if r.Defaults != nil {
+		if err := r.Defaults(ctx, name, doc, r.deps.Clock()); err != nil {
+			return zero, err
+		}
+	}
+	doc.ProtoReflect().Set(r.fields.name, protoreflect.ValueOfString(name))
+	return doc, nil
+}
+
+// CheckReference says whether a reference in a document names a resource of
+// this type that exists and is the same owner's; field is what to blame.
+// An empty reference is good.
+func (r *Resource[T]) CheckReference(ctx context.Context, field, owner, name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := r.names.checkName(field, name); err != nil {
+		return err
+	}
+	if ownerOf(name) != owner {
+		return fault.Invalid(field, "REFERENCE_FOREIGN", "must name a resource of the same person")
+	}
+	_, err := r.record(ctx, name, "")
+	if f, ok := fault.As(err); ok && f.Reason == "NOT_FOUND" {
+		return fault.Invalid(field, "REFERENCE_UNKNOWN", "names a resource that does not exist")
+	}
+	return err
+}
+
+// Methods are the standard methods of this type; Service takes those that the
+// gRPC service has.
+func (r *Resource[T]) Methods() []Method {
+	one := string(r.desc.Name())
+	many := upper(r.plural)
+	return []Method{
+		r.standard("Create"+one, r.Create, "parent", r.singular),
+		r.standard("Get"+one, r.Get, "name"),
+		r.standard("List"+many, r.List, "parent", "page_size", "page_token"),
+		r.standard("Update"+one, r.Update, r.singular, "update_mask"),
+		r.standard("Delete"+one, r.Delete, "name"),
+	}
+}
+
+func (r *Resource[T]) standard(name string, h Handler, fields ...string) Method {
+	return Method{name: name, handler: h, fields: fields}
+}
+
+// upper turns snake_case into UpperCamelCase.
+func upper(s string) string {
+	out := make([]byte, 0, len(s))
+	up := true
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '_':
+			up = true
+		case up:
+			out = append(out, c-'a'+'A')
+			up = false
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}

@@ -1,0 +1,342 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/ids"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// maxAttempts is how often a write without an etag is tried again when others
+// write the same document.
+const maxAttempts = 8
+
+// Create is the AIP-133 method.
+func (r *Resource[T]) Create(ctx context.Context, req proto.Message) (proto.Message, error) {
+	m := req.ProtoReflect()
+	parent := stringField(m, "parent")
+	if err := r.names.checkParent("parent", parent, false); err != nil {
+		return nil, err
+	}
+	doc, err := r.document(m)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.parentExists(ctx, parent); err != nil {
+		return nil, err
+	}
+	now := r.deps.Clock()
+	requestID := stringField(m, "request_id")
+	id, err := r.newID(ctx, parent, stringField(m, r.singular+"_id"), requestID, doc, now)
+	if err != nil {
+		return nil, err
+	}
+	return r.insert(ctx, r.names.join(parent, id), parent, requestID, doc, now)
+}
+
+func (r *Resource[T]) newID(ctx context.Context, parent, id, requestID string, doc T, now time.Time) (string, error) {
+	field := r.singular + "_id"
+	switch {
+	case id != "" && !validID(id):
+		return "", fault.Invalid(field, "ID_INVALID", "must be 1 to 63 lower-case letters, digits and inner hyphens")
+	case id == "" && r.ID != nil:
+		var err error
+		if id, err = r.ID(ctx, parent, doc, now); err != nil {
+			return "", err
+		}
+	case id == "" && requestID != "":
+		// The same request gives the same name: a retry finds what it made.
+		return ids.Derived(parent, r.kind, requestID), nil
+	case id == "":
+		return r.deps.NewID(), nil
+	}
+	if r.CheckID != nil {
+		return id, r.CheckID(ctx, parent, id, now)
+	}
+	return id, nil
+}
+
+// document takes the resource out of a request, without what only the server sets.
+func (r *Resource[T]) document(req protoreflect.Message) (T, error) {
+	fd := req.Descriptor().Fields().ByName(protoreflect.Name(r.singular))
+	if fd == nil || !req.Has(fd) {
+		var zero T
+		return zero, fault.Invalid(r.singular, "REQUIRED", "is required")
+	}
+	return proto.Clone(req.Get(fd).Message().Interface()).(T), nil
+}
+
+func (r *Resource[T]) parentExists(ctx context.Context, parent string) error {
+	if r.parent == "" {
+		return nil
+	}
+	_, err := r.deps.Store.Get(ctx, r.parent, parent)
+	if errors.Is(err, store.ErrNotFound) {
+		return fault.NotFound(parent)
+	}
+	return err
+}
+
+// insert makes a document that is not there yet.
+func (r *Resource[T]) insert(ctx context.Context, name, parent, requestID string, doc T, now time.Time) (T, error) {
+	var zero T
+	m := doc.ProtoReflect()
+	r.behavior.clearOutput(m)
+	m.Clear(r.fields.etag)
+	r.behavior.truncateTimes(m)
+	if r.Defaults != nil {
+		if err := r.Defaults(ctx, name, doc, now); err != nil {
+			return zero, err
+		}
+	}
+	change := Change[T]{Name: name, Owner: ownerOf(name), New: doc, Now: now, Verb: "create"}
+	events, err := r.decide(ctx, change)
+	if err != nil {
+		return zero, err
+	}
+	r.stamp(doc, name, now, now)
+	return r.commit(ctx, store.Write{Op: store.Insert, Events: events, Record: store.Record{
+		Kind: r.kind, Name: name, Parent: parent, Owner: change.Owner, RequestID: requestID,
+		CreateTime: now, UpdateTime: now, Body: doc,
+	}})
+}
+
+// Update is the AIP-134 method.
+func (r *Resource[T]) Update(ctx context.Context, req proto.Message) (proto.Message, error) {
+	m := req.ProtoReflect()
+	src, err := r.document(m)
+	if err != nil {
+		return nil, err
+	}
+	from := src.ProtoReflect()
+	name := from.Get(r.fields.name).String()
+	if err := r.names.checkName(r.singular+".name", name); err != nil {
+		return nil, err
+	}
+	etag := from.Get(r.fields.etag).String()
+	mask, _ := messageField(m, "update_mask").(*fieldmaskpb.FieldMask)
+	make := r.names.singleton() || boolField(m, "allow_missing")
+	from.Clear(r.fields.name)
+	from.Clear(r.fields.etag)
+
+	doc, err := r.write(ctx, "update", name, etag, func(old T, _ time.Time) (T, error) {
+		var zero T
+		merged, err := r.behavior.merge(old, src, mask)
+		if err != nil {
+			return zero, err
+		}
+		r.behavior.truncateTimes(merged.ProtoReflect())
+		if err := r.valid(merged); err != nil {
+			return zero, err
+		}
+		return merged.(T), nil
+	})
+	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" || !make || etag != "" {
+		return doc, err
+	}
+	return r.updateMissing(ctx, name, src, mask)
+}
+
+// updateMissing creates what an update found missing.
+func (r *Resource[T]) updateMissing(ctx context.Context, name string, src T, mask *fieldmaskpb.FieldMask) (T, error) {
+	var zero T
+	parent, now := r.names.parentOf(name), r.deps.Clock()
+	if err := r.parentExists(ctx, parent); err != nil {
+		return zero, err
+	}
+	if !r.names.singleton() && r.CheckID != nil {
+		if err := r.CheckID(ctx, parent, LastSegment(name), now); err != nil {
+			return zero, err
+		}
+	}
+	blank := r.newDoc()
+	if r.names.singleton() && r.Defaults != nil {
+		if err := r.Defaults(ctx, name, blank, now); err != nil {
+			return zero, err
+		}
+	}
+	merged, err := r.behavior.merge(blank, src, mask)
+	if err != nil {
+		return zero, err
+	}
+	if err := r.valid(merged); err != nil {
+		return zero, err
+	}
+	return r.insert(ctx, name, parent, "", merged.(T), now)
+}
+
+// Mutate is what custom methods are made of: it changes one document by fn,
+// under the type's domain rules. Without an etag it tries again when others
+// write in between, calling fn again.
+func (r *Resource[T]) Mutate(ctx context.Context, verb, name, etag string, fn func(doc T, now time.Time) error) (T, error) {
+	if err := r.names.checkName("name", name); err != nil {
+		var zero T
+		return zero, err
+	}
+	return r.write(ctx, verb, name, etag, func(old T, now time.Time) (T, error) {
+		doc := proto.Clone(old).(T)
+		return doc, fn(doc, now)
+	})
+}
+
+// write replaces a document by what next makes of it.
+func (r *Resource[T]) write(ctx context.Context, verb, name, etag string, next func(old T, now time.Time) (T, error)) (T, error) {
+	var zero T
+	for range maxAttempts {
+		rec, err := r.record(ctx, name, etag)
+		if err != nil {
+			return zero, err
+		}
+		old, now := rec.Body.(T), r.deps.Clock()
+		doc, err := next(old, now)
+		if err != nil {
+			return zero, err
+		}
+		if proto.Equal(old, doc) {
+			return r.show(rec), nil
+		}
+		if vs := r.behavior.changedImmutable(doc.ProtoReflect(), old.ProtoReflect(), r.singular+"."); len(vs) > 0 {
+			return zero, fault.Invalids(vs...)
+		}
+		events, err := r.decide(ctx, Change[T]{Name: name, Owner: rec.Owner, Old: old, New: doc, Now: now, Verb: verb})
+		if err != nil {
+			return zero, err
+		}
+		r.stamp(doc, name, rec.CreateTime, now)
+		rec.Body, rec.UpdateTime, rec.Sealed = doc, now, nil
+		written, err := r.commit(ctx, store.Write{Op: store.Replace, Record: rec, Events: events})
+		if err == nil || etag != "" || !errors.Is(err, store.ErrConflict) {
+			return written, staleOr(err, name)
+		}
+	}
+	return zero, staleOr(store.ErrConflict, name)
+}
+
+// Delete is the AIP-135 method.
+func (r *Resource[T]) Delete(ctx context.Context, req proto.Message) (proto.Message, error) {
+	m := req.ProtoReflect()
+	name, etag := stringField(m, "name"), stringField(m, "etag")
+	if err := r.names.checkName("name", name); err != nil {
+		return nil, err
+	}
+	rec, err := r.record(ctx, name, etag)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.clearChildren(ctx, name, boolField(m, "force")); err != nil {
+		return nil, err
+	}
+	for range maxAttempts {
+		err = r.remove(ctx, rec)
+		if etag != "" || !errors.Is(err, store.ErrConflict) {
+			break
+		}
+		if rec, err = r.record(ctx, name, etag); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, staleOr(err, name)
+	}
+	return &emptypb.Empty{}, nil
+}
+
+func (r *Resource[T]) remove(ctx context.Context, rec store.Record) error {
+	change := Change[T]{Name: rec.Name, Owner: rec.Owner, Old: rec.Body.(T), Now: r.deps.Clock(), Verb: "delete"}
+	events, err := r.decide(ctx, change)
+	if err != nil {
+		return err
+	}
+	return r.deps.Store.Commit(ctx, store.Write{Op: store.Delete, Record: rec, Events: events})[0].Err
+}
+
+// record reads a document and holds it against an etag.
+func (r *Resource[T]) record(ctx context.Context, name, etag string) (store.Record, error) {
+	rec, err := r.deps.Store.Get(ctx, r.kind, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return rec, fault.NotFound(name)
+	}
+	if err == nil && etag != "" && etag != Etag(rec.Revision) {
+		return rec, fault.Stale(name)
+	}
+	return rec, err
+}
+
+func (r *Resource[T]) commit(ctx context.Context, w store.Write) (T, error) {
+	var zero T
+	res := r.deps.Store.Commit(ctx, w)[0]
+	switch {
+	case errors.Is(res.Err, store.ErrExists):
+		return zero, fault.Exists(w.Record.Name)
+	case res.Err != nil:
+		return zero, res.Err
+	}
+	return r.show(res.Record), nil
+}
+
+// stamp writes the standard fields into a document that is about to be stored.
+func (r *Resource[T]) stamp(doc T, name string, created, updated time.Time) {
+	m := doc.ProtoReflect()
+	m.Set(r.fields.name, protoreflect.ValueOfString(name))
+	m.Clear(r.fields.etag)
+	m.Set(r.fields.createTime, protoreflect.ValueOfMessage(timestamppb.New(created).ProtoReflect()))
+	m.Set(r.fields.updateTime, protoreflect.ValueOfMessage(timestamppb.New(updated).ProtoReflect()))
+}
+
+// show gives a record's document as the API shows it.
+func (r *Resource[T]) show(rec store.Record) T {
+	doc := rec.Body.(T)
+	doc.ProtoReflect().Set(r.fields.etag, protoreflect.ValueOfString(Etag(rec.Revision)))
+	return doc
+}
+
+// valid holds a merged document against its proto's rules: the parts were
+// checked on their way in, their sum was not.
+func (r *Resource[T]) valid(doc proto.Message) error {
+	if r.deps.Validator == nil {
+		return nil
+	}
+	return r.deps.Validator.Validate(doc)
+}
+
+// Etag is the etag of a revision.
+func Etag(revision int64) string { return strconv.FormatInt(revision, 36) }
+
+func staleOr(err error, name string) error {
+	if errors.Is(err, store.ErrConflict) {
+		return fault.Stale(name)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return fault.NotFound(name)
+	}
+	return err
+}
+
+func stringField(m protoreflect.Message, name string) string {
+	if fd := m.Descriptor().Fields().ByName(protoreflect.Name(name)); fd != nil && fd.Kind() == protoreflect.StringKind && !fd.IsList() {
+		return m.Get(fd).String()
+	}
+	return ""
+}
+
+func boolField(m protoreflect.Message, name string) bool {
+	fd := m.Descriptor().Fields().ByName(protoreflect.Name(name))
+	return fd != nil && fd.Kind() == protoreflect.BoolKind && m.Get(fd).Bool()
+}
+
+func messageField(m protoreflect.Message, name string) any {
+	if fd := m.Descriptor().Fields().ByName(protoreflect.Name(name)); fd != nil && fd.Message() != nil && m.Has(fd) {
+		return m.Get(fd).Message().Interface()
+	}
+	return nil
+}
