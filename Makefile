@@ -48,6 +48,7 @@ gen: tools ## Generate Go, gateway and OpenAPI code from proto/
 	rm -rf .protodeps && mkdir -p .protodeps
 	cd tools && go run ./protodeps $(CURDIR)/.protodeps
 	buf generate
+	cd tools && go run ./openapi $(CURDIR)/.protodeps/openapi $(CURDIR)/proto/gen/openapi/rebound.json
 
 .PHONY: lint-proto
 lint-proto: tools ## Lint the protos

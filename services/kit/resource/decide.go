@@ -82,6 +82,23 @@ func (r *Resource[T]) deleteAll(ctx context.Context, records []store.Record) err
 	return nil
 }
 
+// Event makes the one event that most changes are: the kind's name and what
+// happened to it, with data, or without when it was deleted. What creating is
+// called differs from type to type.
+func (c Change[T]) Event(created string, data *eventsv1.Event) []*eventsv1.Event {
+	verb := c.Verb
+	switch {
+	case c.Created():
+		verb = created
+	case c.Deleted():
+		return []*eventsv1.Event{{Type: EventType(c.Kind, "deleted")}}
+	case verb == updateVerb:
+		verb = "updated"
+	}
+	data.Type = EventType(c.Kind, verb)
+	return []*eventsv1.Event{data}
+}
+
 // EventType names what happened to a kind of resource: "setbacks", "closed"
 // gives "setback.closed".
 func EventType(kind, verb string) string {

@@ -53,6 +53,8 @@ type Tokens interface {
 type Change[T proto.Message] struct {
 	// Name is the resource name; Owner is tenants/{tenant}/people/{person}.
 	Name, Owner string
+	// Kind is the kind of the resource, such as "setbacks".
+	Kind string
 	// Old is the document before, not to be changed; the zero T on create.
 	Old T
 	// New is the document after, which Decide may finish; the zero T on delete.
@@ -74,6 +76,8 @@ func isNil(m proto.Message) bool { return m == nil || !m.ProtoReflect().IsValid(
 // Type declares a resource type. The pattern, the plural and the singular come
 // from the google.api.resource option of the message.
 type Type[T proto.Message] struct {
+	// ReadOnly types are written by the service itself: clients get and list.
+	ReadOnly bool
 	// Filter are the fields that filters may name, besides create_time and
 	// update_time: scalars, enums, timestamps, dates or lists of them.
 	Filter []string
@@ -92,6 +96,9 @@ type Type[T proto.Message] struct {
 	// Defaults completes a document that is about to be made, or, for a
 	// singleton that was never written, to be shown.
 	Defaults func(ctx context.Context, name string, doc T, now time.Time) error
+	// Derive sets fields that are not stored but follow from other documents, on
+	// all documents of an answer at once.
+	Derive func(ctx context.Context, docs []T) error
 	// Decide says whether a change may be, finishes the new document and
 	// returns the events, of which only type and data need be set.
 	Decide func(ctx context.Context, c Change[T]) ([]*eventsv1.Event, error)
@@ -142,7 +149,13 @@ func New[T proto.Message](deps *Deps, t Type[T]) (*Resource[T], error) {
 	if r.fields, err = standardFieldsOf(md); err != nil {
 		return nil, err
 	}
-	if r.filter, err = filter.New(md, append([]string{store.KeyCreateTime, store.KeyUpdateTime}, t.Filter...)...); err != nil {
+	if !t.ReadOnly {
+		if err := r.fields.writable(md); err != nil {
+			return nil, err
+		}
+		t.Filter = append([]string{store.KeyCreateTime, store.KeyUpdateTime}, t.Filter...)
+	}
+	if r.filter, err = filter.New(md, t.Filter...); err != nil {
 		return nil, err
 	}
 	return r, r.declareIndexes()
@@ -157,7 +170,8 @@ func Must[T proto.Message](deps *Deps, t Type[T]) *Resource[T] {
 	return r
 }
 
-// standardFields are the fields every resource has.
+// standardFields are the fields every resource has; one that only the service
+// itself writes needs no more than a name.
 type standardFields struct {
 	name, etag, createTime, updateTime protoreflect.FieldDescriptor
 }
@@ -169,10 +183,18 @@ func standardFieldsOf(md protoreflect.MessageDescriptor) (standardFields, error)
 		createTime: md.Fields().ByName("create_time"),
 		updateTime: md.Fields().ByName("update_time"),
 	}
-	if f.name == nil || f.etag == nil || f.createTime == nil || f.updateTime == nil {
-		return f, fmt.Errorf("resource: %s lacks name, etag, create_time or update_time", md.FullName())
+	if f.name == nil {
+		return f, fmt.Errorf("resource: %s lacks a name", md.FullName())
 	}
 	return f, nil
+}
+
+// writable says what a resource lacks that clients are to write.
+func (f standardFields) writable(md protoreflect.MessageDescriptor) error {
+	if f.etag == nil || f.createTime == nil || f.updateTime == nil {
+		return fmt.Errorf("resource: %s lacks etag, create_time or update_time", md.FullName())
+	}
+	return nil
 }
 
 // snake turns lowerCamelCase, as AIP-123 writes singular and plural, into the

@@ -58,6 +58,11 @@ func (r *Resource[T]) List(ctx context.Context, req proto.Message) (proto.Messag
 	if err != nil {
 		return nil, err
 	}
+	if r.Derive != nil && len(docs) > 0 {
+		if err := r.Derive(ctx, docs); err != nil {
+			return nil, err
+		}
+	}
 	token, err := r.sealPageToken(ctx, next, fingerprint)
 	if err != nil {
 		return nil, err

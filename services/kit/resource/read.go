@@ -2,11 +2,13 @@ package resource
 
 import (
 	"context"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // Get is the AIP-131 method. A singleton that was never written is shown with
@@ -23,7 +25,7 @@ func (r *Resource[T]) Fetch(ctx context.Context, name string) (T, error) {
 	}
 	rec, err := r.record(ctx, name, "")
 	if err == nil {
-		return r.show(rec), nil
+		return r.derived(ctx, r.show(rec))
 	}
 	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" || !r.names.singleton() {
 		return zero, err
@@ -92,4 +94,26 @@ func upper(s string) string {
 		}
 	}
 	return string(out)
+}
+
+// All gives every document below a parent, by name; with a parent that ends in
+// "/-", below all of the person's parents.
+func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
+	q := store.Query{Kind: r.kind, Index: childIndex, Prefix: []store.Value{parent}, Limit: store.MaxPage}
+	if strings.HasSuffix(parent, "/"+wildcard) {
+		q.Index, q.Prefix = r.wideIndex[store.KeyName], []store.Value{ownerOf(parent)}
+	}
+	var docs []T
+	for {
+		page, err := r.deps.Store.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, rec := range page.Records {
+			docs = append(docs, r.show(rec))
+		}
+		if q.After = page.Next; page.Next == nil {
+			return docs, nil
+		}
+	}
 }

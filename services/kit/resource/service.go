@@ -20,6 +20,8 @@ type Method struct {
 	handler Handler
 	// Of a custom method: the types it must have.
 	input, output protoreflect.FullName
+	// Of a server stream, in place of handler.
+	stream grpc.StreamHandler
 	// Of a standard method: the fields its request must have. A service may
 	// leave standard methods out.
 	fields []string
@@ -29,8 +31,8 @@ func (m Method) standard() bool { return m.input == "" }
 
 // fits says what is wrong with the method's types, or nil.
 func (m Method) fits(md protoreflect.MethodDescriptor) error {
-	if md.IsStreamingServer() || md.IsStreamingClient() {
-		return fmt.Errorf("resource: %s is a stream", md.FullName())
+	if md.IsStreamingServer() != (m.stream != nil) || md.IsStreamingClient() {
+		return fmt.Errorf("resource: %s streams otherwise than its implementation", md.FullName())
 	}
 	if !m.standard() && (m.input != md.Input().FullName() || m.output != md.Output().FullName()) {
 		return fmt.Errorf("resource: %s is implemented with other types", md.FullName())
@@ -57,6 +59,26 @@ func Unary[Req, Res proto.Message](name string, fn func(context.Context, Req) (R
 				return nil, err // a typed nil must not become a non-nil message
 			}
 			return out, nil
+		},
+	}
+}
+
+// ServerStream makes a Method of a function that answers with a stream.
+func ServerStream[Req, Res any](name string, fn func(*Req, grpc.ServerStreamingServer[Res]) error) Method {
+	full := func(m any) protoreflect.FullName {
+		if pm, ok := m.(proto.Message); ok {
+			return pm.ProtoReflect().Descriptor().FullName()
+		}
+		return "none"
+	}
+	return Method{
+		name: name, input: full(new(Req)), output: full(new(Res)),
+		stream: func(_ any, stream grpc.ServerStream) error {
+			req := new(Req)
+			if err := stream.RecvMsg(req); err != nil {
+				return err
+			}
+			return fn(req, &grpc.GenericServerStream[Req, Res]{ServerStream: stream})
 		},
 	}
 }
@@ -88,6 +110,10 @@ func Service(sd protoreflect.ServiceDescriptor, groups ...[]Method) (*grpc.Servi
 		delete(given, m.name)
 		if err := m.fits(md); err != nil {
 			return nil, err
+		}
+		if m.stream != nil {
+			desc.Streams = append(desc.Streams, grpc.StreamDesc{StreamName: m.name, Handler: m.stream, ServerStreams: true})
+			continue
 		}
 		entry, err := unaryDesc(sd, md, m.handler)
 		if err != nil {

@@ -21,6 +21,13 @@ import (
 // write the same document.
 const maxAttempts = 8
 
+// Verbs of the standard methods.
+const (
+	createVerb = "create"
+	updateVerb = "update"
+	deleteVerb = "delete"
+)
+
 // Create is the AIP-133 method.
 func (r *Resource[T]) Create(ctx context.Context, req proto.Message) (proto.Message, error) {
 	m := req.ProtoReflect()
@@ -99,7 +106,7 @@ func (r *Resource[T]) insert(ctx context.Context, name, parent, requestID string
 			return zero, err
 		}
 	}
-	change := Change[T]{Name: name, Owner: ownerOf(name), New: doc, Now: now, Verb: "create"}
+	change := Change[T]{Name: name, Owner: ownerOf(name), Kind: r.kind, New: doc, Now: now, Verb: createVerb}
 	events, err := r.decide(ctx, change)
 	if err != nil {
 		return zero, err
@@ -129,7 +136,7 @@ func (r *Resource[T]) Update(ctx context.Context, req proto.Message) (proto.Mess
 	from.Clear(r.fields.name)
 	from.Clear(r.fields.etag)
 
-	doc, err := r.write(ctx, "update", name, etag, func(old T, _ time.Time) (T, error) {
+	doc, err := r.write(ctx, updateVerb, name, etag, func(old T, _ time.Time) (T, error) {
 		var zero T
 		merged, err := r.behavior.merge(old, src, mask)
 		if err != nil {
@@ -203,12 +210,12 @@ func (r *Resource[T]) write(ctx context.Context, verb, name, etag string, next f
 			return zero, err
 		}
 		if proto.Equal(old, doc) {
-			return r.show(rec), nil
+			return r.derived(ctx, r.show(rec))
 		}
 		if vs := r.behavior.changedImmutable(doc.ProtoReflect(), old.ProtoReflect(), r.singular+"."); len(vs) > 0 {
 			return zero, fault.Invalids(vs...)
 		}
-		events, err := r.decide(ctx, Change[T]{Name: name, Owner: rec.Owner, Old: old, New: doc, Now: now, Verb: verb})
+		events, err := r.decide(ctx, Change[T]{Name: name, Owner: rec.Owner, Kind: r.kind, Old: old, New: doc, Now: now, Verb: verb})
 		if err != nil {
 			return zero, err
 		}
@@ -252,7 +259,7 @@ func (r *Resource[T]) Delete(ctx context.Context, req proto.Message) (proto.Mess
 }
 
 func (r *Resource[T]) remove(ctx context.Context, rec store.Record) error {
-	change := Change[T]{Name: rec.Name, Owner: rec.Owner, Old: rec.Body.(T), Now: r.deps.Clock(), Verb: "delete"}
+	change := Change[T]{Name: rec.Name, Owner: rec.Owner, Kind: r.kind, Old: rec.Body.(T), Now: r.deps.Clock(), Verb: deleteVerb}
 	events, err := r.decide(ctx, change)
 	if err != nil {
 		return err
@@ -281,7 +288,7 @@ func (r *Resource[T]) commit(ctx context.Context, w store.Write) (T, error) {
 	case res.Err != nil:
 		return zero, res.Err
 	}
-	return r.show(res.Record), nil
+	return r.derived(ctx, r.show(res.Record))
 }
 
 // stamp writes the standard fields into a document that is about to be stored.
@@ -296,8 +303,18 @@ func (r *Resource[T]) stamp(doc T, name string, created, updated time.Time) {
 // show gives a record's document as the API shows it.
 func (r *Resource[T]) show(rec store.Record) T {
 	doc := rec.Body.(T)
-	doc.ProtoReflect().Set(r.fields.etag, protoreflect.ValueOfString(Etag(rec.Revision)))
+	if r.fields.etag != nil {
+		doc.ProtoReflect().Set(r.fields.etag, protoreflect.ValueOfString(Etag(rec.Revision)))
+	}
 	return doc
+}
+
+// derived completes one document by what follows from others.
+func (r *Resource[T]) derived(ctx context.Context, doc T) (T, error) {
+	if r.Derive == nil {
+		return doc, nil
+	}
+	return doc, r.Derive(ctx, []T{doc})
 }
 
 // valid holds a merged document against its proto's rules: the parts were

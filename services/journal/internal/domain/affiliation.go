@@ -32,7 +32,7 @@ func (d *Domain) affiliations() resource.Type[*journalv1.Affiliation] {
 // one before to the history.
 func (d *Domain) decideAffiliation(_ context.Context, c resource.Change[*journalv1.Affiliation]) ([]*eventsv1.Event, error) {
 	a := c.New
-	if err := wholeDate("affiliation.effective_from", a.GetEffectiveFrom()); err != nil {
+	if err := localdate.CheckWhole("affiliation.effective_from", a.GetEffectiveFrom()); err != nil {
 		return nil, err
 	}
 	if !c.Created() {
@@ -46,7 +46,7 @@ func (d *Domain) decideAffiliation(_ context.Context, c resource.Change[*journal
 			a.History = a.History[max(0, len(a.History)-maxHistory):]
 		}
 	}
-	return event("affiliation", c.Verb, &eventsv1.Event{Data: &eventsv1.Event_Affiliation{Affiliation: &eventsv1.AffiliationFacts{
+	return c.Event("updated", &eventsv1.Event{Data: &eventsv1.Event_Affiliation{Affiliation: &eventsv1.AffiliationFacts{
 		Attributes: a.GetAttributes(), EffectiveFrom: a.GetEffectiveFrom(),
 	}}}), nil
 }

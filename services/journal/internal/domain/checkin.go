@@ -41,7 +41,7 @@ func (d *Domain) defaultCheckIn(ctx context.Context, name string, c *journalv1.C
 
 func (d *Domain) decideCheckIn(ctx context.Context, c resource.Change[*journalv1.CheckIn]) ([]*eventsv1.Event, error) {
 	if c.Deleted() {
-		return event("checkIn", c.Verb, nil), nil
+		return c.Event("recorded", nil), nil
 	}
 	in := c.New
 	if !in.GetTime().IsValid() {
@@ -50,7 +50,7 @@ func (d *Domain) decideCheckIn(ctx context.Context, c resource.Change[*journalv1
 	if in.GetTime().AsTime().After(c.Now.Add(clockSkew)) {
 		return nil, fault.Invalid("check_in.time", "TIME_IN_FUTURE", "must not lie in the future")
 	}
-	zone, err := knownZone("check_in.time_zone", in.GetTimeZone())
+	zone, err := localdate.CheckZone("check_in.time_zone", in.GetTimeZone())
 	if err != nil {
 		return nil, err
 	}
@@ -60,17 +60,8 @@ func (d *Domain) decideCheckIn(ctx context.Context, c resource.Change[*journalv1
 			return nil, err
 		}
 	}
-	return event("checkIn", c.Verb, &eventsv1.Event{Data: &eventsv1.Event_CheckIn{CheckIn: &eventsv1.CheckInFacts{
+	return c.Event("recorded", &eventsv1.Event{Data: &eventsv1.Event_CheckIn{CheckIn: &eventsv1.CheckInFacts{
 		Pleasantness: in.GetPleasantness(), Energy: in.GetEnergy(), Feelings: in.GetFeelings(),
 		Time: in.GetTime(), LocalDate: in.GetLocalDate(), Setback: in.GetSetback(),
 	}}}), nil
-}
-
-// knownZone finds a time zone by its IANA name.
-func knownZone(field, name string) (*time.Location, error) {
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
-		return nil, fault.Invalid(field, "TIME_ZONE_UNKNOWN", "must be an IANA time zone, such as Europe/Berlin")
-	}
-	return zone, nil
 }

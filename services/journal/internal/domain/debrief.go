@@ -26,7 +26,7 @@ func (d *Domain) debriefs() resource.Type[*journalv1.Debrief] {
 
 func (d *Domain) decideDebrief(_ context.Context, c resource.Change[*journalv1.Debrief]) ([]*eventsv1.Event, error) {
 	if c.Deleted() {
-		return event("debrief", c.Verb, nil), nil
+		return c.Event("scheduled", nil), nil
 	}
 	if c.Created() {
 		c.New.State = typev1.DebriefState_DEBRIEF_STATE_DRAFT
@@ -37,7 +37,7 @@ func (d *Domain) decideDebrief(_ context.Context, c resource.Change[*journalv1.D
 	if err := d.checkAnswers(c.New.GetAnswers()); err != nil {
 		return nil, err
 	}
-	return event("debrief", c.Verb, &eventsv1.Event{Data: &eventsv1.Event_Debrief{Debrief: debriefFacts(c.Name, c.New)}}), nil
+	return c.Event("scheduled", &eventsv1.Event{Data: &eventsv1.Event_Debrief{Debrief: debriefFacts(c.Name, c.New)}}), nil
 }
 
 // checkAnswers holds answers against the question bank: known questions, each once.

@@ -6,12 +6,7 @@ import (
 	"context"
 	"time"
 
-	datepb "google.golang.org/genproto/googleapis/type/date"
-
-	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
-	"github.com/rebound-hq/rebound/services/kit/fault"
-	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -65,50 +60,4 @@ func (d *Domain) zone(ctx context.Context, owner string) (*time.Location, error)
 		return time.UTC, nil // a zone that was once known and is no more
 	}
 	return zone, nil
-}
-
-// verbs turns the standard methods into what happened.
-var verbs = map[string]string{"update": "updated", "delete": "deleted"}
-
-// event makes the one event of a change: noun.verb, with data or, when the
-// subject was deleted, without.
-func event(noun, verb string, e *eventsv1.Event) []*eventsv1.Event {
-	if e == nil {
-		e = &eventsv1.Event{}
-	}
-	switch {
-	case verb == "create":
-		verb = created[noun]
-	case verbs[verb] != "":
-		verb = verbs[verb]
-	}
-	e.Type = noun + "." + verb
-	return []*eventsv1.Event{e}
-}
-
-// created is what making one is called.
-var created = map[string]string{
-	"setback": "recorded", "debrief": "scheduled", "lesson": "captured",
-	"checkIn": "recorded", "gratitude": "recorded", "profile": "updated", "affiliation": "updated",
-}
-
-// notInFuture checks a local date that a person gave; none is good.
-func notInFuture(field string, date, today *datepb.Date) error {
-	if date == nil {
-		return nil
-	}
-	if err := wholeDate(field, date); err != nil {
-		return err
-	}
-	if localdate.After(date, today) {
-		return fault.Invalid(field, "DATE_IN_FUTURE", "must not be later than today, which is %s for this person", localdate.Text(today))
-	}
-	return nil
-}
-
-func wholeDate(field string, date *datepb.Date) error {
-	if date != nil && !localdate.Valid(date) {
-		return fault.Invalid(field, "DATE_INVALID", "must be a date that exists, with year, month and day")
-	}
-	return nil
 }

@@ -44,12 +44,12 @@ func (d *Domain) checkGratitudeID(ctx context.Context, parent, id string, now ti
 	if err != nil {
 		return err
 	}
-	return notInFuture("gratitude_id", date, localdate.Of(now, zone))
+	return localdate.CheckNotInFuture("gratitude_id", date, localdate.Of(now, zone))
 }
 
 func (d *Domain) decideGratitude(_ context.Context, c resource.Change[*journalv1.Gratitude]) ([]*eventsv1.Event, error) {
 	if c.Deleted() {
-		return event("gratitude", c.Verb, nil), nil
+		return c.Event("recorded", nil), nil
 	}
 	for i, item := range c.New.GetItems() {
 		if strings.TrimSpace(item) == "" {
@@ -61,7 +61,7 @@ func (d *Domain) decideGratitude(_ context.Context, c resource.Change[*journalv1
 		return nil, err
 	}
 	c.New.LocalDate = date
-	return event("gratitude", c.Verb, &eventsv1.Event{Data: &eventsv1.Event_Gratitude{Gratitude: &eventsv1.GratitudeFacts{
+	return c.Event("recorded", &eventsv1.Event{Data: &eventsv1.Event_Gratitude{Gratitude: &eventsv1.GratitudeFacts{
 		LocalDate: date, Count: int32(len(c.New.GetItems())),
 	}}}), nil
 }

@@ -9,6 +9,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
@@ -22,7 +23,7 @@ func (d *Domain) lessons() resource.Type[*journalv1.Lesson] {
 
 func (d *Domain) decideLesson(ctx context.Context, c resource.Change[*journalv1.Lesson]) ([]*eventsv1.Event, error) {
 	if c.Deleted() {
-		return event("lesson", c.Verb, nil), nil
+		return c.Event("captured", nil), nil
 	}
 	if c.Created() {
 		c.New.State = typev1.LessonState_LESSON_STATE_CAPTURED
@@ -32,10 +33,10 @@ func (d *Domain) decideLesson(ctx context.Context, c resource.Change[*journalv1.
 			return nil, err
 		}
 	}
-	if err := wholeDate("lesson.review_on", c.New.GetReviewOn()); err != nil {
+	if err := localdate.CheckWhole("lesson.review_on", c.New.GetReviewOn()); err != nil {
 		return nil, err
 	}
-	return event("lesson", c.Verb, &eventsv1.Event{Data: &eventsv1.Event_Lesson{Lesson: &eventsv1.LessonFacts{
+	return c.Event("captured", &eventsv1.Event{Data: &eventsv1.Event_Lesson{Lesson: &eventsv1.LessonFacts{
 		Setback: c.New.GetSetback(), State: c.New.GetState(), ReviewOn: c.New.GetReviewOn(), ApplyTime: c.New.GetApplyTime(),
 	}}}), nil
 }

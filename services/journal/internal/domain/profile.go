@@ -10,6 +10,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
@@ -39,7 +40,7 @@ func (d *Domain) profiles() resource.Type[*journalv1.Profile] {
 
 func decideProfile(_ context.Context, c resource.Change[*journalv1.Profile]) ([]*eventsv1.Event, error) {
 	p := c.New
-	if _, err := knownZone("profile.time_zone", p.GetTimeZone()); err != nil {
+	if _, err := localdate.CheckZone("profile.time_zone", p.GetTimeZone()); err != nil {
 		return nil, err
 	}
 	if _, err := language.Parse(p.GetLocale()); err != nil {
@@ -56,7 +57,7 @@ func decideProfile(_ context.Context, c resource.Change[*journalv1.Profile]) ([]
 	if p.Consents.ShareWithPipeline != was.GetShareWithPipeline() {
 		p.Consents.ShareWithPipelineChangeTime = timestamppb.New(c.Now)
 	}
-	return event("profile", c.Verb, &eventsv1.Event{Data: &eventsv1.Event_Profile{Profile: &eventsv1.ProfileFacts{
+	return c.Event("updated", &eventsv1.Event{Data: &eventsv1.Event_Profile{Profile: &eventsv1.ProfileFacts{
 		TimeZone: p.GetTimeZone(), Locale: p.GetLocale(),
 		AggregateInsights: p.Consents.AggregateInsights, ShareWithPipeline: p.Consents.ShareWithPipeline,
 	}}}), nil

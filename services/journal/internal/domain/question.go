@@ -57,4 +57,6 @@ func parentName(name string) string {
 	return strings.Join(segments[:max(0, len(segments)-2)], "/")
 }
 
-func indexed(list string, i int, field string) string { return fmt.Sprintf("%s[%d].%s", list, i, field) }
+func indexed(list string, i int, field string) string {
+	return fmt.Sprintf("%s[%d].%s", list, i, field)
+}

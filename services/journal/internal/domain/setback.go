@@ -23,7 +23,7 @@ func (d *Domain) setbacks() resource.Type[*journalv1.Setback] {
 
 func (d *Domain) decideSetback(ctx context.Context, c resource.Change[*journalv1.Setback]) ([]*eventsv1.Event, error) {
 	if c.Deleted() {
-		return event("setback", c.Verb, nil), nil
+		return c.Event("recorded", nil), nil
 	}
 	if c.Created() {
 		c.New.State = typev1.SetbackState_SETBACK_STATE_OPEN
@@ -33,13 +33,13 @@ func (d *Domain) decideSetback(ctx context.Context, c resource.Change[*journalv1
 		return nil, err
 	}
 	today := localdate.Of(c.Now, zone)
-	if err := notInFuture("setback.occurred_on", c.New.OccurredOn, today); err != nil {
+	if err := localdate.CheckNotInFuture("setback.occurred_on", c.New.OccurredOn, today); err != nil {
 		return nil, err
 	}
 	if c.New.OccurredOn != nil && c.New.RecoveredOn != nil && localdate.After(c.New.OccurredOn, c.New.RecoveredOn) {
 		return nil, fault.Invalid("recovered_on", "DATE_BEFORE_SETBACK", "must not be before the setback's occurred_on")
 	}
-	return event("setback", c.Verb, &eventsv1.Event{Data: &eventsv1.Event_Setback{Setback: setbackFacts(c.New, c.Now, zone)}}), nil
+	return c.Event("recorded", &eventsv1.Event{Data: &eventsv1.Event_Setback{Setback: setbackFacts(c.New, c.Now, zone)}}), nil
 }
 
 // setbackFacts is what others may know. A setback without a date counts from
@@ -95,7 +95,7 @@ func (d *Domain) RecoverSetback(ctx context.Context, req *journalv1.RecoverSetba
 		if on == nil {
 			on = today
 		}
-		if err := notInFuture("recovered_on", on, today); err != nil {
+		if err := localdate.CheckNotInFuture("recovered_on", on, today); err != nil {
 			return err
 		}
 		if s.State == typev1.SetbackState_SETBACK_STATE_RECOVERED {

@@ -18,7 +18,8 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// Opener makes stores for the suite.
+// Opener makes stores for the suite. One with a method Seals() bool that is true
+// fills Record.Sealed itself.
 type Opener interface {
 	// Open makes a fresh store, closed when the test ends.
 	Open(t testing.TB, schema store.Schema) store.Store

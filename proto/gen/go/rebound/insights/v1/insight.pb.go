@@ -567,7 +567,8 @@ func (x *MoodShift) GetAfter() float64 {
 // StepMomentum says on how many days of the last seven steps were completed.
 type StepMomentum struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Days with a completed step among the last 7 local days: 3, 5 or 7.
+	// Days with a completed step among the last 7 local days: 1 (it begins, or
+	// begins again), 3, 5 or 7.
 	ActiveDays int32 `protobuf:"varint,1,opt,name=active_days,json=activeDays,proto3" json:"active_days,omitempty"`
 	// Steps completed on those days.
 	Steps         int32 `protobuf:"varint,2,opt,name=steps,proto3" json:"steps,omitempty"`

@@ -80,7 +80,7 @@ type ListInsightsRequest struct {
 	// The next_page_token of the page before; everything else must be as it was
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over kind, subjects, time, n, create_time and update_time,
+	// AIP-160 filter over kind, subjects, time and n,
 	// such as: kind = GOAL_ACHIEVED. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of time, create_time, update_time, with " desc" for the latest first.

@@ -401,7 +401,7 @@ type ListSetbacksRequest struct {
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over area, failure_kind, state, intensity, occurred_on,
 	// recovered_on, create_time and update_time, such as:
-	// state = "SETBACK_STATE_OPEN" AND intensity >= 7. Default: all.
+	// state = OPEN AND intensity >= 7. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of occurred_on, create_time, update_time, with " desc" for the latest
 	// first. Default: create_time desc.

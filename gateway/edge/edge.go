@@ -1,0 +1,183 @@
+// Package edge is the REST side of Rebound: JSON over HTTP in front of the
+// services, with Server-Sent Events, NDJSON, OpenAPI, and gRPC for those who
+// prefer it, on one port.
+package edge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/rs/cors"
+	"go.opentelemetry.io/otel/metric"
+	"google.golang.org/grpc"
+
+	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/kit/ids"
+)
+
+// Options say what the edge stands in front of.
+type Options struct {
+	// Journal, Goals and Insights are connections to the services.
+	Journal, Goals, Insights *grpc.ClientConn
+	Limits                   Limits
+	// AllowedOrigins are the web origins that browsers may call from; none: no
+	// cross-origin calls.
+	AllowedOrigins []string
+	Logger         *slog.Logger
+	Meter          metric.Meter
+	// Metrics serves /metrics.
+	Metrics http.Handler
+	NewID   ids.Source
+}
+
+// Limits is the one table of what the edge takes. Zero never means unlimited.
+type Limits struct {
+	// MaxBodyBytes is the size of a request body.
+	MaxBodyBytes int64
+	// MaxHeaderBytes is the size of a request's headers.
+	MaxHeaderBytes int
+	// HeaderTimeout is how long a client may take to send its headers.
+	HeaderTimeout time.Duration
+	// BodyTimeout is how long a client may take to send its body.
+	BodyTimeout time.Duration
+	// IdleTimeout is how long a connection may be idle.
+	IdleTimeout time.Duration
+	// CallTimeout is the longest a call that is no stream takes.
+	CallTimeout time.Duration
+	// WriteTimeout is how long a client of a stream may take to read what it is
+	// sent; after that it is cut off.
+	WriteTimeout time.Duration
+	// DrainTimeout is how long calls have to finish when the edge stops.
+	DrainTimeout time.Duration
+}
+
+// DefaultLimits are good for a small deployment.
+func DefaultLimits() Limits {
+	return Limits{
+		MaxBodyBytes:   2 << 20,
+		MaxHeaderBytes: 32 << 10,
+		HeaderTimeout:  10 * time.Second,
+		BodyTimeout:    30 * time.Second,
+		IdleTimeout:    2 * time.Minute,
+		CallTimeout:    30 * time.Second,
+		WriteTimeout:   30 * time.Second,
+		DrainTimeout:   10 * time.Second,
+	}
+}
+
+// Check refuses limits that are not positive.
+func (l Limits) Check() error {
+	for name, n := range map[string]int64{
+		"MaxBodyBytes": l.MaxBodyBytes, "MaxHeaderBytes": int64(l.MaxHeaderBytes), "HeaderTimeout": int64(l.HeaderTimeout),
+		"BodyTimeout": int64(l.BodyTimeout), "IdleTimeout": int64(l.IdleTimeout), "CallTimeout": int64(l.CallTimeout),
+		"WriteTimeout": int64(l.WriteTimeout), "DrainTimeout": int64(l.DrainTimeout),
+	} {
+		if n <= 0 {
+			return fmt.Errorf("edge: limit %s must be positive, not %d", name, n)
+		}
+	}
+	return nil
+}
+
+// Edge is the REST side. Its streams end when Drain is called.
+type Edge struct {
+	options  Options
+	handler  http.Handler
+	routes   *routes
+	draining chan struct{}
+}
+
+// registrations are all services that have REST bindings, and whose they are.
+func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
+	on := func(conn *grpc.ClientConn, register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error) func(context.Context, *runtime.ServeMux) error {
+		return func(ctx context.Context, mux *runtime.ServeMux) error { return register(ctx, mux, conn) }
+	}
+	return []func(context.Context, *runtime.ServeMux) error{
+		on(o.Journal, journalv1.RegisterSetbackServiceHandler),
+		on(o.Journal, journalv1.RegisterDebriefServiceHandler),
+		on(o.Journal, journalv1.RegisterDebriefQuestionServiceHandler),
+		on(o.Journal, journalv1.RegisterLessonServiceHandler),
+		on(o.Journal, journalv1.RegisterCheckInServiceHandler),
+		on(o.Journal, journalv1.RegisterGratitudeServiceHandler),
+		on(o.Journal, journalv1.RegisterProfileServiceHandler),
+		on(o.Journal, journalv1.RegisterAffiliationServiceHandler),
+		on(o.Goals, goalsv1.RegisterGoalServiceHandler),
+		on(o.Goals, goalsv1.RegisterMilestoneServiceHandler),
+		on(o.Goals, goalsv1.RegisterStepServiceHandler),
+		on(o.Insights, insightsv1.RegisterInsightServiceHandler),
+		on(o.Insights, insightsv1.RegisterSummaryServiceHandler),
+	}
+}
+
+// New builds the edge.
+func New(ctx context.Context, o Options) (*Edge, error) {
+	if err := o.Limits.Check(); err != nil {
+		return nil, err
+	}
+	e := &Edge{options: o, draining: make(chan struct{})}
+	var err error
+	if e.routes, err = loadRoutes(); err != nil {
+		return nil, err
+	}
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler()),
+		runtime.WithErrorHandler(e.callError),
+		runtime.WithRoutingErrorHandler(e.routingError),
+		runtime.WithIncomingHeaderMatcher(incoming),
+		runtime.WithOutgoingHeaderMatcher(none),
+		runtime.WithOutgoingTrailerMatcher(none),
+		runtime.WithMetadata(requestMetadata),
+	)
+	for _, register := range registrations(o) {
+		if err := register(ctx, mux); err != nil {
+			return nil, err
+		}
+	}
+	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024))
+	if err != nil {
+		return nil, err
+	}
+	api := http.NewServeMux()
+	api.Handle("GET /metrics", o.Metrics)
+	api.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	api.Handle("GET /readyz", newReadiness(o.Journal, o.Goals, o.Insights))
+	registerDocs(api, compress)
+	api.Handle("/", e.split(http.HandlerFunc(e.streamInsights), compress(e.bounded(mux))))
+	measured, err := e.measured(api)
+	if err != nil {
+		return nil, err
+	}
+	e.handler = e.identified(measured)
+	if len(o.AllowedOrigins) > 0 {
+		e.handler = cors.New(cors.Options{
+			AllowedOrigins: o.AllowedOrigins,
+			AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
+			AllowedHeaders: []string{"Authorization", "Content-Type", "X-Request-Id", "Last-Event-Id"},
+			ExposedHeaders: []string{"X-Request-Id", "Retry-After"},
+			MaxAge:         600,
+		}).Handler(e.handler)
+	}
+	return e, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler.ServeHTTP(w, r) }
+
+// split sends streams one way and everything else the other: a stream must be
+// neither compressed nor cut off by a time limit.
+func (e *Edge) split(streams, calls http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && streamPath.MatchString(r.URL.Path) {
+			streams.ServeHTTP(w, r)
+			return
+		}
+		calls.ServeHTTP(w, r)
+	})
+}

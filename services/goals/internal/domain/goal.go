@@ -1,0 +1,174 @@
+package domain
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
+	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/services/kit/resource"
+)
+
+func (d *Domain) goals() resource.Type[*goalsv1.Goal] {
+	return resource.Type[*goalsv1.Goal]{
+		Filter:   []string{"state", "target_date", "achieve_time", "origins"},
+		Order:    []string{"create_time", "target_date"},
+		Children: []string{"steps", "milestones"},
+		Derive:   d.deriveProgress,
+		Decide:   decideGoal,
+	}
+}
+
+func decideGoal(_ context.Context, c resource.Change[*goalsv1.Goal]) ([]*eventsv1.Event, error) {
+	if c.Deleted() {
+		return c.Event("created", nil), nil
+	}
+	if c.Created() {
+		c.New.State = typev1.GoalState_GOAL_STATE_ACTIVE
+	}
+	for i, origin := range c.New.GetOrigins() {
+		if err := checkOrigin(fmt.Sprintf("goal.origins[%d]", i), c.Owner, origin); err != nil {
+			return nil, err
+		}
+	}
+	if err := localdate.CheckWhole("goal.target_date", c.New.GetTargetDate()); err != nil {
+		return nil, err
+	}
+	return c.Event("created", &eventsv1.Event{Data: &eventsv1.Event_Goal{Goal: &eventsv1.GoalFacts{
+		Origins: c.New.GetOrigins(), State: c.New.GetState(), TargetDate: c.New.GetTargetDate(),
+	}}}), nil
+}
+
+// checkOrigin checks the shape of an origin's name and whose it is. It lies in
+// the journal, which is not asked: a goal outlives what it grew out of.
+func checkOrigin(field, owner, name string) error {
+	segments := strings.Split(name, "/")
+	if len(segments) != 6 || segments[4] != "setbacks" && segments[4] != "lessons" || segments[5] == "" {
+		return fault.Invalid(field, "NAME_INVALID", "must name a setback or a lesson: tenants/{tenant}/people/{person}/setbacks/{setback}, or lessons/{lesson}")
+	}
+	if resource.Owner(name) != owner {
+		return fault.Invalid(field, "REFERENCE_FOREIGN", "must name a resource of the same person")
+	}
+	return nil
+}
+
+// deriveProgress counts what is done: the share of milestones that are reached
+// and of one-time steps that are done, each counting the same. For several goals
+// it reads all of the person's milestones and steps at once.
+func (d *Domain) deriveProgress(ctx context.Context, goals []*goalsv1.Goal) error {
+	parent := goals[0].GetName()
+	if len(goals) > 1 {
+		parent = resource.Owner(parent) + "/goals/-"
+	}
+	milestones, err := d.Milestones.All(ctx, parent)
+	if err != nil {
+		return err
+	}
+	steps, err := d.Steps.All(ctx, parent)
+	if err != nil {
+		return err
+	}
+	tallies := map[string]*tally{}
+	for _, m := range milestones {
+		tallyOf(tallies, m.GetName()).count(m.GetState() != typev1.MilestoneState_MILESTONE_STATE_AHEAD)
+	}
+	for _, s := range steps {
+		if s.GetRecurrence() == "" {
+			tallyOf(tallies, s.GetName()).count(s.GetState() == typev1.StepState_STEP_STATE_DONE)
+		}
+	}
+	for _, g := range goals {
+		g.Progress = tallies[g.GetName()].share()
+		if g.GetState() == typev1.GoalState_GOAL_STATE_ACHIEVED {
+			g.Progress = 1
+		}
+	}
+	return nil
+}
+
+// tally counts parts of a goal.
+type tally struct{ done, all int }
+
+// tallyOf finds the tally of the goal that a milestone or step lies below.
+func tallyOf(tallies map[string]*tally, child string) *tally {
+	goal := goalOf(child)
+	if tallies[goal] == nil {
+		tallies[goal] = &tally{}
+	}
+	return tallies[goal]
+}
+
+func (t *tally) count(done bool) {
+	t.all++
+	if done {
+		t.done++
+	}
+}
+
+func (t *tally) share() float64 {
+	if t == nil || t.all == 0 {
+		return 0
+	}
+	return float64(t.done) / float64(t.all)
+}
+
+// goalOf is the goal in the name of a milestone or step.
+func goalOf(name string) string {
+	segments := strings.Split(name, "/")
+	return strings.Join(segments[:min(6, len(segments))], "/")
+}
+
+// move changes a goal's state, when the state it is in allows it.
+func (d *Domain) move(ctx context.Context, verb, name, etag string, to typev1.GoalState, from []typev1.GoalState, also func(*goalsv1.Goal, time.Time)) (*goalsv1.Goal, error) {
+	return d.Goals.Mutate(ctx, verb, name, etag, func(g *goalsv1.Goal, now time.Time) error {
+		if g.State == to {
+			return nil
+		}
+		for _, f := range from {
+			if g.State == f {
+				g.State = to
+				also(g, now)
+				return nil
+			}
+		}
+		return fault.Precondition("GOAL_STATE", "a goal that is %s cannot be %s", strings.TrimPrefix(g.State.String(), "GOAL_STATE_"), verb)
+	})
+}
+
+const (
+	active   = typev1.GoalState_GOAL_STATE_ACTIVE
+	achieved = typev1.GoalState_GOAL_STATE_ACHIEVED
+	onHold   = typev1.GoalState_GOAL_STATE_ON_HOLD
+	dropped  = typev1.GoalState_GOAL_STATE_DROPPED
+)
+
+// AchieveGoal says that a goal was achieved.
+func (d *Domain) AchieveGoal(ctx context.Context, req *goalsv1.AchieveGoalRequest) (*goalsv1.Goal, error) {
+	return d.move(ctx, "achieved", req.GetName(), req.GetEtag(), achieved, []typev1.GoalState{active, onHold},
+		func(g *goalsv1.Goal, now time.Time) { g.AchieveTime = timestamppb.New(now) })
+}
+
+// DropGoal lets a goal go.
+func (d *Domain) DropGoal(ctx context.Context, req *goalsv1.DropGoalRequest) (*goalsv1.Goal, error) {
+	return d.move(ctx, "dropped", req.GetName(), req.GetEtag(), dropped, []typev1.GoalState{active, onHold},
+		func(g *goalsv1.Goal, _ time.Time) { g.DropReason = req.GetReason() })
+}
+
+// HoldGoal lets a goal rest.
+func (d *Domain) HoldGoal(ctx context.Context, req *goalsv1.HoldGoalRequest) (*goalsv1.Goal, error) {
+	return d.move(ctx, "held", req.GetName(), req.GetEtag(), onHold, []typev1.GoalState{active},
+		func(*goalsv1.Goal, time.Time) {})
+}
+
+// ResumeGoal takes a goal up again.
+func (d *Domain) ResumeGoal(ctx context.Context, req *goalsv1.ResumeGoalRequest) (*goalsv1.Goal, error) {
+	return d.move(ctx, "resumed", req.GetName(), req.GetEtag(), active, []typev1.GoalState{onHold, dropped},
+		func(g *goalsv1.Goal, _ time.Time) { g.DropReason = "" })
+}

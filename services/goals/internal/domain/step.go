@@ -1,0 +1,221 @@
+package domain
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	datepb "google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
+	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/ids"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/services/kit/resource"
+)
+
+const (
+	toDo = typev1.StepState_STEP_STATE_TO_DO
+	done = typev1.StepState_STEP_STATE_DONE
+
+	// maxCompletions is how many completions one step keeps.
+	maxCompletions = 10_000
+	// clockSkew is how far ahead of ours a client's clock may be.
+	clockSkew = 5 * time.Minute
+)
+
+func (d *Domain) steps() resource.Type[*goalsv1.Step] {
+	return resource.Type[*goalsv1.Step]{
+		Filter:    []string{"state", "milestone", "due_date"},
+		Order:     []string{"create_time", "due_date"},
+		Ascending: true,
+		Defaults: func(_ context.Context, _ string, s *goalsv1.Step, now time.Time) error {
+			if s.GetRecurrence() != "" && s.GetStartDate() == nil {
+				s.StartDate = localdate.Of(now, time.UTC)
+			}
+			return nil
+		},
+		Decide: d.decideStep,
+	}
+}
+
+func (d *Domain) decideStep(ctx context.Context, c resource.Change[*goalsv1.Step]) ([]*eventsv1.Event, error) {
+	if c.Deleted() {
+		return c.Event("created", nil), nil
+	}
+	s := c.New
+	if err := d.checkStep(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := setState(s); err != nil {
+		return nil, err
+	}
+	facts := &eventsv1.StepFacts{
+		Goal: goalOf(c.Name), Milestone: s.GetMilestone(), State: s.GetState(),
+		Repeating: s.GetRecurrence() != "", Completions: int32(len(s.GetCompletions())),
+	}
+	if changed := changedCompletion(c.Old, s); changed != nil {
+		facts.Completion = &eventsv1.StepCompletionFacts{
+			Id: changed.GetId(), CompleteTime: changed.GetCompleteTime(), LocalDate: changed.GetLocalDate(),
+			Occurrence: changed.GetOccurrence(), Amount: changed.GetAmount(),
+		}
+	}
+	return c.Event("created", &eventsv1.Event{Data: &eventsv1.Event_Step{Step: facts}}), nil
+}
+
+func (d *Domain) checkStep(ctx context.Context, c resource.Change[*goalsv1.Step]) error {
+	s := c.New
+	if s.GetDueDate() != nil && s.GetRecurrence() != "" {
+		return fault.Invalid("step.due_date", "DUE_DATE_AND_RECURRENCE", "must not be set together with recurrence")
+	}
+	if err := localdate.CheckWhole("step.due_date", s.GetDueDate()); err != nil {
+		return err
+	}
+	if err := localdate.CheckWhole("step.start_date", s.GetStartDate()); err != nil {
+		return err
+	}
+	if s.GetMilestone() == "" || !c.Created() && c.Old.GetMilestone() == s.GetMilestone() {
+		return nil
+	}
+	if err := d.Milestones.CheckReference(ctx, "step.milestone", c.Owner, s.GetMilestone()); err != nil {
+		return err
+	}
+	if goalOf(s.GetMilestone()) != goalOf(c.Name) {
+		return fault.Invalid("step.milestone", "REFERENCE_FOREIGN", "must name a milestone of the same goal")
+	}
+	return nil
+}
+
+// setState tells from its completions whether a step is done.
+func setState(s *goalsv1.Step) error {
+	s.State = toDo
+	if s.GetRecurrence() == "" {
+		if len(s.GetCompletions()) > 0 {
+			s.State = done
+		}
+		return nil
+	}
+	rule, err := parseRecurrence("step.recurrence", s.GetRecurrence(), s.GetStartDate())
+	if err != nil {
+		return err
+	}
+	if n, finite := rule.count(); finite && len(s.GetCompletions()) >= n {
+		s.State = done
+	}
+	return nil
+}
+
+// changedCompletion is the one that was added or taken back; nil for none.
+func changedCompletion(old, s *goalsv1.Step) *goalsv1.Completion {
+	find := func(in []*goalsv1.Completion, id string) bool {
+		return slices.ContainsFunc(in, func(c *goalsv1.Completion) bool { return c.GetId() == id })
+	}
+	for _, c := range s.GetCompletions() {
+		if !find(old.GetCompletions(), c.GetId()) {
+			return c
+		}
+	}
+	for _, c := range old.GetCompletions() {
+		if !find(s.GetCompletions(), c.GetId()) {
+			return c
+		}
+	}
+	return nil
+}
+
+// CompleteStep adds a completion.
+func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequest) (*goalsv1.Step, error) {
+	if req.GetTimeZone() == "" {
+		req.TimeZone = "UTC"
+	}
+	zone, err := localdate.CheckZone("time_zone", req.GetTimeZone())
+	if err != nil {
+		return nil, err
+	}
+	id := d.newID()
+	if req.GetRequestId() != "" {
+		id = ids.Derived(req.GetName(), req.GetRequestId())
+	}
+	return d.Steps.Mutate(ctx, "completed", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, now time.Time) error {
+		if slices.ContainsFunc(s.GetCompletions(), func(c *goalsv1.Completion) bool { return c.GetId() == id }) {
+			return nil // the same request came again
+		}
+		if len(s.GetCompletions()) >= maxCompletions {
+			return fault.Precondition("TOO_MANY_COMPLETIONS", "a step keeps at most %d completions", maxCompletions)
+		}
+		at := now
+		if t := req.GetCompleteTime(); t != nil {
+			if !t.IsValid() || t.AsTime().After(now.Add(clockSkew)) {
+				return fault.Invalid("complete_time", "TIME_IN_FUTURE", "must be an instant that does not lie in the future")
+			}
+			at = clock.Truncate(t.AsTime())
+		}
+		c := &goalsv1.Completion{
+			Id: id, CompleteTime: timestamppb.New(at), LocalDate: localdate.Of(at, zone), Amount: req.GetAmount(), Note: req.GetNote(),
+		}
+		if c.Occurrence, err = chooseOccurrence(s, req.GetOccurrence(), c.LocalDate); err != nil {
+			return err
+		}
+		s.Completions = append(s.Completions, c)
+		slices.SortStableFunc(s.Completions, func(a, b *goalsv1.Completion) int {
+			return a.GetCompleteTime().AsTime().Compare(b.GetCompleteTime().AsTime())
+		})
+		return nil
+	})
+}
+
+// chooseOccurrence finds the occurrence that a completion counts for and checks
+// that it is still open; nil for a step that does not repeat.
+func chooseOccurrence(s *goalsv1.Step, asked, localDate *datepb.Date) (*datepb.Date, error) {
+	if s.GetRecurrence() == "" {
+		if asked != nil {
+			return nil, fault.Invalid("occurrence", "NOT_REPEATING", "must not be set: the step does not repeat")
+		}
+		if len(s.GetCompletions()) > 0 {
+			return nil, fault.Precondition("STEP_DONE", "the step is done already")
+		}
+		return nil, nil
+	}
+	if err := localdate.CheckWhole("occurrence", asked); err != nil {
+		return nil, err
+	}
+	rule, err := parseRecurrence("step.recurrence", s.GetRecurrence(), s.GetStartDate())
+	if err != nil {
+		return nil, err
+	}
+	on := asked
+	if on == nil {
+		on = localDate
+	}
+	found := rule.atOrBefore(on)
+	if found == nil || asked != nil && !proto.Equal(found, asked) {
+		return nil, fault.Invalid("occurrence", "NOT_AN_OCCURRENCE", "must be a date on which the step occurs, and none lies on or before this one")
+	}
+	if slices.ContainsFunc(s.GetCompletions(), func(c *goalsv1.Completion) bool { return proto.Equal(c.GetOccurrence(), found) }) {
+		return nil, fault.Precondition("OCCURRENCE_DONE", "the step is done already for its occurrence on %s", localdate.Text(found))
+	}
+	return found, nil
+}
+
+// UndoStep takes a completion back.
+func (d *Domain) UndoStep(ctx context.Context, req *goalsv1.UndoStepRequest) (*goalsv1.Step, error) {
+	return d.Steps.Mutate(ctx, "undone", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, _ time.Time) error {
+		if len(s.GetCompletions()) == 0 {
+			return fault.Precondition("NOTHING_TO_UNDO", "the step has no completion")
+		}
+		i := len(s.Completions) - 1
+		if req.GetCompletion() != "" {
+			i = slices.IndexFunc(s.Completions, func(c *goalsv1.Completion) bool { return c.GetId() == req.GetCompletion() })
+		}
+		if i < 0 {
+			return fault.Invalid("completion", "COMPLETION_UNKNOWN", "must be the id of a completion of the step")
+		}
+		s.Completions = slices.Delete(s.Completions, i, i+1)
+		return nil
+	})
+}

@@ -1,0 +1,140 @@
+// Package app wires the insights service, for insightsd and for `rebound up`.
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/stream"
+	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/eventlog"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/filter"
+	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/rpc"
+	"github.com/rebound-hq/rebound/services/kit/service"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// schemaVersion grows when stored documents change in a way that older releases
+// cannot read.
+const schemaVersion = 1
+
+// Sources say where events come from.
+type Sources struct {
+	Journal   string `default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
+	Goals     string `default:"127.0.0.1:9002" help:"Address of the goals service (gRPC)."`
+	TokenFile string `type:"path" help:"File with the service token to read events with, renewed by the platform."`
+}
+
+// Definition is the insights service. Tokens, when not nil, stands in for the
+// token file.
+func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
+	return service.Definition{
+		Name:          "insights",
+		SchemaVersion: schemaVersion,
+		Declare: func(deps *resource.Deps) (service.App, error) {
+			if tokens == nil {
+				if sources.TokenFile == "" {
+					return nil, errors.New("source-token-file is required: events are read with a service token")
+				}
+				tokens = auth.FileSource(sources.TokenFile)
+			}
+			fields, err := filter.New((&insightsv1.Insight{}).ProtoReflect().Descriptor(), stream.Filterable...)
+			if err != nil {
+				return nil, err
+			}
+			insights, err := resource.New(deps, resource.Type[*insightsv1.Insight]{
+				ReadOnly: true, Filter: stream.Filterable, Order: []string{"time"},
+			})
+			return &app{sources: sources, tokens: tokens, insights: insights, fields: fields, deps: deps}, err
+		},
+	}
+}
+
+type app struct {
+	sources  Sources
+	tokens   auth.TokenSource
+	insights *resource.Resource[*insightsv1.Insight]
+	fields   *filter.Fields
+	deps     *resource.Deps
+}
+
+// Kinds implements service.App.
+func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), a.insights.Kind()) }
+
+// Start implements service.App.
+func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
+	streams := &stream.Server{
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(env.Store),
+		Names: env.Keys.Pseudonym, Fields: a.fields,
+	}
+	services, err := resource.Services(
+		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
+			resource.ServerStream("StreamInsights", streams.StreamInsights)),
+		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
+	)
+	if err != nil {
+		return nil, nil, err
+	}
+	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
+	var tasks []service.Task
+	for source, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
+		task, err := a.read(env, consumer, source, target)
+		if err != nil {
+			return nil, nil, err
+		}
+		tasks = append(tasks, task)
+	}
+	return services, tasks, nil
+}
+
+// read gives the task that reads one source.
+func (a *app) read(env *service.Env, consumer *consume.Consumer, source, target string) (service.Task, error) {
+	tls, err := env.Config.TLS.Client()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := rpc.Dial(target, rpc.DialOptions{Limits: env.Limits, TLS: tls, Tokens: a.tokens, Tracing: env.Telemetry.Tracing})
+	if err != nil {
+		return nil, err
+	}
+	env.Stack.PushClose(source+" connection", conn.Close)
+	client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", source))
+	return func(ctx context.Context) error { return consumer.Run(ctx, source, client) }, nil
+}
+
+// getSummary tells how a person is doing.
+func (a *app) getSummary(ctx context.Context, req *insightsv1.GetSummaryRequest) (*insightsv1.Summary, error) {
+	owner := resource.Owner(req.GetName())
+	if req.GetName() != owner+"/summary" {
+		return nil, fault.Invalid("name", "NAME_INVALID", "must have the form tenants/{tenant}/people/{person}/summary")
+	}
+	now := a.deps.Clock()
+	asOf := now
+	if t := req.GetAsOf(); t != nil {
+		asOf = clock.Truncate(t.AsTime())
+		switch {
+		case !t.IsValid() || asOf.After(now.Add(time.Minute)):
+			return nil, fault.Invalid("as_of", "TIME_IN_FUTURE", "must be an instant that does not lie in the future")
+		case asOf.Before(now.Add(-projection.MaxBack)):
+			return nil, fault.Invalid("as_of", "TIME_TOO_EARLY", "must be at most 366 days ago")
+		}
+	}
+	p := projection.New(owner)
+	rec, err := a.deps.Store.Get(ctx, consume.Projections, projection.Name(owner))
+	switch {
+	case err == nil:
+		p = rec.Body.(*storagev1.Projection)
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	return projection.Summary(p, req.GetName(), asOf), nil
+}

@@ -1,0 +1,226 @@
+// Package consume reads the other services' events and keeps the projections and
+// insights that follow from them. Each event counts exactly once: a projection
+// carries the position it has reached, per source, in the same document; an
+// insight has a name that follows from what it concludes, so that applying
+// again makes none twice.
+package consume
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/eventlog"
+	"github.com/rebound-hq/rebound/services/kit/ids"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// Kinds of records.
+const (
+	Projections = "projection"
+	Insights    = "insights"
+	checkpoints = "checkpoints"
+)
+
+// Kinds declares what the consumer keeps besides insights.
+func Kinds() []store.Kind {
+	return []store.Kind{
+		{Name: Projections, New: func() proto.Message { return &storagev1.Projection{} }},
+		{Name: checkpoints, New: func() proto.Message { return &storagev1.Checkpoint{} }},
+	}
+}
+
+// checkpointEvery is how often the place reached in a source is written down. It
+// only says where to go on after a restart: projections know for themselves
+// what they have seen.
+const checkpointEvery = time.Second
+
+// Consumer applies events. Several sources may feed one consumer.
+type Consumer struct {
+	docs  store.Documents
+	clock clock.Clock
+	log   *slog.Logger
+	// one batch at a time: two sources that meet in one person's projection
+	// would only make each other try again.
+	mu sync.Mutex
+}
+
+// New gives a consumer that writes to a store.
+func New(docs store.Documents, now clock.Clock, log *slog.Logger) *Consumer {
+	return &Consumer{docs: docs, clock: now, log: log}
+}
+
+// Run reads a source until ctx ends or the source refuses for good.
+func (c *Consumer) Run(ctx context.Context, source string, client *eventlog.Client) error {
+	at, err := c.checkpoint(ctx, source)
+	if err != nil {
+		return err
+	}
+	saved := time.Time{}
+	return client.Run(ctx, at.Body.(*storagev1.Checkpoint).GetToken(), func(ctx context.Context, res *eventsv1.StreamEventsResponse) error {
+		if err := c.patiently(ctx, res.GetEvents()); err != nil {
+			return err
+		}
+		if now := c.clock(); now.Sub(saved) >= checkpointEvery {
+			saved = now
+			at = c.save(ctx, at, res.GetNextToken())
+		}
+		return nil
+	})
+}
+
+// patiently applies a batch, again and ever more slowly while the store cannot.
+func (c *Consumer) patiently(ctx context.Context, events []*eventsv1.Event) error {
+	pause := backoff.NewExponentialBackOff()
+	for {
+		err := c.Apply(ctx, events)
+		if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
+			return errors.Join(err, ctx.Err())
+		}
+		wait := pause.NextBackOff()
+		c.log.WarnContext(ctx, "events could not be applied; trying again", "cause", err.Error(), "wait_ms", wait.Milliseconds())
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// Apply applies a batch of events, in order per owner: it reads every projection
+// once, and writes insights, then projections, once. Cut short anywhere, it can
+// be done again.
+func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(events) > 0 {
+		n := min(len(events), store.MaxPage)
+		if err := c.apply(ctx, events[:n]); err != nil {
+			return err
+		}
+		events = events[n:]
+	}
+	return nil
+}
+
+func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
+	var names []string
+	known := map[string]bool{}
+	for _, e := range events {
+		if !known[e.GetOwner()] {
+			known[e.GetOwner()] = true
+			names = append(names, projection.Name(e.GetOwner()))
+		}
+	}
+	found, err := c.docs.GetBatch(ctx, Projections, names)
+	if err != nil {
+		return err
+	}
+	records := map[string]*store.Record{} // by owner
+	var insights, projections []store.Write
+	for _, e := range events {
+		rec := records[e.GetOwner()]
+		if rec == nil {
+			rec = c.projectionOf(e.GetOwner(), found)
+			records[e.GetOwner()] = rec
+		}
+		for _, in := range projection.Apply(rec.Body.(*storagev1.Projection), e) {
+			insights = append(insights, c.insight(e.GetOwner(), in))
+		}
+	}
+	for _, name := range names {
+		rec := records[name[:len(name)-len("/projection")]]
+		op := store.Replace
+		if rec.Revision == 0 {
+			op = store.Insert
+		}
+		if was, ok := found[name]; ok && proto.Equal(was.Body, rec.Body) {
+			continue // every event of this person had been applied before
+		}
+		projections = append(projections, store.Write{Op: op, Record: *rec})
+	}
+	if err := c.commit(ctx, insights, store.ErrExists); err != nil {
+		return err
+	}
+	return c.commit(ctx, projections, nil)
+}
+
+// commit writes, taking one kind of failure for done.
+func (c *Consumer) commit(ctx context.Context, writes []store.Write, fine error) error {
+	if len(writes) == 0 {
+		return nil
+	}
+	for _, res := range c.docs.Commit(ctx, writes...) {
+		if res.Err != nil && (fine == nil || !errors.Is(res.Err, fine)) {
+			return res.Err
+		}
+	}
+	return nil
+}
+
+func (c *Consumer) projectionOf(owner string, found map[string]store.Record) *store.Record {
+	name, now := projection.Name(owner), c.clock()
+	if rec, ok := found[name]; ok {
+		rec.Body, rec.UpdateTime = proto.Clone(rec.Body), now
+		return &rec
+	}
+	return &store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: projection.New(owner)}
+}
+
+// insight is the write of an insight, which publishes it too.
+func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
+	now := c.clock()
+	return store.Write{
+		Op:     store.Insert,
+		Record: store.Record{Kind: Insights, Name: in.GetName(), Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: in},
+		Events: []*eventsv1.Event{{
+			Id: ids.Derived(in.GetName()), Source: "rebound/insights", Type: "insight.concluded", Subject: in.GetName(), Owner: owner,
+			Time: timestamppb.New(in.GetTime().AsTime()), Data: &eventsv1.Event_Insight{Insight: in},
+		}},
+	}
+}
+
+// checkpoint reads the place reached in a source, making it when there is none.
+func (c *Consumer) checkpoint(ctx context.Context, source string) (store.Record, error) {
+	name := "checkpoints/" + source
+	rec, err := c.docs.Get(ctx, checkpoints, name)
+	if !errors.Is(err, store.ErrNotFound) {
+		return rec, err
+	}
+	now := c.clock()
+	rec = store.Record{Kind: checkpoints, Name: name, Owner: name, CreateTime: now, UpdateTime: now, Body: &storagev1.Checkpoint{Name: name}}
+	res := c.docs.Commit(ctx, store.Write{Op: store.Insert, Record: rec})[0]
+	if errors.Is(res.Err, store.ErrExists) {
+		return c.docs.Get(ctx, checkpoints, name)
+	}
+	return res.Record, res.Err
+}
+
+// save writes the place reached down. That it fails now and then is no harm: it
+// is only where to go on from.
+func (c *Consumer) save(ctx context.Context, at store.Record, token string) store.Record {
+	next := at
+	next.UpdateTime = c.clock()
+	next.Body = &storagev1.Checkpoint{Name: at.Name, Token: token}
+	res := c.docs.Commit(ctx, store.Write{Op: store.Replace, Record: next})[0]
+	if res.Err == nil {
+		return res.Record
+	}
+	if again, err := c.docs.Get(ctx, checkpoints, at.Name); err == nil {
+		return again // another instance reads the same source
+	}
+	return at
+}

@@ -1,0 +1,199 @@
+// Package projection turns events into what is known about a person, and sees
+// insights come. It is pure: the same events give the same projection and the
+// same insights, whenever they are applied.
+package projection
+
+import (
+	"time"
+
+	datepb "google.golang.org/genproto/googleapis/type/date"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/services/kit/resource"
+)
+
+// New gives the projection of a person nothing is known about.
+func New(owner string) *storagev1.Projection {
+	return &storagev1.Projection{
+		Name: Name(owner), Positions: map[string]int64{}, Setbacks: map[string]*storagev1.SetbackEntry{},
+		Lessons: map[string]*storagev1.LessonEntry{}, Goals: map[string]*storagev1.GoalEntry{}, ToldMomentum: map[int32]int32{},
+	}
+}
+
+// Name is the name of a person's projection.
+func Name(owner string) string { return owner + "/projection" }
+
+// Apply applies one event and gives the insights it brings. An event at or
+// below the position that was applied last from its source changes nothing:
+// events may come again.
+func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
+	if e.GetPosition() <= p.GetPositions()[e.GetSource()] {
+		return nil
+	}
+	fillMaps(p)
+	p.Positions[e.GetSource()] = e.GetPosition()
+	a := &application{p: p, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime()}
+	if e.GetData() == nil {
+		a.deleted()
+		return nil
+	}
+	switch data := e.GetData().(type) {
+	case *eventsv1.Event_Setback:
+		a.setback(data.Setback)
+	case *eventsv1.Event_Lesson:
+		a.lesson(data.Lesson)
+	case *eventsv1.Event_CheckIn:
+		a.checkIn(data.CheckIn)
+	case *eventsv1.Event_Gratitude:
+		a.gratitude(data.Gratitude)
+	case *eventsv1.Event_Profile:
+		p.TimeZone = data.Profile.GetTimeZone()
+		p.AggregateInsights, p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
+	case *eventsv1.Event_Goal:
+		a.goal(data.Goal)
+	case *eventsv1.Event_Milestone:
+		a.milestone(data.Milestone)
+	case *eventsv1.Event_Step:
+		a.step(data.Step)
+	}
+	return a.insights
+}
+
+// fillMaps makes the maps that decoding leaves nil when they are empty.
+func fillMaps(p *storagev1.Projection) {
+	fresh := New("")
+	if p.Positions == nil {
+		p.Positions = fresh.Positions
+	}
+	if p.Setbacks == nil {
+		p.Setbacks = fresh.Setbacks
+	}
+	if p.Lessons == nil {
+		p.Lessons = fresh.Lessons
+	}
+	if p.Goals == nil {
+		p.Goals = fresh.Goals
+	}
+	if p.ToldMomentum == nil {
+		p.ToldMomentum = fresh.ToldMomentum
+	}
+}
+
+// application is one event on its way into a projection.
+type application struct {
+	p        *storagev1.Projection
+	e        *eventsv1.Event
+	id       string // of the subject
+	at       time.Time
+	insights []*insightsv1.Insight
+}
+
+func (a *application) deleted() {
+	switch kind, _ := splitType(a.e.GetType()); kind {
+	case "setback":
+		delete(a.p.Setbacks, a.id)
+	case "lesson":
+		delete(a.p.Lessons, a.id)
+	case "goal":
+		delete(a.p.Goals, a.id)
+	case "checkIn":
+		a.removeCheckIn(a.id)
+	case "gratitude":
+		if date, err := localdate.Parse(a.id); err == nil {
+			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), int32(localdate.Days(date)))
+		}
+	}
+	// A step that goes takes nothing back: what was completed was completed.
+}
+
+func (a *application) setback(f *eventsv1.SetbackFacts) {
+	entry := a.p.Setbacks[a.id]
+	if entry == nil {
+		entry = &storagev1.SetbackEntry{Recorded: a.at.UnixMilli()}
+		a.p.Setbacks[a.id] = entry
+	}
+	entry.Occurred, entry.State, entry.Recovered = days(f.GetOccurredOn()), f.GetState(), nil
+	if f.GetRecoveredOn() != nil {
+		on := days(f.GetRecoveredOn())
+		entry.Recovered = &on
+	}
+	if a.e.GetType() == "setback.recovered" && entry.Recovered != nil {
+		a.tell(&insightsv1.Insight{
+			Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1, Method: "days-between",
+			Data: &insightsv1.Insight_SetbackRecovered{SetbackRecovered: &insightsv1.SetbackRecovered{
+				OccurredOn: f.GetOccurredOn(), RecoveredOn: f.GetRecoveredOn(), Days: entry.GetRecovered() - entry.GetOccurred(),
+			}},
+		}, a.e.GetId())
+	}
+}
+
+func (a *application) lesson(f *eventsv1.LessonFacts) {
+	entry := a.p.Lessons[a.id]
+	if entry == nil {
+		entry = &storagev1.LessonEntry{Captured: a.at.UnixMilli()}
+		a.p.Lessons[a.id] = entry
+	}
+	if f.GetApplyTime() == nil || entry.GetApplied() != 0 {
+		return
+	}
+	entry.Applied = f.GetApplyTime().AsTime().UnixMilli()
+	subjects := []string{a.e.GetSubject()}
+	if f.GetSetback() != "" {
+		subjects = append(subjects, f.GetSetback())
+	}
+	a.tell(&insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1, Method: "days-between", Subjects: subjects,
+		Data: &insightsv1.Insight_LessonApplied{LessonApplied: &insightsv1.LessonApplied{Days: wholeDays(entry.GetCaptured(), entry.GetApplied())}},
+	}, a.e.GetId())
+}
+
+func (a *application) goal(f *eventsv1.GoalFacts) {
+	entry := a.p.Goals[a.id]
+	if entry == nil {
+		entry = &storagev1.GoalEntry{Created: a.at.UnixMilli()}
+		a.p.Goals[a.id] = entry
+	}
+	if entry.State != f.GetState() {
+		entry.State, entry.Changed = f.GetState(), a.at.UnixMilli()
+	}
+	if a.e.GetType() == "goal.achieved" && f.GetState() == typev1.GoalState_GOAL_STATE_ACHIEVED {
+		a.tell(&insightsv1.Insight{
+			Kind: insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, N: 1, Method: "days-between",
+			Data: &insightsv1.Insight_GoalAchieved{GoalAchieved: &insightsv1.GoalAchieved{Days: wholeDays(entry.GetCreated(), a.at.UnixMilli())}},
+		}, a.e.GetId())
+	}
+}
+
+func (a *application) milestone(f *eventsv1.MilestoneFacts) {
+	if a.e.GetType() != "milestone.reached" {
+		return
+	}
+	var early int32
+	if f.GetDueDate() != nil {
+		early = days(f.GetDueDate()) - days(localdate.Of(a.at, Zone(a.p)))
+	}
+	a.tell(&insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1, Method: "days-between",
+		Subjects: []string{a.e.GetSubject(), f.GetGoal()},
+		Data:     &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: early}},
+	}, a.e.GetId())
+}
+
+// Zone is the person's time zone; UTC until they say otherwise.
+func Zone(p *storagev1.Projection) *time.Location {
+	if zone, err := time.LoadLocation(p.GetTimeZone()); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
+func days(d *datepb.Date) int32 { return int32(localdate.Days(d)) }
+
+const msPerDay = 24 * 60 * 60 * 1000
+
+// wholeDays is the number of whole days between two times; never negative.
+func wholeDays(from, to int64) int32 { return int32(max(0, (to-from)/msPerDay)) }

@@ -1,0 +1,90 @@
+package projection
+
+import (
+	"math"
+	"slices"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+)
+
+// The mood level is an exponentially weighted moving average (Roberts 1959,
+// Technometrics 1, 239-250): level' = level + moodWeight * (x - level), starting
+// at the first check-in.
+const (
+	moodWeight = 0.2
+	// moodMinimum is how many check-ins a level needs before it is compared.
+	moodMinimum = 10
+	// moodShift is how far the level must have moved to be told, on -5 to 5.
+	moodShift = 1.0
+	// keptCheckIns is how many check-ins are kept; what is older weighs less than
+	// 0.8^500 and is folded into the base.
+	keptCheckIns = 500
+)
+
+func (a *application) checkIn(f *eventsv1.CheckInFacts) {
+	a.removeCheckIn(a.id)
+	entry := &storagev1.CheckInEntry{Id: a.id, Time: f.GetTime().AsTime().UnixMilli(), Pleasantness: f.GetPleasantness()}
+	i, _ := slices.BinarySearchFunc(a.p.GetCheckIns(), entry, compareCheckIns)
+	a.p.CheckIns = slices.Insert(a.p.GetCheckIns(), i, entry)
+	if over := len(a.p.GetCheckIns()) - keptCheckIns; over > 0 {
+		level, n := ewma(a.p.GetMoodBase(), a.p.GetCheckIns()[:over])
+		a.p.MoodBase = &storagev1.MoodBase{Level: level, N: n}
+		a.p.CheckIns = slices.Clone(a.p.GetCheckIns()[over:])
+	}
+	a.moodShift()
+}
+
+func compareCheckIns(a, b *storagev1.CheckInEntry) int {
+	switch {
+	case a.GetTime() != b.GetTime():
+		return int(max(-1, min(1, a.GetTime()-b.GetTime())))
+	case a.GetId() < b.GetId():
+		return -1
+	case a.GetId() > b.GetId():
+		return 1
+	}
+	return 0
+}
+
+func (a *application) removeCheckIn(id string) {
+	a.p.CheckIns = slices.DeleteFunc(a.p.GetCheckIns(), func(c *storagev1.CheckInEntry) bool { return c.GetId() == id })
+}
+
+// ewma goes on from a base over check-ins in the order of their time.
+func ewma(base *storagev1.MoodBase, checkIns []*storagev1.CheckInEntry) (level float64, n int32) {
+	level, n = base.GetLevel(), base.GetN()
+	for _, c := range checkIns {
+		x := float64(c.GetPleasantness())
+		if n == 0 {
+			level = x
+		} else {
+			level += moodWeight * (x - level)
+		}
+		n++
+	}
+	return level, n
+}
+
+// moodShift tells when the level has moved far enough from where it was told
+// last. The first level that counts is where it starts, and is not told.
+func (a *application) moodShift() {
+	level, n := ewma(a.p.GetMoodBase(), a.p.GetCheckIns())
+	if n < moodMinimum {
+		return
+	}
+	if a.p.ToldMood == nil {
+		a.p.ToldMood, a.p.ToldMoodN = &level, n
+		return
+	}
+	before := a.p.GetToldMood()
+	if math.Abs(level-before) < moodShift {
+		return
+	}
+	a.p.ToldMood, a.p.ToldMoodN = &level, n
+	a.tell(&insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_MOOD_SHIFT, N: n, Method: "ewma",
+		Data: &insightsv1.Insight_MoodShift{MoodShift: &insightsv1.MoodShift{Before: before, After: level}},
+	}, a.e.GetId())
+}

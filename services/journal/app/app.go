@@ -1,0 +1,45 @@
+// Package app wires the journal service, for journald and for `rebound up`.
+package app
+
+import (
+	"context"
+
+	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/journal/internal/domain"
+	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/rpc"
+	"github.com/rebound-hq/rebound/services/kit/service"
+)
+
+// Definition is the journal service.
+func Definition() service.Definition {
+	return service.Definition{
+		Name:          "journal",
+		SchemaVersion: domain.SchemaVersion,
+		Declare:       func(deps *resource.Deps) (service.App, error) { return journal{domain.New(deps)}, nil },
+	}
+}
+
+type journal struct{ *domain.Domain }
+
+// Start implements service.App.
+func (j journal) Start(context.Context, *service.Env) ([]rpc.Service, []service.Task, error) {
+	services, err := resource.Services(
+		resource.In(journalv1.File_rebound_journal_v1_setback_proto, j.Setbacks.Methods(),
+			resource.Unary("CloseSetback", j.CloseSetback),
+			resource.Unary("RecoverSetback", j.RecoverSetback),
+			resource.Unary("ReopenSetback", j.ReopenSetback)),
+		resource.In(journalv1.File_rebound_journal_v1_debrief_proto, j.Debriefs.Methods(),
+			resource.Unary("CompleteDebrief", j.CompleteDebrief)),
+		resource.In(journalv1.File_rebound_journal_v1_debrief_question_proto, nil,
+			resource.Unary("ListDebriefQuestions", j.ListDebriefQuestions)),
+		resource.In(journalv1.File_rebound_journal_v1_lesson_proto, j.Lessons.Methods(),
+			resource.Unary("PlanLesson", j.PlanLesson),
+			resource.Unary("ApplyLesson", j.ApplyLesson)),
+		resource.In(journalv1.File_rebound_journal_v1_check_in_proto, j.CheckIns.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_gratitude_proto, j.Gratitudes.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_profile_proto, j.Profiles.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_affiliation_proto, j.Affiliations.Methods()),
+	)
+	return services, nil, err
+}

@@ -1,0 +1,97 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+)
+
+// Client reads an event stream and comes back by itself after failures.
+type Client struct {
+	events eventsv1.EventServiceClient
+	log    *slog.Logger
+	// pause makes the waits between attempts.
+	pause func() backoff.BackOff
+}
+
+// NewClient reads from a service.
+func NewClient(events eventsv1.EventServiceClient, log *slog.Logger) *Client {
+	return &Client{events: events, log: log, pause: func() backoff.BackOff {
+		b := backoff.NewExponentialBackOff()
+		b.InitialInterval, b.MaxInterval = 50*time.Millisecond, 5*time.Second
+		return b
+	}}
+}
+
+// Run hands each response to handle, from a token on (empty: the earliest), until
+// ctx ends, handle fails, or the server refuses for good. Between failures it
+// waits ever longer, with jitter, and goes on from the last token that was
+// handled: nothing is missed, and nothing is handled twice.
+func (c *Client) Run(ctx context.Context, token string, handle func(context.Context, *eventsv1.StreamEventsResponse) error) error {
+	pause := c.pause()
+	for {
+		err := c.stream(ctx, &token, func(res *eventsv1.StreamEventsResponse) error {
+			if err := handle(ctx, res); err != nil {
+				return handlerError{err}
+			}
+			pause.Reset()
+			return nil
+		})
+		var failed handlerError
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &failed):
+			return failed.error
+		case permanent(err):
+			return err
+		}
+		wait := pause.NextBackOff()
+		c.log.DebugContext(ctx, "event stream ended; coming back", "code", status.Code(err).String(), "wait_ms", wait.Milliseconds())
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// handlerError tells the handler's failure from the stream's.
+type handlerError struct{ error }
+
+func (c *Client) stream(ctx context.Context, token *string, handle func(*eventsv1.StreamEventsResponse) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := c.events.StreamEvents(ctx, &eventsv1.StreamEventsRequest{ResumeToken: *token})
+	if err != nil {
+		return err
+	}
+	for {
+		res, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return status.Error(codes.Unavailable, "the stream ended")
+		}
+		if err != nil {
+			return err
+		}
+		if err := handle(res); err != nil {
+			return err
+		}
+		*token = res.GetNextToken()
+	}
+}
+
+// permanent tells errors that coming back does not mend.
+func permanent(err error) bool {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.PermissionDenied, codes.Unimplemented:
+		return true
+	}
+	return false
+}

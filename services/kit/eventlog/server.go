@@ -1,0 +1,93 @@
+package eventlog
+
+import (
+	"sort"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// DefaultHeartbeat is how often a quiet stream shows that it lives.
+const DefaultHeartbeat = 15 * time.Second
+
+// Server implements EventService over a hub.
+type Server struct {
+	eventsv1.UnsafeEventServiceServer
+	hub       *Hub
+	bookmarks *Bookmarks
+	heartbeat time.Duration
+}
+
+var _ eventsv1.EventServiceServer = (*Server)(nil)
+
+// NewServer serves what a hub reads.
+func NewServer(hub *Hub, bookmarks *Bookmarks, heartbeat time.Duration) *Server {
+	return &Server{hub: hub, bookmarks: bookmarks, heartbeat: heartbeat}
+}
+
+// StreamEvents implements EventServiceServer.
+func (s *Server) StreamEvents(req *eventsv1.StreamEventsRequest, stream grpc.ServerStreamingServer[eventsv1.StreamEventsResponse]) error {
+	if err := checkPrefix(req.GetOwnerPrefix()); err != nil {
+		return err
+	}
+	types := append([]string(nil), req.GetTypes()...)
+	sort.Strings(types)
+	scope := NewScope(append([]string{"events", req.GetOwnerPrefix()}, types...)...)
+	positions, err := s.bookmarks.Start(stream.Context(), scope, req.GetStart(), req.GetResumeToken())
+	if err != nil {
+		return err
+	}
+	q := Query{
+		Positions:  positions,
+		Partitions: PartitionsOf(req.GetOwnerPrefix(), len(positions)),
+		Match:      matcher(req.GetOwnerPrefix(), types),
+		Heartbeat:  s.heartbeat,
+	}
+	return s.hub.Follow(stream.Context(), q, func(b Batch) error {
+		token, err := s.bookmarks.Token(scope, b.Positions)
+		if err != nil {
+			return err
+		}
+		return stream.Send(&eventsv1.StreamEventsResponse{Events: b.Events, NextToken: token, HistoryEnd: b.HistoryEnd})
+	})
+}
+
+func checkPrefix(prefix string) error {
+	n := strings.Count(prefix, "/")
+	if prefix != "" && (!strings.HasPrefix(prefix, "tenants/") || n != 1 && n != 3) {
+		return fault.Invalid("owner_prefix", "NAME_INVALID", "must be tenants/{tenant} or tenants/{tenant}/people/{person}")
+	}
+	return nil
+}
+
+// PartitionsOf gives the partitions to follow for an owner or a tenant: a
+// person's events lie in one, a tenant's (or everybody's) in all: nil.
+func PartitionsOf(prefix string, n int) []int {
+	if strings.Count(prefix, "/") == 3 {
+		return []int{store.PartitionOf(prefix, n)}
+	}
+	return nil
+}
+
+// Under tells whether an owner is prefix itself or lies below it.
+func Under(owner, prefix string) bool {
+	return strings.HasPrefix(owner, prefix) && (len(owner) == len(prefix) || owner[len(prefix)] == '/')
+}
+
+func matcher(prefix string, types []string) func(*eventsv1.Event) bool {
+	if prefix == "" && len(types) == 0 {
+		return nil
+	}
+	wanted := map[string]bool{}
+	for _, t := range types {
+		wanted[t] = true
+	}
+	return func(e *eventsv1.Event) bool {
+		return (prefix == "" || Under(e.GetOwner(), prefix)) && (len(wanted) == 0 || wanted[e.GetType()])
+	}
+}

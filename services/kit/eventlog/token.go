@@ -1,0 +1,99 @@
+package eventlog
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"time"
+
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/store"
+	"github.com/rebound-hq/rebound/services/kit/token"
+)
+
+// Where a stream can start.
+const (
+	Earliest = "EARLIEST"
+	Latest   = "LATEST"
+)
+
+const resumeUse = "resume"
+
+// Bookmarks makes and reads the resume tokens of one log.
+type Bookmarks struct {
+	log     store.Log
+	storeID string
+	sealer  *token.Sealer
+}
+
+// NewBookmarks works for the log of the store with this id.
+func NewBookmarks(log store.Log, storeID string, sealer *token.Sealer) *Bookmarks {
+	return &Bookmarks{log: log, storeID: storeID, sealer: sealer}
+}
+
+// Scope is a hash of what a stream shows: whose, and by what filter. A token is
+// good for the scope it was given in only.
+type Scope []byte
+
+// NewScope hashes parts in order.
+func NewScope(parts ...string) Scope {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(binary.AppendUvarint(nil, uint64(len(p))))
+		h.Write([]byte(p))
+	}
+	return h.Sum(nil)[:16]
+}
+
+// Token makes the token for positions.
+func (b *Bookmarks) Token(scope Scope, positions []int64) (string, error) {
+	return b.sealer.Seal(resumeUse, &storagev1.ResumeToken{Store: b.storeID, Request: scope, Positions: positions})
+}
+
+// Start gives the positions to start after: those of the token, or, without
+// one, those that start stands for. Errors are faults on the fields resume_token
+// and start.
+func (b *Bookmarks) Start(ctx context.Context, scope Scope, start, resume string) ([]int64, error) {
+	if resume != "" {
+		return b.resume(ctx, scope, resume)
+	}
+	switch start {
+	case "", Earliest:
+		return make([]int64, b.log.Partitions()), nil
+	case Latest:
+		return b.log.Wait(ctx, nil)
+	}
+	t, err := time.Parse(time.RFC3339Nano, start)
+	if err != nil {
+		return nil, fault.Invalid("start", "START_INVALID", "must be EARLIEST, LATEST or an RFC 3339 time")
+	}
+	positions := make([]int64, b.log.Partitions())
+	for p := range positions {
+		if positions[p], err = b.log.Seek(ctx, p, t); err != nil {
+			return nil, err
+		}
+	}
+	return positions, nil
+}
+
+func (b *Bookmarks) resume(ctx context.Context, scope Scope, text string) ([]int64, error) {
+	var t storagev1.ResumeToken
+	if err := b.sealer.Open(resumeUse, text, &t); err != nil {
+		return nil, fault.Invalid("resume_token", "RESUME_TOKEN_INVALID", "is not a token this service gave")
+	}
+	if t.GetStore() != b.storeID || subtle.ConstantTimeCompare(t.GetRequest(), scope) != 1 || len(t.GetPositions()) != b.log.Partitions() {
+		return nil, fault.Invalid("resume_token", "RESUME_TOKEN_FOREIGN", "was given for another stream: parent and filter must be as they were")
+	}
+	heads, err := b.log.Wait(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	for p, position := range t.GetPositions() {
+		if position > heads[p] {
+			return nil, fault.Invalid("resume_token", "RESUME_TOKEN_AHEAD", "lies ahead of the log, which was set back; start from EARLIEST")
+		}
+	}
+	return t.GetPositions(), nil
+}

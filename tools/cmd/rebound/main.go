@@ -1,0 +1,47 @@
+// Command rebound runs Rebound on one machine and works with a running one.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/rebound-hq/rebound/services/kit/config"
+)
+
+// cli is all commands.
+type cli struct {
+	Up    upCommand    `cmd:"" help:"Run everything in one process, on embedded stores."`
+	Token tokenCommand `cmd:"" help:"Print a development token for a system that runs with up."`
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p := config.Program{
+		Name: "rebound", Description: "Helps people get up again after a professional failure.",
+		Stdout: os.Stdout, Stderr: os.Stderr,
+		Options: []kong.Option{kong.BindTo(ctx, (*context.Context)(nil))},
+	}
+	var c cli
+	command, err := p.Parse(&c, args, os.Environ())
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "rebound:", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "rebound:", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,170 @@
+// Package system is all of Rebound in one process, on loopback ports and
+// embedded stores: what a newcomer, a small coaching firm and the tests run.
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	gateway "github.com/rebound-hq/rebound/gateway/app"
+	goals "github.com/rebound-hq/rebound/services/goals/app"
+	insights "github.com/rebound-hq/rebound/services/insights/app"
+	journal "github.com/rebound-hq/rebound/services/journal/app"
+	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/ids"
+	"github.com/rebound-hq/rebound/services/kit/lifecycle"
+	"github.com/rebound-hq/rebound/services/kit/service"
+)
+
+// ErrRunning is a data folder that another process works on.
+var ErrRunning = errors.New("another rebound is running on this data folder")
+
+// Options say where and how to run.
+type Options struct {
+	// Data is the folder for stores, keys and the development issuer.
+	Data string
+	// HTTP, Journal, Goals and Insights are the addresses to listen on; port 0
+	// picks a free one.
+	HTTP, Journal, Goals, Insights string
+	// AllowedOrigins are the web origins that browsers may call from.
+	AllowedOrigins []string
+	// Logs is where log lines go.
+	Logs io.Writer
+	// Clock and NewID; nil: the system's.
+	Clock clock.Clock
+	NewID ids.Source
+	// Heartbeat of streams; 0: the default.
+	Heartbeat time.Duration
+}
+
+// System is everything, ready to run.
+type System struct {
+	Issuer *auth.Issuer
+
+	journal, goals, insights *service.Running
+	gateway                  *gateway.Running
+	stack                    lifecycle.Stack
+}
+
+// Addresses are where a running system listens.
+type Addresses struct{ HTTP, Journal, Goals, Insights string }
+
+// Open builds everything. What was opened when something fails is closed again.
+func Open(ctx context.Context, o Options) (_ *System, err error) {
+	s := &System{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(o.Data, "rebound.lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the data folder: %w", err)
+	}
+	if !ok {
+		return nil, ErrRunning
+	}
+	s.stack.PushClose("lock", lock.Unlock)
+	if o.Clock == nil {
+		o.Clock = clock.System
+	}
+	if s.Issuer, err = auth.OpenIssuer(o.Data, o.Clock); err != nil {
+		return nil, err
+	}
+	if s.journal, err = s.service(ctx, o, o.Journal, journal.Definition()); err != nil {
+		return nil, err
+	}
+	if s.goals, err = s.service(ctx, o, o.Goals, goals.Definition()); err != nil {
+		return nil, err
+	}
+	tokens := s.Issuer.Source(auth.Claims{Subject: "insights", Roles: []string{"service"}, TTL: time.Hour})
+	sources := insights.Sources{Journal: s.journal.Addr(), Goals: s.goals.Addr()}
+	if s.insights, err = s.service(ctx, o, o.Insights, insights.Definition(sources, tokens)); err != nil {
+		return nil, err
+	}
+	s.gateway, err = gateway.Open(ctx, gateway.Config{
+		Listen: o.HTTP, Journal: s.journal.Addr(), Goals: s.goals.Addr(), Insights: s.insights.Addr(),
+		AllowedOrigins: o.AllowedOrigins, MaxBodyBytes: 2 << 20,
+	}, o.Logs)
+	return s, err
+}
+
+// service opens one service on an embedded store in the data folder.
+func (s *System) service(ctx context.Context, o Options, listen string, def service.Definition) (*service.Running, error) {
+	c := service.Config{
+		Listen:   listen,
+		KeysFile: filepath.Join(o.Data, "keys.json"),
+		Store:    service.Store{Driver: "sqlite", Path: filepath.Join(o.Data, def.Name+".db"), Partitions: 16},
+		Auth:     service.Auth{Issuer: auth.DevIssuer, Audience: auth.DevAudience, JWKSFile: s.Issuer.JWKSFile()},
+		Limit:    service.Limits{ReadsPerSecond: 100_000, WritesPerSecond: 100_000, StreamsPerCaller: 4096},
+	}
+	r, err := service.Open(ctx, c, def, service.Options{Clock: o.Clock, NewID: o.NewID, Logs: o.Logs, Heartbeat: o.Heartbeat})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", def.Name, err)
+	}
+	return r, nil
+}
+
+// Addresses tells where the system listens.
+func (s *System) Addresses() Addresses {
+	return Addresses{HTTP: s.gateway.Addr(), Journal: s.journal.Addr(), Goals: s.goals.Addr(), Insights: s.insights.Addr()}
+}
+
+// Run serves until ctx ends or a part fails, then ends the parts from the edge
+// inwards, each when those that call it have gone.
+func (s *System) Run(ctx context.Context) error {
+	ctx, failed := context.WithCancel(ctx)
+	defer failed()
+	var errs []error
+	var mu sync.Mutex
+	var stops []func()
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+	}{{"gateway", s.gateway.Run}, {"insights", s.insights.Run}, {"goals", s.goals.Run}, {"journal", s.journal.Run}} {
+		own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer failed() // one that ends takes the others down
+			if err := part.run(own); err != nil {
+				mu.Lock()
+				errs = append(errs, fmt.Errorf("%s: %w", part.name, err))
+				mu.Unlock()
+			}
+		}()
+		stops = append(stops, func() {
+			cancel()
+			<-ended
+		})
+	}
+	<-ctx.Done()
+	for _, stop := range stops {
+		stop()
+	}
+	return errors.Join(append(errs, s.stack.Close())...)
+}
+
+// close ends what Open had opened.
+func (s *System) close() error {
+	var errs []error
+	for _, r := range []*service.Running{s.insights, s.goals, s.journal} {
+		if r != nil {
+			errs = append(errs, r.Close())
+		}
+	}
+	return errors.Join(append(errs, s.stack.Close())...)
+}
