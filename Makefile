@@ -31,9 +31,19 @@ build: bin/rebound ## Build the rebound command to bin/rebound
 bin/rebound:
 	go build -o bin/rebound ./tools/cmd/rebound
 
+PACKAGES := $(foreach m,$(MODULES),./$(m)/...)
+
 .PHONY: test
 test: ## Run every test that needs nothing but Go
-	go test $(foreach m,$(MODULES),./$(m)/...)
+	go test $(PACKAGES)
+
+.PHONY: test-race
+test-race: ## Run the tests of concurrent code under the race detector
+	go test -race -short ./services/kit/store/... ./services/kit/eventlog/... ./services/kit/rpc/... ./services/insights/...
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . $(PACKAGES)
 
 .PHONY: tools
 tools: $(TOOLS)/.stamp-$(shell echo '$(GEN_TOOLS) $(GOLANGCI_LINT)' | cksum | cut -d' ' -f1)
@@ -50,11 +60,32 @@ gen: tools ## Generate Go, gateway and OpenAPI code from proto/
 	buf generate
 	cd tools && go run ./openapi $(CURDIR)/.protodeps/openapi $(CURDIR)/proto/gen/openapi/rebound.json
 
-.PHONY: lint-proto
-lint-proto: tools ## Lint the protos
+.PHONY: lint
+lint: tools ## Lint protos and Go
+	test -d .protodeps || $(MAKE) gen
 	buf lint
+	$(MAKE) breaking
+	go vet $(PACKAGES)
+	for m in $(MODULES); do (cd $$m && golangci-lint run ./...); done
+
+# Against the last commit; on a clean checkout, which is one, against the one before.
+.PHONY: breaking
+breaking: tools ## Refuse changes to the protos that break clients
+	base=HEAD; if git diff --quiet HEAD -- proto/rebound; then base=HEAD~1; fi; \
+	if git rev-parse -q --verify "$$base" >/dev/null; then \
+	  rm -rf .cache/breaking && mkdir -p .cache/breaking && \
+	  git archive "$$base" buf.yaml proto/rebound | tar -x -C .cache/breaking && \
+	  cp -r .protodeps .cache/breaking/ && buf breaking --against .cache/breaking; fi
 
 .PHONY: tidy
 tidy: ## Tidy every module
 	for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy); done
 	go work sync
+
+.PHONY: build-alone
+build-alone: ## Build every module without the workspace
+	for m in $(MODULES); do (cd $$m && GOWORK=off go build ./...); done
+
+.PHONY: ci
+ci: ## Run what CI runs
+	bash .ci/run

@@ -9,9 +9,10 @@ replace github.com/rebound-hq/rebound/services/kit => ../kit
 require (
 	github.com/rebound-hq/rebound/proto v0.0.0
 	github.com/rebound-hq/rebound/services/kit v0.0.0
-	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e
 	google.golang.org/protobuf v1.36.12
 )
+
+require google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e // indirect
 
 require (
 	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.2 // indirect

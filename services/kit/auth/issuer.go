@@ -57,7 +57,7 @@ func OpenIssuer(dir string, now clock.Clock) (*Issuer, error) {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
 	if have, err := os.ReadFile(i.jwksPath); err != nil || string(have) != string(public) {
-		if err := os.WriteFile(i.jwksPath, public, 0o644); err != nil {
+		if err := os.WriteFile(i.jwksPath, public, 0o600); err != nil {
 			return nil, fmt.Errorf("auth: %w", err)
 		}
 	}

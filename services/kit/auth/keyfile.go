@@ -43,7 +43,7 @@ func (f *keyFile) VerifySignature(_ context.Context, token string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	sig, err := jose.ParseSigned(token, algorithms)
+	sig, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (*Principal, error) {
-	if _, err := jose.ParseSigned(token, algorithms); err != nil {
+	if _, err := jose.ParseSignedCompact(token, algorithms); err != nil {
 		return nil, fault.Unauthenticated("TOKEN_MALFORMED", "the token is not a JWT signed with an accepted algorithm")
 	}
 	payload, err := v.keys.VerifySignature(ctx, token)

@@ -66,11 +66,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	pause := backoff.NewExponentialBackOff()
 	for {
 		err := h.tail(ctx, pause.Reset)
-		if ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
-			return nil
-		}
-		if err := sleep(ctx, pause.NextBackOff()); err != nil {
-			return nil //nolint:nilerr // the end of ctx is no error
+		ended := ctx.Err() != nil || errors.Is(err, store.ErrClosed)
+		if ended || sleep(ctx, pause.NextBackOff()) != nil {
+			return nil //nolint:nilerr // that it was ended is no error
 		}
 	}
 }

@@ -5,6 +5,7 @@ package privacy
 
 import (
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -189,7 +190,7 @@ func textPaths(md protoreflect.MessageDescriptor, path []string, above map[proto
 	defer delete(above, md.FullName())
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
-		at := append(path[:len(path):len(path)], string(fd.Name()))
+		at := slices.Concat(path, []string{string(fd.Name())})
 		if isText(fd) {
 			*out = append(*out, strings.Join(at, "."))
 		}

@@ -65,7 +65,7 @@ type Change[T proto.Message] struct {
 	Verb string
 }
 
-// Created, Updated and Deleted tell the three kinds of change apart.
+// Created is true when the document is new.
 func (c Change[T]) Created() bool { return isNil(c.Old) }
 
 // Deleted is true when the document goes away.

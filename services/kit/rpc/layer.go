@@ -43,14 +43,14 @@ type chain struct {
 
 // run passes a call through all layers around do.
 func (ch *chain) run(ctx context.Context, c *Call, do func(context.Context) error) error {
-	return ch.from(0, ctx, c, do)
+	return ch.from(ctx, 0, c, do)
 }
 
-func (ch *chain) from(i int, ctx context.Context, c *Call, do func(context.Context) error) error {
+func (ch *chain) from(ctx context.Context, i int, c *Call, do func(context.Context) error) error {
 	for ; i < len(ch.layers); i++ {
 		if around := ch.layers[i].Around; around != nil {
 			next := i + 1
-			return around(ctx, c, func(ctx context.Context) error { return ch.from(next, ctx, c, do) })
+			return around(ctx, c, func(ctx context.Context) error { return ch.from(ctx, next, c, do) })
 		}
 	}
 	return do(ctx)

@@ -55,9 +55,8 @@ func (d *Domain) zone(ctx context.Context, owner string) (*time.Location, error)
 	if err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(p.GetTimeZone())
-	if err != nil {
-		return time.UTC, nil // a zone that was once known and is no more
+	if zone, err := time.LoadLocation(p.GetTimeZone()); err == nil {
+		return zone, nil
 	}
-	return zone, nil
+	return time.UTC, nil // a zone that was once known and is no more
 }

@@ -15,7 +15,7 @@ func (g *group) apply(ctx context.Context, p *prepared) (store.Result, error) {
 	res := store.Result{Record: p.Record}
 	if p.err != nil {
 		res.Err = p.err
-		return res, nil
+		return res, nil //nolint:nilerr // the write fails alone, not the group
 	}
 	var err error
 	switch p.Op {

@@ -148,7 +148,8 @@ func backfill(ctx context.Context, tx *sql.Tx, t *table) error {
 	for i, key := range t.kind.Keys {
 		sets[i] = column(key.Name) + " = ?"
 	}
-	update := fmt.Sprintf("UPDATE %s SET %s WHERE name = ?", t.name, strings.Join(sets, ", "))
+	update := fmt.Sprintf( //nolint:gosec // names were checked to be identifiers
+		"UPDATE %s SET %s WHERE name = ?", t.name, strings.Join(sets, ", "))
 	for after, first := "", true; ; first = false {
 		names, bodies, err := nextBodies(ctx, tx, t, after, first)
 		if err != nil {

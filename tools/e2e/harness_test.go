@@ -1,0 +1,289 @@
+// Package e2e drives the whole of Rebound from outside, over real HTTP and gRPC
+// on loopback ports.
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/tools/internal/system"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// The caches of keys and consents have sweepers that live as long as the process.
+		goleak.IgnoreAnyFunction("github.com/hashicorp/golang-lru/v2/expirable.NewLRU[...].func1"),
+		// Idle connections of the test's own HTTP client.
+		goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),
+		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"),
+	)
+}
+
+// rig is a running system.
+type rig struct {
+	t      *testing.T
+	data   string
+	logs   *lockedBuffer
+	system *system.System
+	at     system.Addresses
+	stop   func()
+}
+
+// lockedBuffer gathers log lines of many goroutines.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// newRig starts a system on a fresh data folder; it is stopped when the test ends.
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, data: t.TempDir(), logs: &lockedBuffer{}, stop: func() {}}
+	r.start()
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+// start starts the system on the rig's data.
+func (r *rig) start() {
+	r.t.Helper()
+	const free = "127.0.0.1:0"
+	s, err := system.Open(context.Background(), system.Options{
+		Data: r.data, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: r.logs, Heartbeat: 50 * time.Millisecond,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.system, r.at = s, s.Addresses()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	r.stop = sync.OnceFunc(func() {
+		http.DefaultClient.CloseIdleConnections()
+		cancel()
+		if err := <-ended; err != nil {
+			r.t.Errorf("the system did not end well: %v\n%s", err, r.logs)
+		}
+	})
+}
+
+// token mints a token.
+func (r *rig) token(tenant, person string, roles ...string) string {
+	r.t.Helper()
+	subject := person
+	if subject == "" {
+		subject = roles[0]
+	}
+	token, err := r.system.Issuer.Mint(auth.Claims{Subject: subject, Tenant: tenant, Person: person, Roles: roles, TTL: time.Hour})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return token
+}
+
+// client is a caller of the REST API.
+type client struct {
+	r     *rig
+	token string
+}
+
+func (r *rig) as(tenant, person string, roles ...string) client {
+	return client{r, r.token(tenant, person, roles...)}
+}
+
+// object is a JSON object.
+type object map[string]any
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   object
+	raw    string
+}
+
+// do sends a request; body is JSON text, or nothing.
+func (c client) do(method, path, body string, headers ...string) answer {
+	c.r.t.Helper()
+	req, err := http.NewRequestWithContext(c.r.t.Context(), method, "http://"+c.r.at.HTTP+path, strings.NewReader(body))
+	if err != nil {
+		c.r.t.Fatal(err)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.r.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.r.t.Fatal(err)
+	}
+	a := answer{status: res.StatusCode, header: res.Header, raw: string(text)}
+	if strings.Contains(res.Header.Get("Content-Type"), "json") {
+		if err := json.Unmarshal(text, &a.body); err != nil {
+			c.r.t.Fatalf("%s %s: %v", method, path, err)
+		}
+	}
+	return a
+}
+
+// must sends a request that has to go well.
+func (c client) must(method, path, body string) object {
+	c.r.t.Helper()
+	a := c.do(method, path, body)
+	if a.status != http.StatusOK {
+		c.r.t.Fatalf("%s %s: %d %s", method, path, a.status, a.raw)
+	}
+	return a.body
+}
+
+// refused sends a request that has to fail in one way and gives the problem.
+func (c client) refused(method, path, body string, status int, reason string, headers ...string) object {
+	c.r.t.Helper()
+	a := c.do(method, path, body, headers...)
+	if a.status != status || a.body["reason"] != reason {
+		c.r.t.Errorf("%s %.120s: got %d %v, want %d %s: %s", method, path, a.status, a.body["reason"], status, reason, a.raw)
+	}
+	if a.body["requestId"] == "" || a.header.Get("Content-Type") != "application/problem+json" {
+		c.r.t.Errorf("%s %.120s: not a whole problem document: %s", method, path, a.raw)
+	}
+	return a.body
+}
+
+// line is one insight or mark on a stream.
+type line struct {
+	kind    string
+	name    string
+	token   string
+	end     bool
+	insight object
+}
+
+// follow opens the NDJSON stream and gives its lines until the test ends or
+// close is called.
+func (c client) follow(path string) (lines <-chan line, closeStream func()) {
+	c.r.t.Helper()
+	ctx, cancel := context.WithCancel(c.r.t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.r.at.HTTP+path, nil)
+	if err != nil {
+		c.r.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Accept", "application/x-ndjson")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.r.t.Fatal(err)
+	}
+	if res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(res.Body)
+		c.r.t.Fatalf("stream %s: %d %s", path, res.StatusCode, text)
+	}
+	out := make(chan line, 1000)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(out)
+		scanner := bufio.NewScanner(res.Body)
+		scanner.Buffer(nil, 1<<20)
+		for scanner.Scan() {
+			var v struct {
+				Insight    object
+				NextToken  string
+				HistoryEnd bool
+			}
+			if json.Unmarshal(scanner.Bytes(), &v) != nil {
+				return
+			}
+			l := line{token: v.NextToken, end: v.HistoryEnd, insight: v.Insight}
+			if v.Insight != nil {
+				l.kind, _ = v.Insight["kind"].(string)
+				l.name, _ = v.Insight["name"].(string)
+			}
+			out <- l
+		}
+	}()
+	closeStream = sync.OnceFunc(func() {
+		cancel()
+		<-ended
+		_ = res.Body.Close()
+	})
+	c.r.t.Cleanup(closeStream)
+	return out, closeStream
+}
+
+// collect reads lines until want insights have come, and gives their names, and
+// the token after the last.
+func collect(t *testing.T, lines <-chan line, want int) (insights []line, token string) {
+	t.Helper()
+	timeout := time.After(10 * time.Second)
+	for {
+		if len(insights) >= want && token != "" {
+			return insights, token
+		}
+		select {
+		case l, ok := <-lines:
+			if !ok {
+				t.Fatalf("the stream ended after %d of %d insights", len(insights), want)
+			}
+			if l.insight != nil {
+				insights = append(insights, l)
+				token = "" // a newer one must come
+			} else if l.token != "" {
+				token = l.token
+			}
+		case <-timeout:
+			t.Fatalf("%d of %d insights came", len(insights), want)
+		}
+	}
+}
+
+func kinds(lines []line) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = strings.TrimPrefix(l.kind, "INSIGHT_KIND_")
+	}
+	return out
+}
+
+// files gives every file of the data folder.
+func (r *rig) files() []string {
+	r.t.Helper()
+	found, err := filepath.Glob(filepath.Join(r.data, "*"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return found
+}
