@@ -79,8 +79,8 @@ breaking: tools ## Refuse changes to the protos that break clients
 
 .PHONY: tidy
 tidy: ## Tidy every module
-	for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy); done
 	go work sync
+	for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy); done
 
 .PHONY: build-alone
 build-alone: ## Build every module without the workspace
