@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/rebound-hq/rebound/tools/internal/api"
 	"github.com/rebound-hq/rebound/tools/internal/system"
 )
 
@@ -17,6 +18,7 @@ type upCommand struct {
 	JournalGRPC    string   `name:"journal-grpc" default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
 	GoalsGRPC      string   `name:"goals-grpc" default:"127.0.0.1:9002" help:"Address of the goals service (gRPC)."`
 	InsightsGRPC   string   `name:"insights-grpc" default:"127.0.0.1:9003" help:"Address of the insights service (gRPC)."`
+	Demo           bool     `help:"Play the lives of five people of the tenant demo, once everything runs."`
 	AllowedOrigins []string `help:"Web origins that browsers may call from, such as http://localhost:3000. Default: none."`
 }
 
@@ -38,6 +40,14 @@ func (u *upCommand) Run(ctx context.Context) error {
 		return errors.Join(err, logs.Close())
 	}
 	u.panel(s.Addresses(), logPath)
+	if u.Demo {
+		d := &demoCommand{Target: api.Target{URL: "http://" + s.Addresses().HTTP, Data: u.Data}, Tenant: "demo", People: 5, Days: 30, Seed: 1}
+		go func() {
+			if err := d.Run(ctx); err != nil && ctx.Err() == nil {
+				fmt.Fprintln(os.Stderr, "rebound: the demo:", err)
+			}
+		}()
+	}
 	err = s.Run(ctx)
 	if err == nil {
 		fmt.Println("stopped")

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/ids"
+	"github.com/rebound-hq/rebound/services/kit/rpc"
+	"github.com/rebound-hq/rebound/services/kit/store"
+	"github.com/rebound-hq/rebound/services/kit/store/sqlite"
+	"github.com/rebound-hq/rebound/tools/internal/bench"
+	"github.com/rebound-hq/rebound/tools/internal/system"
+)
+
+// benchCommand measures a system of its own, in a temporary folder.
+type benchCommand struct {
+	Seconds float64 `default:"3" help:"How long to measure each thing, in seconds."`
+	Workers int     `default:"64" help:"How many callers at once."`
+}
+
+// benchRig is what is measured.
+type benchRig struct {
+	at      system.Addresses
+	http    *http.Client
+	journal *grpc.ClientConn
+	token   string
+	service string
+	raw     *sqlite.Store
+}
+
+// Run measures and prints.
+func (b *benchCommand) Run(ctx context.Context) (err error) {
+	dir, err := os.MkdirTemp("", "rebound-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	const free = "127.0.0.1:0"
+	s, err := system.Open(ctx, system.Options{Data: dir, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: io.Discard})
+	if err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(running) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+	}()
+	rig, err := newBenchRig(ctx, s, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rig.raw.Close(), rig.journal.Close()) }()
+	figures, err := b.measure(ctx, rig)
+	if err != nil {
+		return err
+	}
+	return bench.Print(os.Stdout, figures)
+}
+
+func newBenchRig(ctx context.Context, s *system.System, dir string) (*benchRig, error) {
+	r := &benchRig{at: s.Addresses(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
+	var err error
+	if r.token, err = s.Issuer.Mint(auth.Claims{Subject: "ada", Tenant: "bench", Person: "ada", Roles: []string{"person"}, TTL: time.Hour}); err != nil {
+		return nil, err
+	}
+	if r.service, err = s.Issuer.Mint(auth.Claims{Subject: "bench", Roles: []string{"service"}, TTL: time.Hour}); err != nil {
+		return nil, err
+	}
+	if r.journal, err = rpc.Dial(r.at.Journal, rpc.DialOptions{Limits: rpc.DefaultLimits()}); err != nil {
+		return nil, err
+	}
+	r.raw, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "raw.db"), NewID: ids.Random, Schema: store.Schema{Version: 1, Kinds: []store.Kind{{
+		Name: "setbacks", New: func() proto.Message { return &journalv1.Setback{} },
+		Indexes: []store.Index{{Name: "by_create_time", Keys: []string{store.KeyParent, store.KeyCreateTime}}},
+	}}}})
+	return r, err
+}
+
+const benchOwner = "tenants/bench/people/ada"
+
+// measure does the floors first, then what stands on them.
+func (b *benchCommand) measure(ctx context.Context, r *benchRig) ([]bench.Figure, error) {
+	setbacks := journalv1.NewSetbackServiceClient(r.journal)
+	health := healthpb.NewHealthClient(r.journal)
+	rest := "http://" + r.at.HTTP + "/v1/" + benchOwner + "/setbacks"
+	const text = `{"title":"The launch failed","account":"It was all too much at once.","intensity":7,"area":"AREA_PROJECT"}`
+	create := func(ctx context.Context) error {
+		_, err := setbacks.CreateSetback(r.auth(ctx, r.token), &journalv1.CreateSetbackRequest{Parent: benchOwner, Setback: &journalv1.Setback{
+			Title: "The launch failed", Account: "It was all too much at once.", Intensity: 7,
+		}})
+		return err
+	}
+	first, err := setbacks.CreateSetback(r.auth(ctx, r.token), &journalv1.CreateSetbackRequest{Parent: benchOwner, SetbackId: "first", Setback: &journalv1.Setback{Title: "The first"}})
+	if err != nil {
+		return nil, err
+	}
+	var figures []bench.Figure
+	for _, m := range []struct {
+		name, floor string
+		do          func(ctx context.Context, worker, i int) error
+	}{
+		{"gRPC health check", "", func(ctx context.Context, _, _ int) error {
+			_, err := health.Check(ctx, &healthpb.HealthCheckRequest{})
+			return err
+		}},
+		{"HTTP /healthz", "", func(ctx context.Context, _, _ int) error { return r.get(ctx, "http://"+r.at.HTTP+"/healthz") }},
+		{"store commit", "", r.commit},
+		{"gRPC create", "store commit", func(ctx context.Context, _, _ int) error { return create(ctx) }},
+		{"REST create", "store commit", func(ctx context.Context, _, _ int) error { return r.post(ctx, rest, text) }},
+		{"gRPC get", "gRPC health check", func(ctx context.Context, _, _ int) error {
+			_, err := setbacks.GetSetback(r.auth(ctx, r.token), &journalv1.GetSetbackRequest{Name: first.GetName()})
+			return err
+		}},
+		{"REST get", "HTTP /healthz", func(ctx context.Context, _, _ int) error { return r.get(ctx, rest+"/first") }},
+		{"gRPC list-20", "gRPC health check", func(ctx context.Context, _, _ int) error {
+			_, err := setbacks.ListSetbacks(r.auth(ctx, r.token), &journalv1.ListSetbacksRequest{Parent: benchOwner, PageSize: 20})
+			return err
+		}},
+		{"REST list-20", "HTTP /healthz", func(ctx context.Context, _, _ int) error { return r.get(ctx, rest+"?pageSize=20") }},
+	} {
+		f, err := bench.Measure(ctx, m.name, m.floor, b.Workers, time.Duration(b.Seconds*float64(time.Second)), m.do)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, f)
+	}
+	replays, err := r.replays(ctx)
+	return append(figures, replays...), err
+}
+
+func (r *benchRig) auth(ctx context.Context, token string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+}
+
+// commit is a bare durable write with one event.
+func (r *benchRig) commit(ctx context.Context, worker, i int) error {
+	now := time.Now().UTC()
+	name := fmt.Sprintf("%s/setbacks/%d-%d", benchOwner, worker, i)
+	return r.raw.Commit(ctx, store.Write{Op: store.Insert, Record: store.Record{
+		Kind: "setbacks", Name: name, Parent: benchOwner, Owner: benchOwner, CreateTime: now, UpdateTime: now,
+		Body: &journalv1.Setback{Name: name, Title: "The launch failed", Intensity: 7},
+	}, Events: []*eventsv1.Event{{
+		Id: ids.Random(), Source: "bench", Type: "setback.recorded", Subject: name, Owner: benchOwner, Time: timestamppb.New(now),
+		Data: &eventsv1.Event_Setback{Setback: &eventsv1.SetbackFacts{Intensity: 7}},
+	}}})[0].Err
+}
+
+func (r *benchRig) get(ctx context.Context, url string) error {
+	return r.send(ctx, http.MethodGet, url, nil)
+}
+
+func (r *benchRig) post(ctx context.Context, url, text string) error {
+	return r.send(ctx, http.MethodPost, url, strings.NewReader(text))
+}
+
+func (r *benchRig) send(ctx context.Context, method, url string, in io.Reader) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, in)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+r.token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := r.http.Do(req)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	if res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answered %s", url, res.Status)
+	}
+	return errors.Join(err, res.Body.Close())
+}
+
+// replays reads the journal's events, which the creates have left, and makes
+// insights to read.
+func (r *benchRig) replays(ctx context.Context) ([]bench.Figure, error) {
+	begun := time.Now()
+	n, err := r.replayEvents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures := []bench.Figure{{Name: fmt.Sprintf("gRPC replay of %d events", n), PerSecond: float64(n) / time.Since(begun).Seconds()}}
+	if n, err = r.conclude(ctx); err != nil {
+		return nil, err
+	}
+	begun = time.Now()
+	read, err := r.replaySSE(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(figures, bench.Figure{Name: fmt.Sprintf("SSE replay of %d insights", read), PerSecond: float64(read) / time.Since(begun).Seconds()}), nil
+}
+
+func (r *benchRig) replayEvents(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithCancel(r.auth(ctx, r.service))
+	defer cancel()
+	stream, err := eventsv1.NewEventServiceClient(r.journal).StreamEvents(ctx, &eventsv1.StreamEventsRequest{})
+	if err != nil {
+		return 0, err
+	}
+	for n := 0; ; {
+		res, err := stream.Recv()
+		if err != nil {
+			return n, err
+		}
+		if n += len(res.GetEvents()); res.GetHistoryEnd() {
+			return n, nil
+		}
+	}
+}
+
+// conclusions is how many insights are made to be replayed.
+const conclusions = 5000
+
+// conclude recovers from setbacks, which makes an insight each.
+func (r *benchRig) conclude(ctx context.Context) (int, error) {
+	base := "http://" + r.at.HTTP + "/v1/" + benchOwner + "/setbacks"
+	_, err := bench.Measure(ctx, "recover", "", 32, time.Hour, func(ctx context.Context, worker, i int) error {
+		if i == conclusions/32 {
+			return io.EOF
+		}
+		id := fmt.Sprintf("c-%d-%d", worker, i)
+		if err := r.post(ctx, base+"?setbackId="+id, `{"title":"x"}`); err != nil {
+			return err
+		}
+		return r.post(ctx, base+"/"+id+":recover", `{}`)
+	})
+	if !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	return conclusions, nil
+}
+
+func (r *benchRig) replaySSE(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.at.HTTP+"/v1/"+benchOwner+"/insights:stream", nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+r.token)
+	req.Header.Set("Accept", "text/event-stream")
+	res, err := r.http.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = res.Body.Close() }() // it is cut off
+	scanner := bufio.NewScanner(res.Body)
+	scanner.Buffer(nil, 1<<20)
+	for n := 0; scanner.Scan(); {
+		switch {
+		case bytes.Equal(scanner.Bytes(), []byte("event: history-end")):
+			return n, nil
+		case bytes.HasPrefix(scanner.Bytes(), []byte("data: {")):
+			if !json.Valid(scanner.Bytes()[len("data: "):]) {
+				return n, errors.New("the stream holds what is no JSON")
+			}
+			n++
+		}
+	}
+	return 0, errors.Join(scanner.Err(), io.ErrUnexpectedEOF)
+}
