@@ -42,10 +42,17 @@ type benchRig struct {
 	at      system.Addresses
 	http    *http.Client
 	journal *grpc.ClientConn
-	token   string
+	people  []caller
 	service string
 	raw     *sqlite.Store
 }
+
+// caller is one of the people who call.
+type caller struct{ name, token string }
+
+// people is how many there are: one person's writes alone would measure what
+// nobody does.
+const people = 1000
 
 // Run measures and prints.
 func (b *benchCommand) Run(ctx context.Context) (err error) {
@@ -81,8 +88,12 @@ func (b *benchCommand) Run(ctx context.Context) (err error) {
 func newBenchRig(ctx context.Context, s *system.System, dir string) (*benchRig, error) {
 	r := &benchRig{at: s.Addresses(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
 	var err error
-	if r.token, err = s.Issuer.Mint(auth.Claims{Subject: "ada", Tenant: "bench", Person: "ada", Roles: []string{"person"}, TTL: time.Hour}); err != nil {
-		return nil, err
+	for i := range people {
+		c := caller{name: fmt.Sprintf("tenants/bench/people/p%d", i)}
+		if c.token, err = s.Issuer.Mint(auth.Claims{Subject: "bench", Tenant: "bench", Person: fmt.Sprintf("p%d", i), Roles: []string{"person"}, TTL: time.Hour}); err != nil {
+			return nil, err
+		}
+		r.people = append(r.people, c)
 	}
 	if r.service, err = s.Issuer.Mint(auth.Claims{Subject: "bench", Roles: []string{"service"}, TTL: time.Hour}); err != nil {
 		return nil, err
@@ -97,22 +108,21 @@ func newBenchRig(ctx context.Context, s *system.System, dir string) (*benchRig, 
 	return r, err
 }
 
-const benchOwner = "tenants/bench/people/ada"
+// caller gives each call of each worker another person.
+func (r *benchRig) caller(worker, i int) caller { return r.people[(worker*131+i)%people] }
+
+// rest is where a caller's setbacks are.
+func (r *benchRig) rest(c caller) string {
+	return "http://" + r.at.HTTP + "/v1/" + c.name + "/setbacks"
+}
 
 // measure does the floors first, then what stands on them.
 func (b *benchCommand) measure(ctx context.Context, r *benchRig) ([]bench.Figure, error) {
 	setbacks := journalv1.NewSetbackServiceClient(r.journal)
 	health := healthpb.NewHealthClient(r.journal)
-	rest := "http://" + r.at.HTTP + "/v1/" + benchOwner + "/setbacks"
 	const text = `{"title":"The launch failed","account":"It was all too much at once.","intensity":7,"area":"AREA_PROJECT"}`
-	create := func(ctx context.Context) error {
-		_, err := setbacks.CreateSetback(r.auth(ctx, r.token), &journalv1.CreateSetbackRequest{Parent: benchOwner, Setback: &journalv1.Setback{
-			Title: "The launch failed", Account: "It was all too much at once.", Intensity: 7,
-		}})
-		return err
-	}
-	first, err := setbacks.CreateSetback(r.auth(ctx, r.token), &journalv1.CreateSetbackRequest{Parent: benchOwner, SetbackId: "first", Setback: &journalv1.Setback{Title: "The first"}})
-	if err != nil {
+	setback := &journalv1.Setback{Title: "The launch failed", Account: "It was all too much at once.", Intensity: 7}
+	if err := r.fill(ctx, setbacks, setback); err != nil {
 		return nil, err
 	}
 	var figures []bench.Figure
@@ -124,20 +134,37 @@ func (b *benchCommand) measure(ctx context.Context, r *benchRig) ([]bench.Figure
 			_, err := health.Check(ctx, &healthpb.HealthCheckRequest{})
 			return err
 		}},
-		{"HTTP /healthz", "", func(ctx context.Context, _, _ int) error { return r.get(ctx, "http://"+r.at.HTTP+"/healthz") }},
+		{"HTTP /healthz", "", func(ctx context.Context, _, _ int) error {
+			return r.send(ctx, caller{}, http.MethodGet, "http://"+r.at.HTTP+"/healthz", "")
+		}},
 		{"store commit", "", r.commit},
-		{"gRPC create", "store commit", func(ctx context.Context, _, _ int) error { return create(ctx) }},
-		{"REST create", "store commit", func(ctx context.Context, _, _ int) error { return r.post(ctx, rest, text) }},
-		{"gRPC get", "gRPC health check", func(ctx context.Context, _, _ int) error {
-			_, err := setbacks.GetSetback(r.auth(ctx, r.token), &journalv1.GetSetbackRequest{Name: first.GetName()})
+		{"gRPC create", "store commit", func(ctx context.Context, worker, i int) error {
+			c := r.caller(worker, i)
+			_, err := setbacks.CreateSetback(r.auth(ctx, c.token), &journalv1.CreateSetbackRequest{Parent: c.name, Setback: setback})
 			return err
 		}},
-		{"REST get", "HTTP /healthz", func(ctx context.Context, _, _ int) error { return r.get(ctx, rest+"/first") }},
-		{"gRPC list-20", "gRPC health check", func(ctx context.Context, _, _ int) error {
-			_, err := setbacks.ListSetbacks(r.auth(ctx, r.token), &journalv1.ListSetbacksRequest{Parent: benchOwner, PageSize: 20})
+		{"REST create", "store commit", func(ctx context.Context, worker, i int) error {
+			c := r.caller(worker, i)
+			return r.send(ctx, c, http.MethodPost, r.rest(c), text)
+		}},
+		{"gRPC get", "gRPC health check", func(ctx context.Context, worker, i int) error {
+			c := r.caller(worker, i)
+			_, err := setbacks.GetSetback(r.auth(ctx, c.token), &journalv1.GetSetbackRequest{Name: c.name + "/setbacks/s0"})
 			return err
 		}},
-		{"REST list-20", "HTTP /healthz", func(ctx context.Context, _, _ int) error { return r.get(ctx, rest+"?pageSize=20") }},
+		{"REST get", "HTTP /healthz", func(ctx context.Context, worker, i int) error {
+			c := r.caller(worker, i)
+			return r.send(ctx, c, http.MethodGet, r.rest(c)+"/s0", "")
+		}},
+		{"gRPC list-20", "gRPC health check", func(ctx context.Context, worker, i int) error {
+			c := r.caller(worker, i)
+			_, err := setbacks.ListSetbacks(r.auth(ctx, c.token), &journalv1.ListSetbacksRequest{Parent: c.name, PageSize: 20})
+			return err
+		}},
+		{"REST list-20", "HTTP /healthz", func(ctx context.Context, worker, i int) error {
+			c := r.caller(worker, i)
+			return r.send(ctx, c, http.MethodGet, r.rest(c)+"?pageSize=20", "")
+		}},
 	} {
 		f, err := bench.Measure(ctx, m.name, m.floor, b.Workers, time.Duration(b.Seconds*float64(time.Second)), m.do)
 		if err != nil {
@@ -156,30 +183,41 @@ func (r *benchRig) auth(ctx context.Context, token string) context.Context {
 // commit is a bare durable write with one event.
 func (r *benchRig) commit(ctx context.Context, worker, i int) error {
 	now := time.Now().UTC()
-	name := fmt.Sprintf("%s/setbacks/%d-%d", benchOwner, worker, i)
+	owner := r.caller(worker, i).name
+	name := fmt.Sprintf("%s/setbacks/%d-%d", owner, worker, i)
 	return r.raw.Commit(ctx, store.Write{Op: store.Insert, Record: store.Record{
-		Kind: "setbacks", Name: name, Parent: benchOwner, Owner: benchOwner, CreateTime: now, UpdateTime: now,
+		Kind: "setbacks", Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now,
 		Body: &journalv1.Setback{Name: name, Title: "The launch failed", Intensity: 7},
 	}, Events: []*eventsv1.Event{{
-		Id: ids.Random(), Source: "bench", Type: "setback.recorded", Subject: name, Owner: benchOwner, Time: timestamppb.New(now),
+		Id: ids.Random(), Source: "bench", Type: "setback.recorded", Subject: name, Owner: owner, Time: timestamppb.New(now),
 		Data: &eventsv1.Event_Setback{Setback: &eventsv1.SetbackFacts{Intensity: 7}},
 	}}})[0].Err
 }
 
-func (r *benchRig) get(ctx context.Context, url string) error {
-	return r.send(ctx, http.MethodGet, url, nil)
+// fill gives everybody twenty setbacks to get and list.
+func (r *benchRig) fill(ctx context.Context, setbacks journalv1.SetbackServiceClient, setback *journalv1.Setback) error {
+	const each, workers = 20, 32
+	_, err := bench.Measure(ctx, "filling", "", workers, time.Hour, func(ctx context.Context, worker, i int) error {
+		n := i*workers + worker
+		if n >= people*each {
+			return io.EOF
+		}
+		c := r.people[n%people]
+		_, err := setbacks.CreateSetback(r.auth(ctx, c.token), &journalv1.CreateSetbackRequest{Parent: c.name, SetbackId: fmt.Sprintf("s%d", n/people), Setback: setback})
+		return err
+	})
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
-func (r *benchRig) post(ctx context.Context, url, text string) error {
-	return r.send(ctx, http.MethodPost, url, strings.NewReader(text))
-}
-
-func (r *benchRig) send(ctx context.Context, method, url string, in io.Reader) error {
-	req, err := http.NewRequestWithContext(ctx, method, url, in)
+func (r *benchRig) send(ctx context.Context, c caller, method, url, text string) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(text))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
+	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := r.http.Do(req)
 	if err != nil {
@@ -201,7 +239,7 @@ func (r *benchRig) replays(ctx context.Context) ([]bench.Figure, error) {
 		return nil, err
 	}
 	figures := []bench.Figure{{Name: fmt.Sprintf("gRPC replay of %d events", n), PerSecond: float64(n) / time.Since(begun).Seconds()}}
-	if n, err = r.conclude(ctx); err != nil {
+	if err = r.conclude(ctx); err != nil {
 		return nil, err
 	}
 	begun = time.Now()
@@ -230,36 +268,39 @@ func (r *benchRig) replayEvents(ctx context.Context) (int, error) {
 	}
 }
 
-// conclusions is how many insights are made to be replayed.
+// concluder is whose insights are replayed over SSE, and conclusions how many.
 const conclusions = 5000
 
+func (r *benchRig) concluder() caller { return r.people[0] }
+
 // conclude recovers from setbacks, which makes an insight each.
-func (r *benchRig) conclude(ctx context.Context) (int, error) {
-	base := "http://" + r.at.HTTP + "/v1/" + benchOwner + "/setbacks"
-	_, err := bench.Measure(ctx, "recover", "", 32, time.Hour, func(ctx context.Context, worker, i int) error {
-		if i == conclusions/32 {
+func (r *benchRig) conclude(ctx context.Context) error {
+	c, base := r.concluder(), r.rest(r.concluder())
+	const workers = 32
+	_, err := bench.Measure(ctx, "recover", "", workers, time.Hour, func(ctx context.Context, worker, i int) error {
+		if i*workers+worker >= conclusions {
 			return io.EOF
 		}
 		id := fmt.Sprintf("c-%d-%d", worker, i)
-		if err := r.post(ctx, base+"?setbackId="+id, `{"title":"x"}`); err != nil {
+		if err := r.send(ctx, c, http.MethodPost, base+"?setbackId="+id, `{"title":"x"}`); err != nil {
 			return err
 		}
-		return r.post(ctx, base+"/"+id+":recover", `{}`)
+		return r.send(ctx, c, http.MethodPost, base+"/"+id+":recover", `{}`)
 	})
-	if !errors.Is(err, io.EOF) {
-		return 0, err
+	if errors.Is(err, io.EOF) {
+		return nil
 	}
-	return conclusions, nil
+	return err
 }
 
 func (r *benchRig) replaySSE(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.at.HTTP+"/v1/"+benchOwner+"/insights:stream", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.at.HTTP+"/v1/"+r.concluder().name+"/insights:stream", nil)
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
+	req.Header.Set("Authorization", "Bearer "+r.concluder().token)
 	req.Header.Set("Accept", "text/event-stream")
 	res, err := r.http.Do(req)
 	if err != nil {

@@ -116,7 +116,14 @@ func (t *table) list(x store.Index, q store.Query) (string, []any) {
 	if q.Until != nil {
 		add(last+" < ?", q.Until)
 	}
-	if q.After != nil {
+	order := fmt.Sprintf("%s %s, name %s", last, direction, direction)
+	switch {
+	case last == store.KeyName: // it breaks its own ties
+		order = "name " + direction
+		if q.After != nil {
+			add("name "+above+" ?", q.After.Name)
+		}
+	case q.After != nil:
 		add(fmt.Sprintf("(%s, name) %s (?, ?)", last, above), q.After.Key, q.After.Name)
 	}
 	condition := ""
@@ -124,8 +131,7 @@ func (t *table) list(x store.Index, q store.Query) (string, []any) {
 		condition = " WHERE " + strings.Join(where, " AND ")
 	}
 	name, _ := t.index(x)
-	return fmt.Sprintf(`SELECT %s FROM %s INDEXED BY "%s"%s ORDER BY %s %s, name %s LIMIT ?`,
-		t.columns, t.name, name, condition, last, direction, direction), args
+	return fmt.Sprintf(`SELECT %s FROM %s INDEXED BY "%s"%s ORDER BY %s LIMIT ?`, t.columns, t.name, name, condition, order), args
 }
 
 func (s *Store) query(ctx context.Context, t *table, text string, args []any, size int) (out []store.Record, err error) {

@@ -60,3 +60,5 @@ func (o *opener) Reopen(t testing.TB, s store.Store, schema store.Schema) (store
 }
 
 func TestConformance(t *testing.T) { storetest.Run(t, newOpener()) }
+
+func TestLinearizable(t *testing.T) { storetest.Linearizable(t, newOpener()) }
