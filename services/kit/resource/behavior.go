@@ -95,8 +95,15 @@ func (b *behaviors) keepOutput(m, old protoreflect.Message) {
 			m.Set(f.fd, old.Get(f.fd))
 		case f.outputOnly:
 			m.Clear(f.fd)
-		case f.below != nil && !f.fd.IsList() && (m.Has(f.fd) || old.Has(f.fd)):
+		case f.below == nil || f.fd.IsList():
+		case m.Has(f.fd):
 			f.below.keepOutput(m.Mutable(f.fd).Message(), old.Get(f.fd).Message())
+		case old.Has(f.fd): // cleared, but for what only the server sets
+			kept := m.NewField(f.fd)
+			f.below.keepOutput(kept.Message(), old.Get(f.fd).Message())
+			if proto.Size(kept.Message().Interface()) > 0 {
+				m.Set(f.fd, kept)
+			}
 		}
 	}
 }
