@@ -35,7 +35,12 @@ PACKAGES := $(foreach m,$(MODULES),./$(m)/...)
 
 .PHONY: test
 test: ## Run every test that needs nothing but Go
-	go test $(PACKAGES)
+	MONGODB_URI= go test $(PACKAGES)
+
+.PHONY: test-mongo
+test-mongo: ## Run the MongoDB store's tests and the journeys on the server of MONGODB_URI
+	@test -n "$$MONGODB_URI" || { echo "test-mongo: set MONGODB_URI to the URI of a MongoDB or compatible server" >&2; exit 1; }
+	go test -count=1 ./services/kit/store/mongo/... ./tools/e2e
 
 .PHONY: test-race
 test-race: ## Run the tests of concurrent code under the race detector

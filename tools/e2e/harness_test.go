@@ -1,5 +1,6 @@
 // Package e2e drives the whole of Rebound from outside, over real HTTP and gRPC
-// on loopback ports.
+// on loopback ports: on embedded stores, or on the MongoDB server that
+// MONGODB_URI names.
 package e2e
 
 import (
@@ -9,15 +10,20 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.uber.org/goleak"
 
 	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/config"
+	"github.com/rebound-hq/rebound/services/kit/store/mongo/mongotest"
 	"github.com/rebound-hq/rebound/tools/internal/system"
 )
 
@@ -33,12 +39,15 @@ func TestMain(m *testing.M) {
 
 // rig is a running system.
 type rig struct {
-	t      *testing.T
-	data   string
-	logs   *lockedBuffer
-	system *system.System
-	at     system.Addresses
-	stop   func()
+	t    *testing.T
+	data string
+	// mongo is the server, database begins its databases' names; both are empty
+	// for embedded stores.
+	mongo, database string
+	logs            *lockedBuffer
+	system          *system.System
+	at              system.Addresses
+	stop            func()
 }
 
 // lockedBuffer gathers log lines of many goroutines.
@@ -62,7 +71,10 @@ func (b *lockedBuffer) String() string {
 // newRig starts a system on a fresh data folder; it is stopped when the test ends.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, data: t.TempDir(), logs: &lockedBuffer{}, stop: func() {}}
+	r := &rig{t: t, data: t.TempDir(), mongo: os.Getenv("MONGODB_URI"), logs: &lockedBuffer{}, stop: func() {}}
+	if r.mongo != "" {
+		r.database = mongotest.Database(t)
+	}
 	r.start()
 	t.Cleanup(func() { r.stop() })
 	return r
@@ -74,6 +86,7 @@ func (r *rig) start() {
 	const free = "127.0.0.1:0"
 	s, err := system.Open(context.Background(), system.Options{
 		Data: r.data, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: r.logs, Heartbeat: 50 * time.Millisecond,
+		Mongo: config.Secret(r.mongo), MongoDatabase: r.database,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -270,6 +283,18 @@ func collect(t *testing.T, lines <-chan line, want int) (insights []line, token 
 	}
 }
 
+// eventually asks until the answer is what is wanted.
+func eventually(t *testing.T, want []string, ask func() []string) {
+	t.Helper()
+	var got []string
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if got = ask(); slices.Equal(got, want) {
+			return
+		}
+	}
+	t.Fatalf("got %v, want %v", got, want)
+}
+
 func kinds(lines []line) []string {
 	out := make([]string, len(lines))
 	for i, l := range lines {
@@ -278,12 +303,43 @@ func kinds(lines []line) []string {
 	return out
 }
 
-// files gives every file of the data folder.
-func (r *rig) files() []string {
+// stored gives everything that is on disk or in the databases, by file or
+// collection.
+func (r *rig) stored() map[string][]byte {
 	r.t.Helper()
+	out := map[string][]byte{}
 	found, err := filepath.Glob(filepath.Join(r.data, "*"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return found
+	for _, path := range found {
+		if out[filepath.Base(path)], err = os.ReadFile(path); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if r.mongo == "" {
+		return out
+	}
+	client := mongotest.Client(r.t, r.mongo)
+	defer func() { _ = client.Disconnect(r.t.Context()) }()
+	for _, service := range []string{"journal", "goals", "insights"} {
+		db := client.Database(r.database + "_" + service)
+		names, err := db.ListCollectionNames(r.t.Context(), bson.D{})
+		if err != nil || len(names) == 0 {
+			r.t.Fatalf("%d collections of %s: %v", len(names), service, err)
+		}
+		for _, name := range names {
+			cur, err := db.Collection(name).Find(r.t.Context(), bson.D{})
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			for cur.Next(r.t.Context()) {
+				out[service+"."+name] = append(out[service+"."+name], cur.Current...)
+			}
+			if err := cur.Err(); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+	}
+	return out
 }

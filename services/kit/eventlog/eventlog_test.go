@@ -260,7 +260,7 @@ func TestHeartbeats(t *testing.T) {
 	r := newRig(t)
 	c := r.serve(5 * time.Millisecond)
 	beats := 0
-	_, responses := read(t, c, &eventsv1.StreamEventsRequest{Types: []string{"nothing"}}, func(res *eventsv1.StreamEventsResponse) bool {
+	_, responses := read(t, c, &eventsv1.StreamEventsRequest{Types: []string{"nothing"}}, func(_ *eventsv1.StreamEventsResponse) bool {
 		if beats++; beats == 2 {
 			r.publish(50)
 		}

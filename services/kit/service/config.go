@@ -13,6 +13,7 @@ import (
 
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/config"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/telemetry"
 )
@@ -31,9 +32,11 @@ type Config struct {
 
 // Store is where documents and events lie.
 type Store struct {
-	Driver     string `default:"sqlite" enum:"sqlite" help:"What to keep documents in: sqlite."`
-	Path       string `type:"path" help:"For sqlite: the file."`
-	Partitions int    `default:"16" help:"Partitions of a new store's event log, 1 to 1024; fixed once it is made."`
+	Driver     string        `default:"sqlite" enum:"sqlite,mongo" help:"What to keep documents in: sqlite or mongo."`
+	Path       string        `type:"path" help:"For sqlite: the file."`
+	URI        config.Secret `name:"uri" help:"For mongo: the server's URI, with the driver's options in its query."`
+	Database   string        `help:"For mongo: the database, which belongs to this service alone."`
+	Partitions int           `default:"16" help:"Partitions of a new store's event log, 1 to 1024; fixed once it is made."`
 }
 
 // Auth is whose tokens are good.

@@ -22,6 +22,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/store"
+	"github.com/rebound-hq/rebound/services/kit/store/mongo"
 	"github.com/rebound-hq/rebound/services/kit/store/sqlite"
 	"github.com/rebound-hq/rebound/services/kit/telemetry"
 	"github.com/rebound-hq/rebound/services/kit/token"
@@ -116,12 +117,16 @@ func Open(ctx context.Context, c Config, def Definition, o Options) (_ *Running,
 		return nil, err
 	}
 	schema := store.Schema{Version: def.SchemaVersion, Kinds: append(app.Kinds(), privacy.Kind())}
-	inner, err := openStore(ctx, c.Store, schema, o)
+	inner, err := openStore(ctx, c.Store, schema, o, r.log)
 	if err != nil {
 		return nil, err
 	}
 	r.stack.PushClose("store", inner.Close)
-	env.Store = privacy.NewStore(inner, privacy.NewKeyring(inner, env.Keys, o.Clock))
+	keyring := privacy.NewKeyring(inner, env.Keys, o.Clock)
+	if err := keyring.Verify(ctx); err != nil {
+		return nil, err
+	}
+	env.Store = privacy.NewStore(inner, keyring)
 	deps.Store = env.Store
 	env.Hub = eventlog.NewHub(env.Store)
 	env.Bookmarks = eventlog.NewBookmarks(env.Store, env.Store.ID(), token.New(env.Keys.Tokens()))
@@ -146,7 +151,19 @@ func declare(def Definition, env *Env, o Options) (*resource.Deps, App, error) {
 	return deps, app, err
 }
 
-func openStore(ctx context.Context, c Store, schema store.Schema, o Options) (store.Store, error) {
+func openStore(ctx context.Context, c Store, schema store.Schema, o Options, log *slog.Logger) (store.Store, error) {
+	if c.Driver == "mongo" {
+		if c.URI == "" || c.Database == "" {
+			return nil, errors.New("store-uri and store-database are needed when store-driver is mongo")
+		}
+		return mongo.Open(ctx, mongo.Options{
+			URI: string(c.URI), Database: c.Database, Schema: schema, Partitions: c.Partitions,
+			NewID: o.NewID, Clock: o.Clock, Log: log,
+		})
+	}
+	if c.Path == "" {
+		return nil, errors.New("store-path is needed when store-driver is sqlite")
+	}
 	return sqlite.Open(ctx, sqlite.Options{Path: c.Path, Schema: schema, Partitions: c.Partitions, NewID: o.NewID})
 }
 

@@ -7,19 +7,22 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/rebound-hq/rebound/services/kit/config"
 	"github.com/rebound-hq/rebound/tools/internal/api"
 	"github.com/rebound-hq/rebound/tools/internal/system"
 )
 
 // upCommand runs everything in one process.
 type upCommand struct {
-	Data           string   `default:"./data" type:"path" help:"Folder for stores, keys and the development issuer."`
-	HTTP           string   `name:"http" default:"127.0.0.1:8080" help:"Address of the REST API, as host:port; port 0 picks a free one."`
-	JournalGRPC    string   `name:"journal-grpc" default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
-	GoalsGRPC      string   `name:"goals-grpc" default:"127.0.0.1:9002" help:"Address of the goals service (gRPC)."`
-	InsightsGRPC   string   `name:"insights-grpc" default:"127.0.0.1:9003" help:"Address of the insights service (gRPC)."`
-	Demo           bool     `help:"Play the lives of five people of the tenant demo, once everything runs."`
-	AllowedOrigins []string `help:"Web origins that browsers may call from, such as http://localhost:3000. Default: none."`
+	Data           string        `default:"./data" type:"path" help:"Folder for stores, keys and the development issuer."`
+	HTTP           string        `name:"http" default:"127.0.0.1:8080" help:"Address of the REST API, as host:port; port 0 picks a free one."`
+	JournalGRPC    string        `name:"journal-grpc" default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
+	GoalsGRPC      string        `name:"goals-grpc" default:"127.0.0.1:9002" help:"Address of the goals service (gRPC)."`
+	InsightsGRPC   string        `name:"insights-grpc" default:"127.0.0.1:9003" help:"Address of the insights service (gRPC)."`
+	Mongo          config.Secret `placeholder:"URI" help:"Keep documents in this MongoDB server. Default: embedded stores in the data folder."`
+	MongoDatabase  string        `default:"rebound" help:"With --mongo: how the names of the databases begin, one per service."`
+	Demo           bool          `help:"Play the lives of five people of the tenant demo, once everything runs."`
+	AllowedOrigins []string      `help:"Web origins that browsers may call from, such as http://localhost:3000. Default: none."`
 }
 
 // Run runs until a signal.
@@ -34,7 +37,7 @@ func (u *upCommand) Run(ctx context.Context) error {
 	}
 	s, err := system.Open(ctx, system.Options{
 		Data: u.Data, HTTP: u.HTTP, Journal: u.JournalGRPC, Goals: u.GoalsGRPC, Insights: u.InsightsGRPC,
-		AllowedOrigins: u.AllowedOrigins, Logs: logs,
+		Mongo: u.Mongo, MongoDatabase: u.MongoDatabase, AllowedOrigins: u.AllowedOrigins, Logs: logs,
 	})
 	if err != nil {
 		return errors.Join(err, logs.Close())

@@ -59,10 +59,7 @@ func (w *watchCommand) Run(ctx context.Context) error {
 		}
 		err = w.follow(ctx, client, token, "/v1/"+parent+"/insights:stream", q, pause.Reset)
 		var refused *api.Problem
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.As(err, &refused) && refused.Status < 500:
+		if errors.As(err, &refused) && refused.Status < 500 {
 			return err
 		}
 		fmt.Fprintln(os.Stderr, "the stream ended; coming back")

@@ -1,5 +1,5 @@
 // Package system is all of Rebound in one process, on loopback ports and
-// embedded stores: what a newcomer, a small coaching firm and the tests run.
+// embedded stores or a MongoDB server: what a newcomer, a small coaching firm and the tests run.
 package system
 
 import (
@@ -20,9 +20,11 @@ import (
 	journal "github.com/rebound-hq/rebound/services/journal/app"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/config"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/lifecycle"
 	"github.com/rebound-hq/rebound/services/kit/service"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // ErrRunning is a data folder that another process works on.
@@ -35,6 +37,11 @@ type Options struct {
 	// HTTP, Journal, Goals and Insights are the addresses to listen on; port 0
 	// picks a free one.
 	HTTP, Journal, Goals, Insights string
+	// Mongo is the URI of a MongoDB server to keep documents in; empty for the
+	// embedded stores. MongoDatabase begins the names of its databases, one per
+	// service.
+	Mongo         config.Secret
+	MongoDatabase string
 	// AllowedOrigins are the web origins that browsers may call from.
 	AllowedOrigins []string
 	// Logs is where log lines go.
@@ -102,12 +109,20 @@ func Open(ctx context.Context, o Options) (_ *System, err error) {
 	return s, err
 }
 
-// service opens one service on an embedded store in the data folder.
+// store is where a service keeps its documents.
+func (o Options) store(name string) service.Store {
+	if o.Mongo != "" {
+		return service.Store{Driver: "mongo", URI: o.Mongo, Database: o.MongoDatabase + "_" + name, Partitions: store.DefaultPartitions}
+	}
+	return service.Store{Driver: "sqlite", Path: filepath.Join(o.Data, name+".db"), Partitions: store.DefaultPartitions}
+}
+
+// service opens one service.
 func (s *System) service(ctx context.Context, o Options, listen string, def service.Definition) (*service.Running, error) {
 	c := service.Config{
 		Listen:   listen,
 		KeysFile: filepath.Join(o.Data, "keys.json"),
-		Store:    service.Store{Driver: "sqlite", Path: filepath.Join(o.Data, def.Name+".db"), Partitions: 16},
+		Store:    o.store(def.Name),
 		Auth:     service.Auth{Issuer: auth.DevIssuer, Audience: auth.DevAudience, JWKSFile: s.Issuer.JWKSFile()},
 		Limit:    service.Limits{ReadsPerSecond: 100_000, WritesPerSecond: 100_000, StreamsPerCaller: 4096},
 	}

@@ -197,4 +197,3 @@ func BenchmarkCatchUp(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(events)*b.N)/b.Elapsed().Seconds(), "events/s")
 }
-

@@ -130,7 +130,7 @@ func readKey(fd protoreflect.FieldDescriptor, text string) (protoreflect.MapKey,
 // read gives one value; known is false for an enum name of a later release.
 func read(fd protoreflect.FieldDescriptor, v bson.RawValue, empty func() protoreflect.Value) (_ protoreflect.Value, known bool, err error) {
 	var out protoreflect.Value
-	ok := false
+	var ok bool
 	switch fd.Kind() {
 	case protoreflect.MessageKind, protoreflect.GroupKind:
 		out = empty()

@@ -75,17 +75,23 @@ func lengthen(m protoreflect.Message, v bson.RawValue) bool {
 // emptyKey stands for the empty map key; no escaped key is the same.
 const emptyKey = "%"
 
+// Both directions of what a map key may not hold, the sign of escape included.
+var (
+	escaper   = strings.NewReplacer("%", "%25", ".", "%2E", "$", "%24", "\x00", "%00")
+	unescaper = strings.NewReplacer("%25", "%", "%2E", ".", "%24", "$", "%00", "\x00")
+)
+
 // escape makes a map key one that every server takes as a field name.
 func escape(key string) string {
 	if key == "" {
 		return emptyKey
 	}
-	return strings.NewReplacer("%", "%25", ".", "%2E", "$", "%24", "\x00", "%00").Replace(key)
+	return escaper.Replace(key)
 }
 
 func unescape(key string) string {
 	if key == emptyKey {
 		return ""
 	}
-	return strings.NewReplacer("%25", "%", "%2E", ".", "%24", "$", "%00", "\x00").Replace(key)
+	return unescaper.Replace(key)
 }
