@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 
 	"github.com/rebound-hq/rebound/gateway/edge"
@@ -31,6 +32,7 @@ type Config struct {
 type Running struct {
 	edge  *edge.Edge
 	lis   net.Listener
+	log   *slog.Logger
 	stack lifecycle.Stack
 }
 
@@ -47,6 +49,7 @@ func Open(ctx context.Context, c Config, logs io.Writer) (_ *Running, err error)
 		return nil, err
 	}
 	r.stack.PushClose("telemetry", t.Close)
+	r.log = t.Logger
 	tlsConfig, err := c.TLS.Client()
 	if err != nil {
 		return nil, err
@@ -79,5 +82,6 @@ func (r *Running) Addr() string { return r.lis.Addr().String() }
 
 // Run serves until ctx ends, then ends everything in order.
 func (r *Running) Run(ctx context.Context) error {
+	r.log.InfoContext(ctx, "serving", "address", r.Addr())
 	return errors.Join(r.edge.Serve(ctx, r.lis), r.stack.Close())
 }
