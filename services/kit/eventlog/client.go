@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -31,7 +32,7 @@ func NewClient(events eventsv1.EventServiceClient, log *slog.Logger) *Client {
 	}}
 }
 
-// Run hands each response to handle, from a token on (empty: the earliest), until
+// Run hands responses to handle, those that have queued up as one, from a token on (empty: the earliest), until
 // ctx ends, handle fails, or the server refuses for good. Between failures it
 // waits ever longer, with jitter, and goes on from the last token that was
 // handled: nothing is missed, and nothing is handled twice.
@@ -65,25 +66,67 @@ func (c *Client) Run(ctx context.Context, token string, handle func(context.Cont
 // handlerError tells the handler's failure from the stream's.
 type handlerError struct{ error }
 
+// ahead is how many responses are taken from a stream while one is handled.
+const ahead = 16
+
 func (c *Client) stream(ctx context.Context, token *string, handle func(*eventsv1.StreamEventsResponse) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	stream, err := c.events.StreamEvents(ctx, &eventsv1.StreamEventsRequest{ResumeToken: *token})
 	if err != nil {
+		cancel()
 		return err
 	}
-	for {
-		res, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return status.Error(codes.Unavailable, "the stream ended")
+	responses, failed := make(chan *eventsv1.StreamEventsResponse, ahead), make(chan error, 1)
+	go receive(ctx, stream, responses, failed)
+	defer func() {
+		cancel()
+		for range responses { // until receive has ended
 		}
-		if err != nil {
-			return err
-		}
+	}()
+	for res := range responses {
+		gather(res, responses)
 		if err := handle(res); err != nil {
 			return err
 		}
 		*token = res.GetNextToken()
+	}
+	return <-failed
+}
+
+func receive(ctx context.Context, stream grpc.ServerStreamingClient[eventsv1.StreamEventsResponse], responses chan<- *eventsv1.StreamEventsResponse, failed chan<- error) {
+	defer close(responses)
+	for {
+		res, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			err = status.Error(codes.Unavailable, "the stream ended")
+		}
+		if err != nil {
+			failed <- err
+			return
+		}
+		select {
+		case responses <- res:
+		case <-ctx.Done():
+			failed <- ctx.Err()
+			return
+		}
+	}
+}
+
+// gather adds what else has come meanwhile to a response: whoever is slow to
+// handle one handles more at once.
+func gather(res *eventsv1.StreamEventsResponse, responses <-chan *eventsv1.StreamEventsResponse) {
+	for len(res.GetEvents()) < readBatch {
+		select {
+		case next, ok := <-responses:
+			if !ok {
+				return
+			}
+			res.Events = append(res.Events, next.GetEvents()...)
+			res.NextToken, res.HistoryEnd = next.GetNextToken(), res.GetHistoryEnd() || next.GetHistoryEnd()
+		default:
+			return
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func (h *Hub) Follow(ctx context.Context, q Query, emit func(Batch) error) error
 	if err := f.history(ctx, heads); err != nil {
 		return err
 	}
-	if err := f.give(nil, true); err != nil {
+	if err := f.give(true); err != nil {
 		return err
 	}
 	return f.live(ctx)
@@ -59,7 +59,7 @@ type follower struct {
 	query     Query
 	emit      func(Batch) error
 	positions []int64
-	matched   []*eventsv1.Event
+	batch     []*eventsv1.Event
 	last      time.Time // of the last batch
 }
 
@@ -79,7 +79,7 @@ func (f *follower) history(ctx context.Context, heads []int64) error {
 			}
 		}
 	}
-	return nil
+	return f.giveRest()
 }
 
 // live follows the end of the log.
@@ -94,7 +94,7 @@ func (f *follower) live(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ticker.C:
-			if err := f.give(nil, false); err != nil {
+			if err := f.give(false); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -119,38 +119,41 @@ func (f *follower) drain(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return f.giveRest()
 }
 
-// pass gives those events that match, in batches.
+// pass takes those events that match into the batch, which is given when it is
+// full. What few events many partitions have travel together.
 func (f *follower) pass(p int, events []*eventsv1.Event) error {
-	for len(events) > 0 {
-		n := min(len(events), emitBatch)
-		part := events[:n]
-		events = events[n:]
-		if f.query.Match != nil {
-			f.matched = f.matched[:0]
-			for _, e := range part {
-				if f.query.Match(e) {
-					f.matched = append(f.matched, e)
-				}
-			}
-			f.positions[p] = part[n-1].GetPosition()
-			part = f.matched
-		} else {
-			f.positions[p] = part[n-1].GetPosition()
+	for _, e := range events {
+		f.positions[p] = e.GetPosition()
+		if f.query.Match == nil || f.query.Match(e) {
+			f.batch = append(f.batch, e)
 		}
-		// A long way without a match still tells the reader how far it got.
-		if len(part) > 0 || time.Since(f.last) >= f.query.Heartbeat {
-			if err := f.give(part, false); err != nil {
+		if len(f.batch) == emitBatch {
+			if err := f.give(false); err != nil {
 				return err
 			}
 		}
 	}
+	// A long way without a match still tells the reader how far it got.
+	if time.Since(f.last) >= f.query.Heartbeat {
+		return f.give(false)
+	}
 	return nil
 }
 
-func (f *follower) give(events []*eventsv1.Event, end bool) error {
+// giveRest gives what is in the batch, if anything.
+func (f *follower) giveRest() error {
+	if len(f.batch) == 0 {
+		return nil
+	}
+	return f.give(false)
+}
+
+func (f *follower) give(end bool) error {
 	f.last = time.Now()
-	return f.emit(Batch{Events: events, Positions: f.positions, HistoryEnd: end})
+	b := Batch{Events: f.batch, Positions: f.positions, HistoryEnd: end}
+	f.batch = f.batch[:0]
+	return f.emit(b)
 }

@@ -48,7 +48,7 @@ func (s *sealing) Commit(ctx context.Context, writes ...store.Write) []store.Res
 		case res.Replayed:
 			res.Err = s.open(ctx, []*store.Record{&res.Record})
 		default:
-			res.Record.Body = proto.Clone(writes[i].Record.Body)
+			res.Record.Body = writes[i].Record.Body
 		}
 		res.Record.Sealed = nil
 		out[i] = res

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/rebound-hq/rebound/services/kit/config"
+	"github.com/rebound-hq/rebound/services/kit/lifecycle"
 )
 
 // Main is the whole of a daemon: settings from flags and environment, then run
@@ -24,6 +25,7 @@ func Main(p config.Program, settings any, run func(ctx context.Context) error) i
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 		return 2
 	}
+	lifecycle.RelaxGC()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {

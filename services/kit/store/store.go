@@ -22,7 +22,8 @@ type Record struct {
 	Kind string
 	// Name is the key within the store: a resource name.
 	Name string
-	// Parent is the name of the resource above; empty for none.
+	// Parent is the name of the resource above; empty for none. Like Owner it
+	// follows from the name and never changes.
 	Parent string
 	// Owner is whose it is, the unit of partition, encryption and erasure:
 	// tenants/{tenant}/people/{person}, or another fixed name for what belongs
@@ -68,7 +69,8 @@ type Write struct {
 
 // Result is what became of one Write.
 type Result struct {
-	// Record as it now is, with its revision; for Delete, as it was named.
+	// Record as it now is, with its revision; for Delete, as it was named. Its
+	// Body may be the very message that was given.
 	Record Record
 	// Replayed is true when an Insert found the record its RequestID had made.
 	Replayed bool

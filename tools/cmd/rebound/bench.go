@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ import (
 type benchCommand struct {
 	Seconds float64 `default:"3" help:"How long to measure each thing, in seconds."`
 	Workers int     `default:"64" help:"How many callers at once."`
+	Only    string  `help:"Measure only what has this in its name, such as create. Default: everything."`
+	Profile string  `type:"path" help:"File to write a CPU profile of the measuring to. Default: none."`
 }
 
 // benchRig is what is measured.
@@ -78,11 +81,33 @@ func (b *benchCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rig.raw.Close(), rig.journal.Close()) }()
-	figures, err := b.measure(ctx, rig)
+	figures, err := b.profiled(ctx, rig)
 	if err != nil {
 		return err
 	}
 	return bench.Print(os.Stdout, figures)
+}
+
+// profiled measures, and writes a profile of it where one is asked for.
+func (b *benchCommand) profiled(ctx context.Context, r *benchRig) (figures []bench.Figure, err error) {
+	measurements, err := r.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if b.Profile != "" {
+		f, err := os.Create(b.Profile)
+		if err != nil {
+			return nil, err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return nil, err
+		}
+		defer func() {
+			pprof.StopCPUProfile()
+			err = errors.Join(err, f.Close())
+		}()
+	}
+	return b.measure(ctx, r, measurements)
 }
 
 func newBenchRig(ctx context.Context, s *system.System, dir string) (*benchRig, error) {
@@ -116,8 +141,15 @@ func (r *benchRig) rest(c caller) string {
 	return "http://" + r.at.HTTP + "/v1/" + c.name + "/setbacks"
 }
 
-// measure does the floors first, then what stands on them.
-func (b *benchCommand) measure(ctx context.Context, r *benchRig) ([]bench.Figure, error) {
+// measurement is one thing to measure.
+type measurement struct {
+	name, floor string
+	do          func(ctx context.Context, worker, i int) error
+}
+
+// prepare gives what there is to measure: the floors first, then what stands on
+// them.
+func (r *benchRig) prepare(ctx context.Context) ([]measurement, error) {
 	setbacks := journalv1.NewSetbackServiceClient(r.journal)
 	health := healthpb.NewHealthClient(r.journal)
 	const text = `{"title":"The launch failed","account":"It was all too much at once.","intensity":7,"area":"AREA_PROJECT"}`
@@ -125,11 +157,7 @@ func (b *benchCommand) measure(ctx context.Context, r *benchRig) ([]bench.Figure
 	if err := r.fill(ctx, setbacks, setback); err != nil {
 		return nil, err
 	}
-	var figures []bench.Figure
-	for _, m := range []struct {
-		name, floor string
-		do          func(ctx context.Context, worker, i int) error
-	}{
+	return []measurement{
 		{"gRPC health check", "", func(ctx context.Context, _, _ int) error {
 			_, err := health.Check(ctx, &healthpb.HealthCheckRequest{})
 			return err
@@ -165,12 +193,23 @@ func (b *benchCommand) measure(ctx context.Context, r *benchRig) ([]bench.Figure
 			c := r.caller(worker, i)
 			return r.send(ctx, c, http.MethodGet, r.rest(c)+"?pageSize=20", "")
 		}},
-	} {
+	}, nil
+}
+
+func (b *benchCommand) measure(ctx context.Context, r *benchRig, measurements []measurement) ([]bench.Figure, error) {
+	var figures []bench.Figure
+	for _, m := range measurements {
+		if !strings.Contains(m.name, b.Only) {
+			continue
+		}
 		f, err := bench.Measure(ctx, m.name, m.floor, b.Workers, time.Duration(b.Seconds*float64(time.Second)), m.do)
 		if err != nil {
 			return nil, err
 		}
 		figures = append(figures, f)
+	}
+	if !strings.Contains("replay", b.Only) {
+		return figures, nil
 	}
 	replays, err := r.replays(ctx)
 	return append(figures, replays...), err

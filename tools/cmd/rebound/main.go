@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/rebound-hq/rebound/services/kit/config"
+	"github.com/rebound-hq/rebound/services/kit/lifecycle"
 )
 
 // cli is all commands.
@@ -43,6 +44,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "rebound:", err)
 		return 2
 	}
+	lifecycle.RelaxGC()
 	if err := command.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "rebound:", err)
 		return 1

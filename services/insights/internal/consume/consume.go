@@ -129,26 +129,24 @@ func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
 	if err != nil {
 		return err
 	}
-	records := map[string]*store.Record{} // by owner
+	records := map[string]*store.Record{} // by owner: those that change
 	var insights, projections []store.Write
 	for _, e := range events {
 		rec := records[e.GetOwner()]
 		if rec == nil {
-			rec = c.projectionOf(e.GetOwner(), found)
+			if rec = c.projectionOf(e.GetOwner(), found); projection.Applied(rec.Body.(*storagev1.Projection), e) {
+				continue
+			}
 			records[e.GetOwner()] = rec
 		}
 		for _, in := range projection.Apply(rec.Body.(*storagev1.Projection), e) {
 			insights = append(insights, c.insight(e.GetOwner(), in))
 		}
 	}
-	for _, name := range names {
-		rec := records[name[:len(name)-len("/projection")]]
+	for _, rec := range records {
 		op := store.Replace
 		if rec.Revision == 0 {
 			op = store.Insert
-		}
-		if was, ok := found[name]; ok && proto.Equal(was.Body, rec.Body) {
-			continue // every event of this person had been applied before
 		}
 		projections = append(projections, store.Write{Op: op, Record: *rec})
 	}
@@ -174,7 +172,7 @@ func (c *Consumer) commit(ctx context.Context, writes []store.Write, fine error)
 func (c *Consumer) projectionOf(owner string, found map[string]store.Record) *store.Record {
 	name, now := projection.Name(owner), c.clock()
 	if rec, ok := found[name]; ok {
-		rec.Body, rec.UpdateTime = proto.Clone(rec.Body), now
+		rec.UpdateTime = now
 		return &rec
 	}
 	return &store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: projection.New(owner)}

@@ -27,11 +27,16 @@ func New(owner string) *storagev1.Projection {
 // Name is the name of a person's projection.
 func Name(owner string) string { return owner + "/projection" }
 
-// Apply applies one event and gives the insights it brings. An event at or
-// below the position that was applied last from its source changes nothing:
-// events may come again.
+// Applied tells whether an event was applied before: its position is at or below
+// the one that was applied last from its source. Events may come again.
+func Applied(p *storagev1.Projection, e *eventsv1.Event) bool {
+	return e.GetPosition() <= p.GetPositions()[e.GetSource()]
+}
+
+// Apply applies one event and gives the insights it brings. One that was applied
+// before changes nothing.
 func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
-	if e.GetPosition() <= p.GetPositions()[e.GetSource()] {
+	if Applied(p, e) {
 		return nil
 	}
 	fillMaps(p)

@@ -45,7 +45,7 @@ func (w *write) current() bson.D {
 func (w *write) fields() bson.D {
 	r := w.Record
 	out := bson.D{
-		{Key: "revision", Value: r.Revision}, {Key: "parent", Value: r.Parent}, {Key: "update_time", Value: date(r.UpdateTime)},
+		{Key: "revision", Value: r.Revision}, {Key: "update_time", Value: date(r.UpdateTime)},
 		{Key: "keys", Value: w.keys}, {Key: "body", Value: w.body},
 	}
 	if len(r.Sealed) > 0 {

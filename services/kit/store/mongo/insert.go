@@ -132,6 +132,7 @@ func (s *Store) revive(ctx context.Context, w *write, revision int64) (bool, err
 	w.Record.Revision = max(revision+1, w.firstRevision())
 	fields := append(w.fields(),
 		bson.E{Key: "kind", Value: w.kind.Name},
+		bson.E{Key: "parent", Value: w.Record.Parent},
 		bson.E{Key: "request_id", Value: w.Record.RequestID},
 		bson.E{Key: "create_time", Value: date(w.Record.CreateTime)})
 	res, err := s.db.records.UpdateOne(ctx,

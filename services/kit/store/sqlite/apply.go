@@ -12,13 +12,13 @@ import (
 // apply does one write inside the transaction. The result carries what the
 // contract names; an error is the file's failure and ends the group.
 func (g *group) apply(ctx context.Context, p *prepared) (store.Result, error) {
-	res := store.Result{Record: p.Record}
+	res := store.Result{Record: p.record}
 	if p.err != nil {
 		res.Err = p.err
 		return res, nil //nolint:nilerr // the write fails alone, not the group
 	}
 	var err error
-	switch p.Op {
+	switch p.op {
 	case store.Insert:
 		res, err = g.insert(ctx, p)
 	case store.Replace:
@@ -27,17 +27,17 @@ func (g *group) apply(ctx context.Context, p *prepared) (store.Result, error) {
 		res, err = g.remove(ctx, p)
 	}
 	if err == nil && res.Err == nil && !res.Replayed {
-		err = g.publish(p.Events)
+		g.publish(p.events)
 	}
 	return res, err
 }
 
 func (g *group) insert(ctx context.Context, p *prepared) (store.Result, error) {
 	before := g.revision
-	r := p.Record
+	r := p.record
 	r.Revision = g.nextRevision(r)
 	args := append([]any{r.Name, r.Parent, r.Owner, r.RequestID, r.Revision,
-		r.CreateTime.UnixMilli(), r.UpdateTime.UnixMilli(), p.body, r.Sealed}, p.table.keyValues(r)...)
+		r.CreateTime.UnixMilli(), r.UpdateTime.UnixMilli(), p.body, r.Sealed}, p.keys...)
 	changed, err := affected(g.w.stmts[p.table.insert].ExecContext(ctx, args...))
 	if err != nil {
 		return store.Result{}, err
@@ -47,24 +47,24 @@ func (g *group) insert(ctx context.Context, p *prepared) (store.Result, error) {
 	}
 	g.revision = before
 	if r.RequestID == "" {
-		return store.Result{Record: p.Record, Err: store.ErrExists}, nil
+		return store.Result{Record: p.record, Err: store.ErrExists}, nil
 	}
 	there, err := scan(p.table, g.w.stmts[p.table.get].QueryRowContext(ctx, r.Name).Scan)
 	if err != nil {
 		return store.Result{}, err
 	}
 	if there.RequestID != r.RequestID {
-		return store.Result{Record: p.Record, Err: store.ErrExists}, nil
+		return store.Result{Record: p.record, Err: store.ErrExists}, nil
 	}
 	return store.Result{Record: there, Replayed: true}, nil
 }
 
 func (g *group) replace(ctx context.Context, p *prepared) (store.Result, error) {
 	before := g.revision
-	r := p.Record
+	r := p.record
 	r.Revision = g.nextRevision(r)
-	args := append([]any{r.Parent, r.Owner, r.Revision, r.UpdateTime.UnixMilli(), p.body, r.Sealed}, p.table.keyValues(r)...)
-	args = append(args, r.Name, p.Record.Revision)
+	args := append([]any{r.Revision, r.UpdateTime.UnixMilli(), p.body, r.Sealed}, p.keys...)
+	args = append(args, r.Name, p.record.Revision)
 	var created int64
 	err := g.w.stmts[p.table.replace].QueryRowContext(ctx, args...).Scan(&created, &r.RequestID)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -79,7 +79,7 @@ func (g *group) replace(ctx context.Context, p *prepared) (store.Result, error) 
 }
 
 func (g *group) remove(ctx context.Context, p *prepared) (store.Result, error) {
-	changed, err := affected(g.w.stmts[p.table.remove].ExecContext(ctx, p.Record.Name, p.Record.Revision))
+	changed, err := affected(g.w.stmts[p.table.remove].ExecContext(ctx, p.record.Name, p.record.Revision))
 	if err != nil {
 		return store.Result{}, err
 	}
@@ -88,19 +88,19 @@ func (g *group) remove(ctx context.Context, p *prepared) (store.Result, error) {
 	}
 	// The counter has passed the deleted record's revision already: whatever
 	// gets this name next is above it.
-	return store.Result{Record: p.Record}, nil
+	return store.Result{Record: p.record}, nil
 }
 
 // missed tells why a conditional write found nothing to write.
 func (g *group) missed(ctx context.Context, p *prepared) (store.Result, error) {
-	_, err := scan(p.table, g.w.stmts[p.table.get].QueryRowContext(ctx, p.Record.Name).Scan)
+	_, err := scan(p.table, g.w.stmts[p.table.get].QueryRowContext(ctx, p.record.Name).Scan)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return store.Result{Record: p.Record, Err: store.ErrNotFound}, nil
+		return store.Result{Record: p.record, Err: store.ErrNotFound}, nil
 	case err != nil:
 		return store.Result{}, err
 	}
-	return store.Result{Record: p.Record, Err: store.ErrConflict}, nil
+	return store.Result{Record: p.record, Err: store.ErrConflict}, nil
 }
 
 func affected(res sql.Result, err error) (int64, error) {

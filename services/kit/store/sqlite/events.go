@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,6 +18,20 @@ import (
 // Partitions implements store.Log.
 func (s *Store) Partitions() int { return len(s.tail.read()) }
 
+// positionBits is the room for positions in an event's id.
+const positionBits = 44
+
+// eventID is the place of an event in the whole log: partition, then position.
+func eventID(partition int, position int64) int64 { return int64(partition)<<positionBits + position }
+
+// What is asked of the log, between two ids: the first exclusive, the second not
+// reached by any event.
+const (
+	rowsAfter = "SELECT first, payload FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
+	firstRow  = "SELECT id, first, max_time FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT 1"
+	lastRow   = "SELECT id, max_time FROM events WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1"
+)
+
 // Read implements store.Log. A row holds the events that one transaction added
 // to one partition.
 func (s *Store) Read(ctx context.Context, partition int, after int64, limit int) (_ []*eventsv1.Event, err error) {
@@ -28,11 +41,11 @@ func (s *Store) Read(ctx context.Context, partition int, after int64, limit int)
 	if partition < 0 || partition >= s.Partitions() || limit < 1 || limit > store.MaxRead {
 		return nil, fmt.Errorf("%w: partition %d or limit %d out of range", store.ErrInvalid, partition, limit)
 	}
-	st, err := s.reads.get(ctx, "SELECT first, payload FROM events WHERE partition = ? AND last > ? ORDER BY last LIMIT ?")
+	st, err := s.reads.get(ctx, rowsAfter)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(ctx, partition, after, limit)
+	rows, err := st.QueryContext(ctx, eventID(partition, after), eventID(partition+1, 0), limit)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -84,7 +97,8 @@ func (s *Store) Wait(ctx context.Context, seen []int64) ([]int64, error) {
 }
 
 // Seek implements store.Log. Rows carry the latest time up to and including
-// them, which only grows: the first row that reaches t is the place.
+// them, which only grows: the first row that reaches t is the place, and halving
+// finds it without an index over times, which every commit would have to pay for.
 func (s *Store) Seek(ctx context.Context, partition int, t time.Time) (int64, error) {
 	if err := s.alive(); err != nil {
 		return 0, err
@@ -93,19 +107,27 @@ func (s *Store) Seek(ctx context.Context, partition int, t time.Time) (int64, er
 	if partition < 0 || partition >= len(heads) {
 		return 0, fmt.Errorf("%w: partition %d out of range", store.ErrInvalid, partition)
 	}
-	st, err := s.reads.get(ctx, "SELECT first FROM events WHERE partition = ? AND max_time >= ? ORDER BY max_time, first LIMIT 1")
+	st, err := s.reads.get(ctx, firstRow)
 	if err != nil {
 		return 0, err
 	}
-	var first int64
-	err = st.QueryRowContext(ctx, partition, t.UnixMilli()).Scan(&first)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return heads[partition], nil
-	case err != nil:
-		return 0, unavailable(err)
+	base, end := eventID(partition, 0), eventID(partition+1, 0)
+	// All rows that end at or below low are earlier than t; the first that ends
+	// above high-1 is not, or there is none.
+	low, high, place := int64(0), heads[partition], heads[partition]
+	for low < high {
+		middle := low + (high-low)/2
+		var id, first, maxTime int64
+		if err := st.QueryRowContext(ctx, base+middle, end).Scan(&id, &first, &maxTime); err != nil {
+			return 0, unavailable(err)
+		}
+		if maxTime >= t.UnixMilli() {
+			high, place = middle, first-1
+		} else {
+			low = id - base
+		}
 	}
-	return first - 1, nil
+	return place, nil
 }
 
 // tail tells waiting readers how far the log goes.

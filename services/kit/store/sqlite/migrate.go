@@ -22,8 +22,11 @@ type metadata struct {
 	revision int64
 }
 
+// eventsTable holds a row for the events that one transaction adds to one
+// partition, under the id of the last of them. It needs no index but its own
+// order.
 const eventsTable = `CREATE TABLE IF NOT EXISTS events (
-	partition INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY, first INTEGER NOT NULL,
 	max_time INTEGER NOT NULL, payload BLOB NOT NULL)`
 
 // migrate brings the file to the schema, in one transaction: either all of it
@@ -45,21 +48,12 @@ func migrate(ctx context.Context, db *sql.DB, o Options, tables map[string]*tabl
 	if err != nil {
 		return meta, err
 	}
-	for _, text := range []string{
-		eventsTable,
-		"CREATE UNIQUE INDEX IF NOT EXISTS events_position ON events (partition, last)",
-		"CREATE INDEX IF NOT EXISTS events_time ON events (partition, max_time, first)",
-	} {
-		if _, err = tx.ExecContext(ctx, text); err != nil {
-			return meta, err
-		}
+	if _, err = tx.ExecContext(ctx, eventsTable); err != nil {
+		return meta, err
 	}
 	for _, k := range o.Schema.Kinds {
 		if err = migrateKind(ctx, tx, tables[k.Name]); err != nil {
 			return meta, fmt.Errorf("sqlite: kind %s: %w", k.Name, err)
-		}
-		if err = maxRevision(ctx, tx, tables[k.Name], &meta); err != nil {
-			return meta, err
 		}
 	}
 	if err = readHeads(ctx, tx, partitions, &meta); err != nil {
@@ -221,20 +215,18 @@ func migrateIndexes(ctx context.Context, tx *sql.Tx, t *table) error {
 	return nil
 }
 
-func maxRevision(ctx context.Context, tx *sql.Tx, t *table, meta *metadata) error {
-	var n sql.NullInt64
-	err := tx.QueryRowContext(ctx, "SELECT MAX(revision) FROM "+t.name).Scan(&n)
-	meta.revision = max(meta.revision, n.Int64)
-	return err
-}
-
 func readHeads(ctx context.Context, tx *sql.Tx, partitions int, meta *metadata) error {
 	meta.heads, meta.maxTimes = make([]int64, partitions), make([]int64, partitions)
 	for p := range partitions {
-		err := tx.QueryRowContext(ctx, "SELECT last, max_time FROM events WHERE partition = ? ORDER BY last DESC LIMIT 1", p).Scan(&meta.heads[p], &meta.maxTimes[p])
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		var id int64
+		err := tx.QueryRowContext(ctx, lastRow, eventID(p, 0), eventID(p+1, 0)).Scan(&id, &meta.maxTimes[p])
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
 			return err
 		}
+		meta.heads[p] = id - eventID(p, 0)
 	}
 	return nil
 }

@@ -38,8 +38,12 @@ const (
 	// maxGroup is how many writes share one transaction.
 	maxGroup = 512
 	// maxQueue is how many commits wait for the writer; more wait to queue.
-	maxQueue       = 1024
-	defaultReaders = 8
+	maxQueue = 1024
+	// checkpointPages is how long the write-ahead log gets, in pages of 4 KiB,
+	// before its pages are moved to where they belong: the longer, the more often
+	// a page was written again meanwhile and is moved once.
+	checkpointPages = 16384
+	defaultReaders  = 8
 )
 
 // Store is a store in a SQLite file.
@@ -145,6 +149,7 @@ func dsn(path string, readOnly bool) string {
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
 	} else {
+		q.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages))
 		q.Add("_txlock", "immediate")
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()

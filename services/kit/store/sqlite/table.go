@@ -48,7 +48,7 @@ func newTable(k store.Kind) (*table, error) {
 		marks += ", ?"
 	}
 	t.insert = fmt.Sprintf("INSERT INTO %s (%s%s) VALUES (%s) ON CONFLICT (name) DO NOTHING", t.name, t.columns, keyColumns, marks)
-	t.replace = fmt.Sprintf("UPDATE %s SET parent = ?, owner = ?, revision = ?, update_time = ?, body = ?, sealed = ?%s WHERE name = ? AND revision = ? RETURNING create_time, request_id", t.name, keySets)
+	t.replace = fmt.Sprintf("UPDATE %s SET revision = ?, update_time = ?, body = ?, sealed = ?%s WHERE name = ? AND revision = ? RETURNING create_time, request_id", t.name, keySets)
 	t.remove = fmt.Sprintf("DELETE FROM %s WHERE name = ? AND revision = ?", t.name)
 	t.get = fmt.Sprintf("SELECT %s FROM %s WHERE name = ?", t.columns, t.name)
 	return t, nil

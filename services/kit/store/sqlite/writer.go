@@ -21,13 +21,24 @@ type unit struct {
 	done    chan struct{}
 }
 
-// prepared is a write whose body is encoded already: that is done by the
-// caller's goroutine, not by the one writer.
+// prepared is a write in the form in which it goes into the file: all that can
+// be done by the caller's goroutine is, and the one writer never looks at a
+// message, which the caller may go on to change.
 type prepared struct {
-	store.Write
-	table *table
-	body  []byte
-	err   error
+	op     store.Op
+	record store.Record
+	table  *table
+	body   []byte
+	keys   []any
+	events []packed
+	err    error
+}
+
+// packed is an event without its place in the log.
+type packed struct {
+	partition int
+	time      int64 // milliseconds since 1970
+	raw       []byte
 }
 
 // Commit implements store.Documents.
@@ -73,24 +84,50 @@ func failAll(writes []store.Write, err error) []store.Result {
 }
 
 func (s *Store) prepare(w store.Write) prepared {
-	p := prepared{Write: w, table: s.tables[w.Record.Kind]}
-	if p.table == nil || w.Op < store.Insert || w.Op > store.Delete {
+	p := prepared{op: w.Op, record: w.Record, table: s.tables[w.Record.Kind]}
+	if p.table == nil || w.Op < store.Insert || w.Op > store.Delete || w.Op != store.Delete && w.Record.Body == nil {
 		p.err = store.ErrInvalid
 		return p
 	}
-	p.Events = make([]*eventsv1.Event, len(w.Events))
-	for i, e := range w.Events {
-		p.Events[i] = proto.CloneOf(e)
+	for _, e := range w.Events {
+		var event packed
+		if event, p.err = pack(e, s.Partitions()); p.err != nil {
+			return p
+		}
+		p.events = append(p.events, event)
 	}
 	if w.Op == store.Delete {
 		return p
 	}
-	p.Record.Body, p.Record.Sealed = proto.Clone(w.Record.Body), bytes.Clone(w.Record.Sealed)
-	p.body, p.err = proto.MarshalOptions{Deterministic: true}.Marshal(p.Record.Body)
+	p.record.Sealed = bytes.Clone(w.Record.Sealed)
+	p.keys = p.table.keyValues(w.Record)
+	p.body, p.err = proto.Marshal(w.Record.Body)
 	if len(p.body)+len(w.Record.Sealed) > store.MaxBody {
 		p.err = store.ErrTooLarge
 	}
 	return p
+}
+
+// Fields of an event that the log sets.
+var (
+	eventFields    = (&eventsv1.Event{}).ProtoReflect().Descriptor().Fields()
+	partitionField = eventFields.ByName("partition").Number()
+	positionField  = eventFields.ByName("position").Number()
+)
+
+func pack(e *eventsv1.Event, partitions int) (packed, error) {
+	raw, err := proto.Marshal(e)
+	return packed{partition: store.PartitionOf(e.GetOwner(), partitions), time: e.GetTime().AsTime().UnixMilli(), raw: raw}, err
+}
+
+// place appends an event at a position. Of a field that is there twice, the last
+// one counts: the place goes behind what the caller may have set.
+func (e packed) place(payload []byte, position int64) []byte {
+	size := len(e.raw) + protowire.SizeTag(partitionField) + protowire.SizeVarint(uint64(e.partition)) +
+		protowire.SizeTag(positionField) + protowire.SizeVarint(uint64(position))
+	payload = append(protowire.AppendVarint(payload, uint64(size)), e.raw...)
+	payload = protowire.AppendVarint(protowire.AppendTag(payload, partitionField, protowire.VarintType), uint64(e.partition))
+	return protowire.AppendVarint(protowire.AppendTag(payload, positionField, protowire.VarintType), uint64(position))
 }
 
 // writer is the one goroutine that writes.
@@ -118,7 +155,7 @@ func newWriter(ctx context.Context, s *Store, meta metadata) (*writer, error) {
 			}
 		}
 	}
-	if w.append, err = conn.PrepareContext(ctx, "INSERT INTO events (partition, first, last, max_time, payload) VALUES (?, ?, ?, ?, ?)"); err == nil {
+	if w.append, err = conn.PrepareContext(ctx, "INSERT INTO events (id, first, max_time, payload) VALUES (?, ?, ?, ?)"); err == nil {
 		w.setMax, err = conn.PrepareContext(ctx, "UPDATE meta SET value = ? WHERE key = 'revision'")
 	}
 	if err != nil {
@@ -163,7 +200,7 @@ func (w *writer) group(first *unit) {
 	if err := w.transact(g, units); err != nil {
 		for _, u := range units {
 			for i := range u.results {
-				u.results[i] = store.Result{Record: u.writes[i].Record, Err: unavailable(err)}
+				u.results[i] = store.Result{Record: u.writes[i].record, Err: unavailable(err)}
 			}
 		}
 	} else {
@@ -210,19 +247,19 @@ type group struct {
 	revision int64
 	heads    []int64
 	maxTimes []int64
-	packs    map[int]*pack
+	rows     map[int]*row
 	appended bool
 }
 
-// pack is the events that one transaction adds to one partition: one row.
-type pack struct {
+// row is the events that one transaction adds to one partition.
+type row struct {
 	first   int64
 	payload []byte
 }
 
 func newGroup(w *writer) *group {
 	return &group{
-		w: w, revision: w.revision, packs: map[int]*pack{},
+		w: w, revision: w.revision, rows: map[int]*row{},
 		heads: append([]int64(nil), w.heads...), maxTimes: append([]int64(nil), w.maxTimes...),
 	}
 }
@@ -233,10 +270,10 @@ func (g *group) nextRevision(r store.Record) int64 {
 	return g.revision
 }
 
-// flush writes the packs and the revision counter.
+// flush writes the rows of events and the revision counter.
 func (g *group) flush(ctx context.Context) error {
-	for p, k := range g.packs {
-		if _, err := g.w.append.ExecContext(ctx, p, k.first, g.heads[p], g.maxTimes[p], k.payload); err != nil {
+	for p, r := range g.rows {
+		if _, err := g.w.append.ExecContext(ctx, eventID(p, g.heads[p]), r.first, g.maxTimes[p], r.payload); err != nil {
 			return err
 		}
 		g.appended = true
@@ -249,22 +286,15 @@ func (g *group) flush(ctx context.Context) error {
 }
 
 // publish numbers the events of a write that has succeeded.
-func (g *group) publish(events []*eventsv1.Event) error {
+func (g *group) publish(events []packed) {
 	for _, e := range events {
-		p := store.PartitionOf(e.GetOwner(), len(g.heads))
-		k := g.packs[p]
-		if k == nil {
-			k = &pack{first: g.heads[p] + 1}
-			g.packs[p] = k
+		r := g.rows[e.partition]
+		if r == nil {
+			r = &row{first: g.heads[e.partition] + 1}
+			g.rows[e.partition] = r
 		}
-		g.heads[p]++
-		e.Partition, e.Position = int32(p), g.heads[p]
-		g.maxTimes[p] = max(g.maxTimes[p], e.GetTime().AsTime().UnixMilli())
-		raw, err := proto.Marshal(e)
-		if err != nil {
-			return err
-		}
-		k.payload = protowire.AppendBytes(k.payload, raw)
+		g.heads[e.partition]++
+		g.maxTimes[e.partition] = max(g.maxTimes[e.partition], e.time)
+		r.payload = e.place(r.payload, g.heads[e.partition])
 	}
-	return nil
 }
