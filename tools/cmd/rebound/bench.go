@@ -18,13 +18,14 @@ import (
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	journal "github.com/rebound-hq/rebound/services/journal/app"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/ids"
+	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/store"
 	"github.com/rebound-hq/rebound/services/kit/store/sqlite"
@@ -126,10 +127,12 @@ func newBenchRig(ctx context.Context, s *system.System, dir string) (*benchRig, 
 	if r.journal, err = rpc.Dial(r.at.Journal, rpc.DialOptions{Limits: rpc.DefaultLimits()}); err != nil {
 		return nil, err
 	}
-	r.raw, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "raw.db"), NewID: ids.Random, Schema: store.Schema{Version: 1, Kinds: []store.Kind{{
-		Name: "setbacks", New: func() proto.Message { return &journalv1.Setback{} },
-		Indexes: []store.Index{{Name: "by_create_time", Keys: []string{store.KeyParent, store.KeyCreateTime}}},
-	}}}})
+	// A store that holds what the journal's holds.
+	declared, err := journal.Definition().Declare(&resource.Deps{})
+	if err != nil {
+		return nil, err
+	}
+	r.raw, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(dir, "raw.db"), NewID: ids.Random, Schema: store.Schema{Version: 1, Kinds: declared.Kinds()}})
 	return r, err
 }
 
@@ -219,6 +222,9 @@ func (r *benchRig) auth(ctx context.Context, token string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 }
 
+// sealedText is as long as the words of the setbacks that are created, encrypted.
+var sealedText = make([]byte, 120)
+
 // commit is a bare durable write with one event.
 func (r *benchRig) commit(ctx context.Context, worker, i int) error {
 	now := time.Now().UTC()
@@ -226,7 +232,7 @@ func (r *benchRig) commit(ctx context.Context, worker, i int) error {
 	name := fmt.Sprintf("%s/setbacks/%d-%d", owner, worker, i)
 	return r.raw.Commit(ctx, store.Write{Op: store.Insert, Record: store.Record{
 		Kind: "setbacks", Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now,
-		Body: &journalv1.Setback{Name: name, Title: "The launch failed", Intensity: 7},
+		Body: &journalv1.Setback{Name: name, Intensity: 7}, Sealed: sealedText,
 	}, Events: []*eventsv1.Event{{
 		Id: ids.Random(), Source: "bench", Type: "setback.recorded", Subject: name, Owner: owner, Time: timestamppb.New(now),
 		Data: &eventsv1.Event_Setback{Setback: &eventsv1.SetbackFacts{Intensity: 7}},
