@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -63,7 +64,7 @@ type Store struct {
 	once    sync.Once
 	pending sync.WaitGroup // commits that may still put into the queue
 	mu      sync.RWMutex   // guards closed against pending.Add
-	closed  bool
+	closed  atomic.Bool
 }
 
 var _ store.Store = (*Store)(nil)
@@ -171,9 +172,7 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 func (s *Store) alive() error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
+	if s.closed.Load() {
 		return store.ErrClosed
 	}
 	return nil
@@ -184,7 +183,7 @@ func (s *Store) Close() error {
 	var err error
 	s.once.Do(func() {
 		s.mu.Lock()
-		s.closed = true
+		s.closed.Store(true)
 		s.mu.Unlock()
 		s.pending.Wait()
 		close(s.closing)

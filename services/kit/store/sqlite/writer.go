@@ -60,7 +60,7 @@ func (s *Store) Commit(ctx context.Context, writes ...store.Write) []store.Resul
 
 func (s *Store) submit(ctx context.Context, u *unit) error {
 	s.mu.RLock()
-	if s.closed {
+	if s.closed.Load() {
 		s.mu.RUnlock()
 		return store.ErrClosed
 	}
