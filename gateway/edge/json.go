@@ -16,7 +16,7 @@ import (
 var jsonOut = protojson.MarshalOptions{EmitDefaultValues: true}
 
 func marshaler() runtime.Marshaler {
-	return &runtime.JSONPb{MarshalOptions: jsonOut, UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false}}
+	return &lenient{runtime.JSONPb{MarshalOptions: jsonOut, UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false}}}
 }
 
 // incoming lets the headers of a trace pass; the gateway passes Authorization

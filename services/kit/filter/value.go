@@ -103,16 +103,22 @@ func parse(fd protoreflect.FieldDescriptor, path, literal string) (any, error) {
 	return literal, nil
 }
 
-// parseEnum takes a value's full name or the part after the enum's prefix.
 func parseEnum(ed protoreflect.EnumDescriptor, path, literal string) (any, error) {
-	values := ed.Values()
-	prefix := strings.TrimSuffix(string(values.Get(0).Name()), "UNSPECIFIED")
-	for _, name := range []string{literal, prefix + literal} {
-		if v := values.ByName(protoreflect.Name(name)); v != nil {
-			return int64(v.Number()), nil
-		}
+	if v := EnumValue(ed, literal); v != nil {
+		return int64(v.Number()), nil
 	}
 	return nil, invalid("must compare %s with a value of %s", path, ed.Name())
+}
+
+// EnumValue finds a value by its full name or by the part after the enum's
+// prefix: OPEN for SETBACK_STATE_OPEN. Nil: there is none.
+func EnumValue(ed protoreflect.EnumDescriptor, name string) protoreflect.EnumValueDescriptor {
+	values := ed.Values()
+	if v := values.ByName(protoreflect.Name(name)); v != nil {
+		return v
+	}
+	prefix := strings.TrimSuffix(string(values.Get(0).Name()), "UNSPECIFIED")
+	return values.ByName(protoreflect.Name(prefix + name))
 }
 
 // valueOf gives a field's value in the form parse gives literals; set is false

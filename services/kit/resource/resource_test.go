@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"buf.build/go/protovalidate"
-	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/keyset"
 	datepb "google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -21,13 +17,10 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
-	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/fault"
-	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/resource/resourcetest"
 	"github.com/rebound-hq/rebound/services/kit/store"
-	"github.com/rebound-hq/rebound/services/kit/store/sqlite"
-	"github.com/rebound-hq/rebound/services/kit/token"
 )
 
 const ada = "tenants/acme/people/ada"
@@ -35,9 +28,8 @@ const ada = "tenants/acme/people/ada"
 // rig is a few declared types on a store.
 type rig struct {
 	t        testing.TB
+	*resourcetest.Rig
 	store    store.Store
-	clock    *clock.Manual
-	caller   string
 	setbacks *resource.Resource[*journalv1.Setback]
 	debriefs *resource.Resource[*journalv1.Debrief]
 	profiles *resource.Resource[*journalv1.Profile]
@@ -45,23 +37,9 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	h, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := aead.New(h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	validator, err := protovalidate.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rig{t: t, clock: clock.NewManual(time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)), caller: "ada"}
-	deps := &resource.Deps{
-		Clock: r.clock.Now, NewID: ids.Sequence(), Tokens: token.New(key), Source: "rebound/test", Validator: validator,
-		Principal: func(context.Context) string { return r.caller },
-	}
+	base := resourcetest.New(t)
+	r := &rig{t: t, Rig: base}
+	deps := base.Deps
 	r.setbacks = resource.Must(deps, resource.Type[*journalv1.Setback]{
 		Filter: []string{"state", "intensity", "occurred_on", "feelings"}, Order: []string{"create_time", "intensity", "occurred_on"}, Children: []string{"debriefs"},
 		Decide: func(_ context.Context, c resource.Change[*journalv1.Setback]) ([]*eventsv1.Event, error) {
@@ -80,19 +58,7 @@ func newRig(t testing.TB) *rig {
 			return nil
 		},
 	})
-	s, err := sqlite.Open(context.Background(), sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "test.db"), NewID: ids.Random,
-		Schema: store.Schema{Version: 1, Kinds: []store.Kind{r.setbacks.Kind(), r.debriefs.Kind(), r.profiles.Kind()}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	r.store, deps.Store = s, s
+	r.store = base.Open(t, r.setbacks.Kind(), r.debriefs.Kind(), r.profiles.Kind())
 	return r
 }
 
@@ -150,7 +116,7 @@ func TestCreate(t *testing.T) {
 		CreateTime: timestamppb.New(time.Unix(1, 0)),
 	})
 	if made.GetName() != ada+"/setbacks/a" || made.GetState() != typev1.SetbackState_SETBACK_STATE_OPEN || made.GetClosingNote() != "" ||
-		!made.GetCreateTime().AsTime().Equal(r.clock.Now()) || made.GetEtag() == "" || made.GetEtag() == "x" {
+		!made.GetCreateTime().AsTime().Equal(r.Clock.Now()) || made.GetEtag() == "" || made.GetEtag() == "x" {
 		t.Errorf("what only the server sets was taken from the client: %v", made)
 	}
 	_, err := r.setbacks.Create(t.Context(), &journalv1.CreateSetbackRequest{Parent: ada, SetbackId: "a", Setback: &journalv1.Setback{Title: "t"}})
@@ -185,7 +151,7 @@ func TestUpdate(t *testing.T) {
 	name := made.GetName()
 	step := func(s *journalv1.Setback, paths ...string) *journalv1.Setback {
 		t.Helper()
-		r.clock.Advance(time.Second)
+		r.Clock.Advance(time.Second)
 		s.Name = name
 		got, err := r.update(s, paths...)
 		if err != nil {
@@ -209,7 +175,7 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("a full replacement: %v", got)
 	}
 	before := r.events()
-	if got := step(&journalv1.Setback{Title: "t3"}); got.GetUpdateTime().AsTime().Equal(r.clock.Now()) || r.events() != before {
+	if got := step(&journalv1.Setback{Title: "t3"}); got.GetUpdateTime().AsTime().Equal(r.Clock.Now()) || r.events() != before {
 		t.Error("a write that changes nothing was a write")
 	}
 	for _, path := range []string{"nothing", "title.x", "factors.kind", ""} {
@@ -325,7 +291,7 @@ func TestPaging(t *testing.T) {
 		parent := fmt.Sprintf("tenants/acme/people/p%d", n)
 		kept := map[string]bool{}
 		make := func(id string) *journalv1.Setback {
-			r.clock.Advance(time.Duration(rapid.IntRange(0, 1).Draw(rt, "ms")) * time.Millisecond)
+			r.Clock.Advance(time.Duration(rapid.IntRange(0, 1).Draw(rt, "ms")) * time.Millisecond)
 			made, err := r.setbacks.Create(context.Background(), &journalv1.CreateSetbackRequest{Parent: parent, SetbackId: id, Setback: &journalv1.Setback{
 				Title: "t", Intensity: rapid.Int32Range(1, 4).Draw(rt, "intensity"),
 			}})
@@ -394,15 +360,15 @@ func TestPageTokens(t *testing.T) {
 	wants(t, err, "PAGE_TOKEN_INVALID", "page_token")
 	_, err = r.list(&journalv1.ListSetbacksRequest{Parent: ada, PageToken: next, OrderBy: "name"})
 	wants(t, err, "PAGE_TOKEN_MISMATCH", "page_token")
-	r.caller = "grace"
+	r.Caller = "grace"
 	_, err = r.list(&journalv1.ListSetbacksRequest{Parent: ada, PageToken: next})
 	wants(t, err, "PAGE_TOKEN_FOREIGN", "page_token")
-	r.caller = "ada"
+	r.Caller = "ada"
 	last, err := r.list(&journalv1.ListSetbacksRequest{Parent: ada, PageToken: next, PageSize: 1000})
 	if err != nil || len(last.GetSetbacks()) != 2 || last.GetNextPageToken() != "" {
 		t.Fatalf("%v, %v", last, err)
 	}
-	r.clock.Advance(73 * time.Hour)
+	r.Clock.Advance(73 * time.Hour)
 	_, err = r.list(&journalv1.ListSetbacksRequest{Parent: ada, PageToken: next})
 	wants(t, err, "PAGE_TOKEN_EXPIRED", "page_token")
 }

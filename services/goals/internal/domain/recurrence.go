@@ -32,8 +32,11 @@ func parseRecurrence(field, text string, start *datepb.Date) (*recurrence, error
 	if option.Freq > rrule.DAILY || len(option.Byhour)+len(option.Byminute)+len(option.Bysecond) > 0 {
 		return nil, bad("must repeat DAILY, WEEKLY, MONTHLY or YEARLY, without hours, minutes and seconds")
 	}
-	if option.Count > maxCompletions {
-		return nil, bad("must not occur more than 10,000 times")
+	if option.Count < 0 || option.Count > maxCompletions {
+		return nil, bad("must occur 1 to 10,000 times")
+	}
+	if option.Interval < 1 && strings.Contains(strings.ToUpper(text), "INTERVAL") {
+		return nil, bad("must have an interval of at least 1")
 	}
 	option.Dtstart = instant(start)
 	if !option.Until.IsZero() {
@@ -44,7 +47,27 @@ func parseRecurrence(field, text string, start *datepb.Date) (*recurrence, error
 	if err != nil {
 		return nil, bad("must be an RFC 5545 recurrence rule, such as FREQ=WEEKLY;BYDAY=MO,TH")
 	}
+	if !occurs(*option) {
+		return nil, bad("must occur at least once in the first hundred years")
+	}
 	return &recurrence{rule: rule, finite: option.Count > 0 || !option.Until.IsZero()}, nil
+}
+
+// horizon is how many years after its start a rule has to occur: looking for
+// what never does would take as long as the calendar.
+const horizon = 100
+
+func occurs(option rrule.ROption) bool {
+	end := option.Dtstart.AddDate(horizon, 0, 0)
+	if option.Until.IsZero() || option.Until.After(end) {
+		option.Until = end
+	}
+	rule, err := rrule.NewRRule(option)
+	if err != nil {
+		return false
+	}
+	_, ok := rule.Iterator()()
+	return ok
 }
 
 // count is how often a rule with an end occurs, at most one more than a step

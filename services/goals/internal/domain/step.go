@@ -29,6 +29,12 @@ const (
 	clockSkew = 5 * time.Minute
 )
 
+// A recurrence is followed day by day from its start: both ends are bounded.
+var earliestStart = &datepb.Date{Year: 1970, Month: 1, Day: 1}
+
+// maxAhead is how many days before an occurrence it may be completed.
+const maxAhead = 366
+
 func (d *Domain) steps() resource.Type[*goalsv1.Step] {
 	return resource.Type[*goalsv1.Step]{
 		Filter:    []string{"state", "milestone", "due_date"},
@@ -78,6 +84,9 @@ func (d *Domain) checkStep(ctx context.Context, c resource.Change[*goalsv1.Step]
 	}
 	if err := localdate.CheckWhole("step.start_date", s.GetStartDate()); err != nil {
 		return err
+	}
+	if start := s.GetStartDate(); start != nil && localdate.After(earliestStart, start) {
+		return fault.Invalid("step.start_date", "DATE_TOO_EARLY", "must not be before 1970-01-01")
 	}
 	if s.GetMilestone() == "" || !c.Created() && c.Old.GetMilestone() == s.GetMilestone() {
 		return nil
@@ -183,6 +192,9 @@ func chooseOccurrence(s *goalsv1.Step, asked, localDate *datepb.Date) (*datepb.D
 	}
 	if err := localdate.CheckWhole("occurrence", asked); err != nil {
 		return nil, err
+	}
+	if asked != nil && localdate.Between(localDate, asked) > maxAhead {
+		return nil, fault.Invalid("occurrence", "OCCURRENCE_TOO_FAR", "must be at most %d days after the day it is completed on", maxAhead)
 	}
 	rule, err := parseRecurrence("step.recurrence", s.GetRecurrence(), s.GetStartDate())
 	if err != nil {

@@ -28,8 +28,8 @@ func (d *Domain) affiliations() resource.Type[*journalv1.Affiliation] {
 	}
 }
 
-// decideAffiliation keeps what was: each change of attributes or date adds the
-// one before to the history.
+// decideAffiliation keeps what was: a new date adds the one before to the history.
+// Attributes that change without a new date correct what holds since.
 func (d *Domain) decideAffiliation(_ context.Context, c resource.Change[*journalv1.Affiliation]) ([]*eventsv1.Event, error) {
 	a := c.New
 	if err := localdate.CheckWhole("affiliation.effective_from", a.GetEffectiveFrom()); err != nil {

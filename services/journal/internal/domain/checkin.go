@@ -18,7 +18,7 @@ const clockSkew = 5 * time.Minute
 
 func (d *Domain) checkIns() resource.Type[*journalv1.CheckIn] {
 	return resource.Type[*journalv1.CheckIn]{
-		Filter:   []string{"pleasantness", "energy", "feelings", "time", "local_date", "setback"},
+		Filter:   []string{"pleasantness", "energy", "labels", "time", "local_date", "setback"},
 		Order:    []string{"time"},
 		Defaults: d.defaultCheckIn,
 		Decide:   d.decideCheckIn,
@@ -61,7 +61,7 @@ func (d *Domain) decideCheckIn(ctx context.Context, c resource.Change[*journalv1
 		}
 	}
 	return c.Event("recorded", &eventsv1.Event{Data: &eventsv1.Event_CheckIn{CheckIn: &eventsv1.CheckInFacts{
-		Pleasantness: in.GetPleasantness(), Energy: in.GetEnergy(), Feelings: in.GetFeelings(),
+		Pleasantness: in.GetPleasantness(), Energy: in.GetEnergy(), Labels: in.GetLabels(),
 		Time: in.GetTime(), LocalDate: in.GetLocalDate(), Setback: in.GetSetback(),
 	}}}), nil
 }

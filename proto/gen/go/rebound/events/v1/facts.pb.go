@@ -292,7 +292,7 @@ type CheckInFacts struct {
 	// -5 (no energy) to 5 (full of energy).
 	Energy int32 `protobuf:"varint,2,opt,name=energy,proto3" json:"energy,omitempty"`
 	// Labels.
-	Feelings []v1.Feeling `protobuf:"varint,3,rep,packed,name=feelings,proto3,enum=rebound.type.v1.Feeling" json:"feelings,omitempty"`
+	Labels []v1.Feeling `protobuf:"varint,3,rep,packed,name=labels,proto3,enum=rebound.type.v1.Feeling" json:"labels,omitempty"`
 	// The time it is about.
 	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
 	// Local date of that time.
@@ -347,9 +347,9 @@ func (x *CheckInFacts) GetEnergy() int32 {
 	return 0
 }
 
-func (x *CheckInFacts) GetFeelings() []v1.Feeling {
+func (x *CheckInFacts) GetLabels() []v1.Feeling {
 	if x != nil {
-		return x.Feelings
+		return x.Labels
 	}
 	return nil
 }
@@ -901,11 +901,11 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\x05state\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.LessonStateR\x05state\x12.\n" +
 	"\treview_on\x18\x03 \x01(\v2\x11.google.type.DateR\breviewOn\x129\n" +
 	"\n" +
-	"apply_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tapplyTime\"\xfc\x01\n" +
+	"apply_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tapplyTime\"\xf8\x01\n" +
 	"\fCheckInFacts\x12\"\n" +
 	"\fpleasantness\x18\x01 \x01(\x05R\fpleasantness\x12\x16\n" +
-	"\x06energy\x18\x02 \x01(\x05R\x06energy\x124\n" +
-	"\bfeelings\x18\x03 \x03(\x0e2\x18.rebound.type.v1.FeelingR\bfeelings\x12.\n" +
+	"\x06energy\x18\x02 \x01(\x05R\x06energy\x120\n" +
+	"\x06labels\x18\x03 \x03(\x0e2\x18.rebound.type.v1.FeelingR\x06labels\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x120\n" +
 	"\n" +
 	"local_date\x18\x05 \x01(\v2\x11.google.type.DateR\tlocalDate\x12\x18\n" +
@@ -1007,7 +1007,7 @@ var file_rebound_events_v1_facts_proto_depIdxs = []int32{
 	19, // 8: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
 	15, // 9: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
 	20, // 10: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	16, // 11: rebound.events.v1.CheckInFacts.feelings:type_name -> rebound.type.v1.Feeling
+	16, // 11: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
 	20, // 12: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
 	15, // 13: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
 	15, // 14: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date

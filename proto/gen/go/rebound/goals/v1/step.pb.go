@@ -55,7 +55,8 @@ type Step struct {
 	// as FREQ=DAILY or FREQ=WEEKLY;BYDAY=MO,TH;COUNT=8. DAILY, WEEKLY, MONTHLY or
 	// YEARLY. At most 500 characters. Default: it does not repeat.
 	Recurrence string `protobuf:"bytes,10,opt,name=recurrence,proto3" json:"recurrence,omitempty"`
-	// Local date from which the recurrence counts. Default: the date it was made.
+	// Local date from which the recurrence counts, 1970-01-01 or later. Default:
+	// the date it was made.
 	StartDate *date.Date `protobuf:"bytes,11,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
 	// Where it stands.
 	State v1.StepState `protobuf:"varint,12,opt,name=state,proto3,enum=rebound.type.v1.StepState" json:"state,omitempty"`
@@ -671,7 +672,8 @@ type CompleteStepRequest struct {
 	Amount float64 `protobuf:"fixed64,4,opt,name=amount,proto3" json:"amount,omitempty"`
 	// More about it. At most 2,000 characters. Default: empty.
 	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
-	// The occurrence it counts for, one of the recurrence's dates. Default: the
+	// The occurrence it counts for, one of the recurrence's dates, at most 366
+	// days after the day it was done on. Default: the
 	// local date of complete_time, or else the latest occurrence before it.
 	Occurrence *date.Date `protobuf:"bytes,6,opt,name=occurrence,proto3" json:"occurrence,omitempty"`
 	// Makes retries safe: the same request_id adds one completion. A UUID. Default: none.

@@ -46,7 +46,7 @@ type CheckIn struct {
 	// -5 (no energy at all) to 5 (full of energy).
 	Energy *int32 `protobuf:"varint,6,opt,name=energy,proto3,oneof" json:"energy,omitempty"`
 	// Labels for the feeling. At most 10, each once. Default: none.
-	Feelings []v1.Feeling `protobuf:"varint,7,rep,packed,name=feelings,proto3,enum=rebound.type.v1.Feeling" json:"feelings,omitempty"`
+	Labels []v1.Feeling `protobuf:"varint,7,rep,packed,name=labels,proto3,enum=rebound.type.v1.Feeling" json:"labels,omitempty"`
 	// More about it. At most 2,000 characters. Default: empty.
 	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
 	// The time it is about, not in the future. Default: now.
@@ -133,9 +133,9 @@ func (x *CheckIn) GetEnergy() int32 {
 	return 0
 }
 
-func (x *CheckIn) GetFeelings() []v1.Feeling {
+func (x *CheckIn) GetLabels() []v1.Feeling {
 	if x != nil {
-		return x.Feelings
+		return x.Labels
 	}
 	return nil
 }
@@ -306,7 +306,7 @@ type ListCheckInsRequest struct {
 	// The next_page_token of the page before; everything else must be as it was
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over pleasantness, energy, feelings, time, local_date, setback,
+	// AIP-160 filter over pleasantness, energy, labels, time, local_date, setback,
 	// create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of time, create_time, update_time, with " desc" for the
@@ -559,7 +559,7 @@ var File_rebound_journal_v1_check_in_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_check_in_proto_rawDesc = "" +
 	"\n" +
-	"!rebound/journal/v1/check_in.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\"\x82\x06\n" +
+	"!rebound/journal/v1/check_in.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\"\xfe\x05\n" +
 	"\aCheckIn\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -568,9 +568,9 @@ const file_rebound_journal_v1_check_in_proto_rawDesc = "" +
 	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"updateTime\x12?\n" +
 	"\fpleasantness\x18\x05 \x01(\x05B\x16\xe2A\x01\x02\xbaH\x0f\x1a\r\x18\x05(\xfb\xff\xff\xff\xff\xff\xff\xff\xff\x01H\x00R\fpleasantness\x88\x01\x01\x123\n" +
-	"\x06energy\x18\x06 \x01(\x05B\x16\xe2A\x01\x02\xbaH\x0f\x1a\r\x18\x05(\xfb\xff\xff\xff\xff\xff\xff\xff\xff\x01H\x01R\x06energy\x88\x01\x01\x12I\n" +
-	"\bfeelings\x18\a \x03(\x0e2\x18.rebound.type.v1.FeelingB\x13\xbaH\x10\x92\x01\r\x10\n" +
-	"\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\bfeelings\x12 \n" +
+	"\x06energy\x18\x06 \x01(\x05B\x16\xe2A\x01\x02\xbaH\x0f\x1a\r\x18\x05(\xfb\xff\xff\xff\xff\xff\xff\xff\xff\x01H\x01R\x06energy\x88\x01\x01\x12E\n" +
+	"\x06labels\x18\a \x03(\x0e2\x18.rebound.type.v1.FeelingB\x13\xbaH\x10\x92\x01\r\x10\n" +
+	"\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x06labels\x12 \n" +
 	"\x04note\x18\b \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x04note\x12.\n" +
 	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12$\n" +
 	"\ttime_zone\x18\n" +
@@ -653,7 +653,7 @@ var file_rebound_journal_v1_check_in_proto_goTypes = []any{
 var file_rebound_journal_v1_check_in_proto_depIdxs = []int32{
 	7,  // 0: rebound.journal.v1.CheckIn.create_time:type_name -> google.protobuf.Timestamp
 	7,  // 1: rebound.journal.v1.CheckIn.update_time:type_name -> google.protobuf.Timestamp
-	8,  // 2: rebound.journal.v1.CheckIn.feelings:type_name -> rebound.type.v1.Feeling
+	8,  // 2: rebound.journal.v1.CheckIn.labels:type_name -> rebound.type.v1.Feeling
 	7,  // 3: rebound.journal.v1.CheckIn.time:type_name -> google.protobuf.Timestamp
 	9,  // 4: rebound.journal.v1.CheckIn.local_date:type_name -> google.type.Date
 	0,  // 5: rebound.journal.v1.CreateCheckInRequest.check_in:type_name -> rebound.journal.v1.CheckIn
