@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	)
 }
 
+// allowedOrigin is where browsers may call from.
+const allowedOrigin = "https://portal.example"
+
 // rig is a running system.
 type rig struct {
 	t    *testing.T
@@ -44,10 +47,12 @@ type rig struct {
 	// mongo is the server, database begins its databases' names; both are empty
 	// for embedded stores.
 	mongo, database string
-	logs            *lockedBuffer
-	system          *system.System
-	at              system.Addresses
-	stop            func()
+	// http is the address to serve REST on.
+	http   string
+	logs   *lockedBuffer
+	system *system.System
+	at     system.Addresses
+	stop   func()
 }
 
 // lockedBuffer gathers log lines of many goroutines.
@@ -71,7 +76,7 @@ func (b *lockedBuffer) String() string {
 // newRig starts a system on a fresh data folder; it is stopped when the test ends.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, data: t.TempDir(), mongo: os.Getenv("MONGODB_URI"), logs: &lockedBuffer{}, stop: func() {}}
+	r := &rig{t: t, data: t.TempDir(), mongo: os.Getenv("MONGODB_URI"), http: "127.0.0.1:0", logs: &lockedBuffer{}, stop: func() {}}
 	if r.mongo != "" {
 		r.database = mongotest.Database(t)
 	}
@@ -85,7 +90,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	const free = "127.0.0.1:0"
 	s, err := system.Open(context.Background(), system.Options{
-		Data: r.data, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: r.logs, Heartbeat: 50 * time.Millisecond,
+		Data: r.data, HTTP: r.http, AllowedOrigins: []string{allowedOrigin}, Journal: free, Goals: free, Insights: free, Logs: r.logs, Heartbeat: 50 * time.Millisecond,
 		Mongo: config.Secret(r.mongo), MongoDatabase: r.database,
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ const ada = "tenants/acme/people/ada"
 
 // rig is a few declared types on a store.
 type rig struct {
-	t        testing.TB
+	t testing.TB
 	*resourcetest.Rig
 	store    store.Store
 	setbacks *resource.Resource[*journalv1.Setback]

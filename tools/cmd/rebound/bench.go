@@ -199,6 +199,9 @@ func (r *benchRig) prepare(ctx context.Context) ([]measurement, error) {
 	}, nil
 }
 
+// replaying is what --only finds the replays by.
+const replaying = "gRPC replay, SSE replay"
+
 func (b *benchCommand) measure(ctx context.Context, r *benchRig, measurements []measurement) ([]bench.Figure, error) {
 	var figures []bench.Figure
 	for _, m := range measurements {
@@ -211,7 +214,7 @@ func (b *benchCommand) measure(ctx context.Context, r *benchRig, measurements []
 		}
 		figures = append(figures, f)
 	}
-	if !strings.Contains("replay", b.Only) {
+	if !strings.Contains(replaying, b.Only) {
 		return figures, nil
 	}
 	replays, err := r.replays(ctx)
