@@ -263,13 +263,14 @@ func TestCheckIns(t *testing.T) {
 	r := newRig(t)
 	r.liveIn("Pacific/Auckland")
 	create := func(c *journalv1.CheckIn) (*journalv1.CheckIn, error) {
+		c.Pleasantness, c.Energy = proto.Int32(-3), proto.Int32(0)
 		made, err := r.d.CheckIns.Create(t.Context(), &journalv1.CreateCheckInRequest{Parent: ada, CheckIn: c})
 		if err != nil {
 			return nil, err
 		}
 		return made.(*journalv1.CheckIn), nil
 	}
-	c, err := create(&journalv1.CheckIn{Pleasantness: proto.Int32(-3)})
+	c, err := create(&journalv1.CheckIn{})
 	if err != nil || c.GetTimeZone() != "Pacific/Auckland" || !c.GetTime().AsTime().Equal(resourcetest.Start) || localdate.Text(c.GetLocalDate()) != "2026-11-23" {
 		t.Fatal(c, err)
 	}
