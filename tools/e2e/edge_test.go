@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -107,9 +108,9 @@ func TestReference(t *testing.T) {
 func TestHealth(t *testing.T) {
 	r := newRig(t)
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/"} {
-		if a := (client{r: r}).do("GET", path, ""); a.status != http.StatusOK {
-			t.Errorf("%s: %d %s", path, a.status, a.raw)
-		}
+		eventually(t, []string{path + " 200"}, func() []string { // services say a moment after the start that they can serve
+			return []string{fmt.Sprint(path, " ", (client{r: r}).do("GET", path, "").status)}
+		})
 	}
 }
 
