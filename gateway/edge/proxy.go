@@ -12,7 +12,12 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // grpcProxy passes gRPC calls on to the services unread, so that clients that
@@ -26,8 +31,25 @@ func newGRPCProxy(o Options) *grpcProxy {
 	p := &grpcProxy{conns: map[string]*grpc.ClientConn{
 		"rebound.journal.v1": o.Journal, "rebound.goals.v1": o.Goals, "rebound.insights.v1": o.Insights,
 	}}
-	p.server = grpc.NewServer(grpc.UnknownServiceHandler(p.handle), grpc.ForceServerCodecV2(rawCodec{}))
+	p.server = grpc.NewServer(grpc.UnknownServiceHandler(p.handle), grpc.ForceServerCodecV2(rawCodec{encoding.GetCodecV2("proto")}))
+	listed := reflection.ServerOptions{Services: p}
+	reflectionv1.RegisterServerReflectionServer(p.server, reflection.NewServerV1(listed))
+	reflectionv1alpha.RegisterServerReflectionServer(p.server, reflection.NewServer(listed)) // what older clients ask for
 	return p
+}
+
+// GetServiceInfo lists the services behind the edge, for server reflection.
+func (p *grpcProxy) GetServiceInfo() map[string]grpc.ServiceInfo {
+	out := map[string]grpc.ServiceInfo{}
+	for name := range p.conns {
+		protoregistry.GlobalFiles.RangeFilesByPackage(protoreflect.FullName(name), func(fd protoreflect.FileDescriptor) bool {
+			for i := range fd.Services().Len() {
+				out[string(fd.Services().Get(i).FullName())] = grpc.ServiceInfo{Metadata: fd.Path()}
+			}
+			return true
+		})
+	}
+	return out
 }
 
 // isGRPC tells gRPC calls from other requests.
@@ -49,7 +71,7 @@ func (p *grpcProxy) handle(_ any, down grpc.ServerStream) error {
 		md.Delete(":authority")
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
-	up, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(rawCodec{}))
+	up, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(rawCodec{encoding.GetCodecV2("proto")}))
 	if err != nil {
 		return err
 	}
@@ -93,25 +115,25 @@ func backward(up grpc.ClientStream, down grpc.ServerStream) error {
 // raw is a message that nobody looks into.
 type raw struct{ data mem.BufferSlice }
 
-// rawCodec passes messages through as bytes.
-type rawCodec struct{}
+// rawCodec passes messages through as bytes; those that the edge itself answers
+// are known.
+type rawCodec struct{ known encoding.CodecV2 }
 
 var _ encoding.CodecV2 = rawCodec{}
 
 func (rawCodec) Name() string { return "proto" }
 
-func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	m, ok := v.(*raw)
-	if !ok {
-		return nil, errors.New("edge: not a raw message")
+func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	if m, ok := v.(*raw); ok {
+		return m.data, nil
 	}
-	return m.data, nil
+	return c.known.Marshal(v)
 }
 
-func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+func (c rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	m, ok := v.(*raw)
 	if !ok {
-		return errors.New("edge: not a raw message")
+		return c.known.Unmarshal(data, v)
 	}
 	data.Ref()
 	m.data = data

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/protobuf/proto"
 
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
@@ -208,10 +209,39 @@ func TestJourneyOverGRPC(t *testing.T) {
 	if got, err := setbacks.GetSetback(ctx, &journalv1.GetSetbackRequest{Name: s.GetName()}); err != nil || got.GetState() != typev1.SetbackState_SETBACK_STATE_DEBRIEFED {
 		t.Fatalf("%v, %v", got.GetState(), err)
 	}
+	// Clients find their way by reflection, on every port.
+	for target, want := range map[string]string{r.at.HTTP: "rebound.goals.v1.StepService", r.at.Journal: "rebound.journal.v1.SetbackService"} {
+		if listed := reflected(t, target); !slices.Contains(listed, want) {
+			t.Errorf("%s lists %v", target, listed)
+		}
+	}
 	// Through the port that has no such service.
 	if _, err := journalv1.NewSetbackServiceClient(dial(t, r.at.Goals)).GetSetback(ctx, &journalv1.GetSetbackRequest{Name: s.GetName()}); err == nil {
 		t.Error("goals answers for the journal")
 	}
+}
+
+// reflected lists a server's services.
+func reflected(t *testing.T, target string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	stream, err := reflectionv1.NewServerReflectionClient(dial(t, target)).ServerReflectionInfo(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, s := range res.GetListServicesResponse().GetService() {
+		out = append(out, s.GetName())
+	}
+	return out
 }
 
 func dial(t *testing.T, target string) *grpc.ClientConn {
