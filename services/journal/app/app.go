@@ -40,6 +40,18 @@ func (j journal) Start(context.Context, *service.Env) ([]rpc.Service, []service.
 		resource.In(journalv1.File_rebound_journal_v1_gratitude_proto, j.Gratitudes.Methods()),
 		resource.In(journalv1.File_rebound_journal_v1_profile_proto, j.Profiles.Methods()),
 		resource.In(journalv1.File_rebound_journal_v1_affiliation_proto, j.Affiliations.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_strength_proto, j.Strengths.Methods(),
+			resource.Unary("MergeStrength", j.MergeStrength)),
+		resource.In(journalv1.File_rebound_journal_v1_reframe_proto, j.Reframes.Methods(),
+			resource.Unary("SuggestReframe", j.SuggestReframe)),
+		resource.In(journalv1.File_rebound_journal_v1_reflection_proto, j.Reflections.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_visualization_proto, j.Visualizations.Methods(),
+			resource.Unary("PracticeVisualization", j.PracticeVisualization)),
+		resource.In(journalv1.File_rebound_journal_v1_connection_proto, j.Connections.Methods(),
+			resource.Unary("GetSupportBalance", j.GetSupportBalance)),
+		resource.In(journalv1.File_rebound_journal_v1_outreach_proto, j.Outreaches.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_on_this_day_proto, nil,
+			resource.Unary("GetOnThisDay", j.GetOnThisDay)),
 	)
 	return services, nil, err
 }

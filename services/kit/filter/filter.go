@@ -35,7 +35,8 @@ type Fields struct {
 
 // New declares filterable fields by dotted path: scalars, enums, timestamps,
 // dates, or lists of them at the end of the path. A field that holds a person's
-// words cannot be one: it is encrypted at rest.
+// words can be one only as a list of labels: texts are found by their words, not
+// compared.
 func New(md protoreflect.MessageDescriptor, paths ...string) (*Fields, error) {
 	f := &Fields{paths: map[string][]protoreflect.FieldDescriptor{}, names: paths}
 	for _, path := range paths {
@@ -52,7 +53,7 @@ func New(md protoreflect.MessageDescriptor, paths ...string) (*Fields, error) {
 			chain, at = append(chain, fd), fd.Message()
 		}
 		last := chain[len(chain)-1]
-		if text, _ := proto.GetExtension(last.Options(), privacyv1.E_Text).(bool); text {
+		if text, _ := proto.GetExtension(last.Options(), privacyv1.E_Text).(bool); text && !last.IsList() {
 			return nil, fmt.Errorf("filter: %s.%s holds a person's words", md.FullName(), path)
 		}
 		if kindOf(last) == 0 {

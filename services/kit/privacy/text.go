@@ -153,6 +153,18 @@ func (f planField) editList(m protoreflect.Message, at string, change func(path,
 	}
 }
 
+// Texts gives every text in m that is not empty, as edit finds them.
+func Texts(m proto.Message) []string {
+	var out []string
+	planOf(m.ProtoReflect().Descriptor()).edit(m.ProtoReflect(), "", func(_, text string) string {
+		if text != "" {
+			out = append(out, text)
+		}
+		return text
+	})
+	return out
+}
+
 // redacted stands in for text where a message is shown to others.
 const redacted = "[redacted]"
 

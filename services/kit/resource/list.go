@@ -42,7 +42,7 @@ func (r *Resource[T]) List(ctx context.Context, req proto.Message) (proto.Messag
 	if err != nil {
 		return nil, err
 	}
-	match, err := r.filter.Compile(stringField(m, "filter"))
+	match, err := r.matcher(m)
 	if err != nil {
 		return nil, err
 	}

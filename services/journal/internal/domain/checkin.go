@@ -18,7 +18,7 @@ const clockSkew = 5 * time.Minute
 
 func (d *Domain) checkIns() resource.Type[*journalv1.CheckIn] {
 	return resource.Type[*journalv1.CheckIn]{
-		Filter:   []string{"pleasantness", "energy", "labels", "time", "local_date", "setback"},
+		Filter:   []string{"pleasantness", "energy", "labels", "time", "local_date", "setback", "tags"},
 		Order:    []string{"time"},
 		Defaults: d.defaultCheckIn,
 		Decide:   d.decideCheckIn,

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // SchemaVersion grows when stored documents change in a way that older
 // releases cannot read.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 // Domain is all resource types of the journal.
 type Domain struct {
@@ -25,12 +26,20 @@ type Domain struct {
 	Profiles     *resource.Resource[*journalv1.Profile]
 	Affiliations *resource.Resource[*journalv1.Affiliation]
 
+	Strengths      *resource.Resource[*journalv1.Strength]
+	Reframes       *resource.Resource[*journalv1.Reframe]
+	Reflections    *resource.Resource[*journalv1.Reflection]
+	Visualizations *resource.Resource[*journalv1.Visualization]
+	Connections    *resource.Resource[*journalv1.Connection]
+	Outreaches     *resource.Resource[*journalv1.Outreach]
+
+	now       clock.Clock
 	questions []*journalv1.DebriefQuestion
 }
 
 // New declares the journal's resource types.
 func New(deps *resource.Deps) *Domain {
-	d := &Domain{questions: questionBank()}
+	d := &Domain{now: deps.Clock, questions: questionBank()}
 	d.Setbacks = resource.Must(deps, d.setbacks())
 	d.Debriefs = resource.Must(deps, d.debriefs())
 	d.Lessons = resource.Must(deps, d.lessons())
@@ -38,6 +47,12 @@ func New(deps *resource.Deps) *Domain {
 	d.Gratitudes = resource.Must(deps, d.gratitudes())
 	d.Profiles = resource.Must(deps, d.profiles())
 	d.Affiliations = resource.Must(deps, d.affiliations())
+	d.Strengths = resource.Must(deps, d.strengths())
+	d.Reframes = resource.Must(deps, d.reframes())
+	d.Reflections = resource.Must(deps, d.reflections())
+	d.Visualizations = resource.Must(deps, d.visualizations())
+	d.Connections = resource.Must(deps, d.connections())
+	d.Outreaches = resource.Must(deps, d.outreaches())
 	return d
 }
 
@@ -46,6 +61,8 @@ func (d *Domain) Kinds() []store.Kind {
 	return []store.Kind{
 		d.Setbacks.Kind(), d.Debriefs.Kind(), d.Lessons.Kind(), d.CheckIns.Kind(),
 		d.Gratitudes.Kind(), d.Profiles.Kind(), d.Affiliations.Kind(),
+		d.Strengths.Kind(), d.Reframes.Kind(), d.Reflections.Kind(), d.Visualizations.Kind(),
+		d.Connections.Kind(), d.Outreaches.Kind(),
 	}
 }
 

@@ -66,7 +66,7 @@ func TestSetbackStates(t *testing.T) {
 	)
 	verbs := map[string]func(r *rig, name string) (*journalv1.Setback, error){
 		"close": func(r *rig, name string) (*journalv1.Setback, error) {
-			return r.d.CloseSetback(t.Context(), &journalv1.CloseSetbackRequest{Name: name, Note: "n"})
+			return r.d.CloseSetback(t.Context(), &journalv1.CloseSetbackRequest{Name: name, Note: "n", WaiveDebrief: true})
 		},
 		"recover": func(r *rig, name string) (*journalv1.Setback, error) {
 			return r.d.RecoverSetback(t.Context(), &journalv1.RecoverSetbackRequest{Name: name, Note: "n"})
@@ -156,6 +156,10 @@ func TestDebriefs(t *testing.T) {
 		_, err := r.d.Debriefs.Create(t.Context(), &journalv1.CreateDebriefRequest{Parent: s.GetName(), Debrief: b})
 		resourcetest.Refused(t, err, reason)
 	}
+	_, err := r.d.CloseSetback(t.Context(), &journalv1.CloseSetbackRequest{Name: s.GetName()})
+	resourcetest.Refused(t, err, "DEBRIEF_WANTED")
+	_, err = r.d.CloseSetback(t.Context(), &journalv1.CloseSetbackRequest{Name: ada + "/setbacks/absent"})
+	resourcetest.Refused(t, err, "NOT_FOUND")
 	made, err := r.d.Debriefs.Create(t.Context(), &journalv1.CreateDebriefRequest{Parent: s.GetName(), DebriefId: "d", Debrief: &journalv1.Debrief{}})
 	if err != nil {
 		t.Fatal(err)
@@ -175,6 +179,7 @@ func TestDebriefs(t *testing.T) {
 	if err != nil || cut.GetState() != typev1.SetbackState_SETBACK_STATE_DEBRIEFED {
 		t.Fatal(cut, err)
 	}
+	// A completed debrief is what closing wants.
 	if _, err := r.d.CloseSetback(t.Context(), &journalv1.CloseSetbackRequest{Name: s.GetName()}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func (d *Domain) gratitudes() resource.Type[*journalv1.Gratitude] {
 	return resource.Type[*journalv1.Gratitude]{
-		Filter:  []string{"local_date"},
+		Filter:  []string{"local_date", "tags"},
 		Order:   []string{"local_date"},
 		ID:      d.gratitudeID,
 		CheckID: d.checkGratitudeID,

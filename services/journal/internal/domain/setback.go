@@ -2,6 +2,7 @@ package domain
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
@@ -14,7 +15,7 @@ import (
 
 func (d *Domain) setbacks() resource.Type[*journalv1.Setback] {
 	return resource.Type[*journalv1.Setback]{
-		Filter:   []string{"area", "failure_kind", "state", "intensity", "occurred_on", "recovered_on"},
+		Filter:   []string{"area", "failure_kind", "state", "intensity", "occurred_on", "recovered_on", "tags", "muted"},
 		Order:    []string{"create_time", "occurred_on"},
 		Children: []string{"debriefs"},
 		Decide:   d.decideSetback,
@@ -68,14 +69,30 @@ func setbackFacts(s *journalv1.Setback, now time.Time, zone *time.Location) *eve
 	return f
 }
 
-// CloseSetback gives permission to move on.
+// CloseSetback gives permission to move on: after a debrief, or knowingly without.
 func (d *Domain) CloseSetback(ctx context.Context, req *journalv1.CloseSetbackRequest) (*journalv1.Setback, error) {
+	debriefed := req.GetWaiveDebrief()
+	if !debriefed {
+		if _, err := d.Setbacks.Fetch(ctx, req.GetName()); err != nil {
+			return nil, err
+		}
+		debriefs, err := d.Debriefs.All(ctx, req.GetName())
+		if err != nil {
+			return nil, err
+		}
+		debriefed = slices.ContainsFunc(debriefs, func(b *journalv1.Debrief) bool {
+			return b.GetState() == typev1.DebriefState_DEBRIEF_STATE_COMPLETED
+		})
+	}
 	return d.Setbacks.Mutate(ctx, "closed", req.GetName(), req.GetEtag(), func(s *journalv1.Setback, _ time.Time) error {
 		switch s.State {
 		case typev1.SetbackState_SETBACK_STATE_CLOSED:
 			return nil
 		case typev1.SetbackState_SETBACK_STATE_RECOVERED:
 			return fault.Precondition("SETBACK_RECOVERED", "a setback one has recovered from needs no closing")
+		}
+		if !debriefed {
+			return fault.Precondition("DEBRIEF_WANTED", "a setback is closed after a completed debrief, or with waive_debrief")
 		}
 		s.State = typev1.SetbackState_SETBACK_STATE_CLOSED
 		s.ClosingNote = req.GetNote()

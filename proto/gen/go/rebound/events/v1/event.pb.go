@@ -57,6 +57,12 @@ type Event struct {
 	//	*Event_Gratitude
 	//	*Event_Profile
 	//	*Event_Affiliation
+	//	*Event_Strength
+	//	*Event_Reframe
+	//	*Event_Reflection
+	//	*Event_Visualization
+	//	*Event_Connection
+	//	*Event_Outreach
 	//	*Event_Goal
 	//	*Event_Milestone
 	//	*Event_Step
@@ -222,6 +228,60 @@ func (x *Event) GetAffiliation() *AffiliationFacts {
 	return nil
 }
 
+func (x *Event) GetStrength() *StrengthFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Strength); ok {
+			return x.Strength
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReframe() *ReframeFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Reframe); ok {
+			return x.Reframe
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReflection() *ReflectionFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Reflection); ok {
+			return x.Reflection
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetVisualization() *VisualizationFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Visualization); ok {
+			return x.Visualization
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetConnection() *ConnectionFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Connection); ok {
+			return x.Connection
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetOutreach() *OutreachFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Outreach); ok {
+			return x.Outreach
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetGoal() *GoalFacts {
 	if x != nil {
 		if x, ok := x.Data.(*Event_Goal); ok {
@@ -297,6 +357,36 @@ type Event_Affiliation struct {
 	Affiliation *AffiliationFacts `protobuf:"bytes,26,opt,name=affiliation,proto3,oneof"`
 }
 
+type Event_Strength struct {
+	// About a strength.
+	Strength *StrengthFacts `protobuf:"bytes,27,opt,name=strength,proto3,oneof"`
+}
+
+type Event_Reframe struct {
+	// About a reframe.
+	Reframe *ReframeFacts `protobuf:"bytes,28,opt,name=reframe,proto3,oneof"`
+}
+
+type Event_Reflection struct {
+	// About a reflection.
+	Reflection *ReflectionFacts `protobuf:"bytes,29,opt,name=reflection,proto3,oneof"`
+}
+
+type Event_Visualization struct {
+	// About a visualization.
+	Visualization *VisualizationFacts `protobuf:"bytes,30,opt,name=visualization,proto3,oneof"`
+}
+
+type Event_Connection struct {
+	// About a connection.
+	Connection *ConnectionFacts `protobuf:"bytes,31,opt,name=connection,proto3,oneof"`
+}
+
+type Event_Outreach struct {
+	// About an outreach.
+	Outreach *OutreachFacts `protobuf:"bytes,32,opt,name=outreach,proto3,oneof"`
+}
+
 type Event_Goal struct {
 	// About a goal.
 	Goal *GoalFacts `protobuf:"bytes,40,opt,name=goal,proto3,oneof"`
@@ -331,6 +421,18 @@ func (*Event_Profile) isEvent_Data() {}
 
 func (*Event_Affiliation) isEvent_Data() {}
 
+func (*Event_Strength) isEvent_Data() {}
+
+func (*Event_Reframe) isEvent_Data() {}
+
+func (*Event_Reflection) isEvent_Data() {}
+
+func (*Event_Visualization) isEvent_Data() {}
+
+func (*Event_Connection) isEvent_Data() {}
+
+func (*Event_Outreach) isEvent_Data() {}
+
 func (*Event_Goal) isEvent_Data() {}
 
 func (*Event_Milestone) isEvent_Data() {}
@@ -343,7 +445,8 @@ var File_rebound_events_v1_event_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\x85\a\n" +
+	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\x9d\n" +
+	"\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -359,7 +462,17 @@ const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\bcheck_in\x18\x17 \x01(\v2\x1f.rebound.events.v1.CheckInFactsH\x00R\acheckIn\x12A\n" +
 	"\tgratitude\x18\x18 \x01(\v2!.rebound.events.v1.GratitudeFactsH\x00R\tgratitude\x12;\n" +
 	"\aprofile\x18\x19 \x01(\v2\x1f.rebound.events.v1.ProfileFactsH\x00R\aprofile\x12G\n" +
-	"\vaffiliation\x18\x1a \x01(\v2#.rebound.events.v1.AffiliationFactsH\x00R\vaffiliation\x122\n" +
+	"\vaffiliation\x18\x1a \x01(\v2#.rebound.events.v1.AffiliationFactsH\x00R\vaffiliation\x12>\n" +
+	"\bstrength\x18\x1b \x01(\v2 .rebound.events.v1.StrengthFactsH\x00R\bstrength\x12;\n" +
+	"\areframe\x18\x1c \x01(\v2\x1f.rebound.events.v1.ReframeFactsH\x00R\areframe\x12D\n" +
+	"\n" +
+	"reflection\x18\x1d \x01(\v2\".rebound.events.v1.ReflectionFactsH\x00R\n" +
+	"reflection\x12M\n" +
+	"\rvisualization\x18\x1e \x01(\v2%.rebound.events.v1.VisualizationFactsH\x00R\rvisualization\x12D\n" +
+	"\n" +
+	"connection\x18\x1f \x01(\v2\".rebound.events.v1.ConnectionFactsH\x00R\n" +
+	"connection\x12>\n" +
+	"\boutreach\x18  \x01(\v2 .rebound.events.v1.OutreachFactsH\x00R\boutreach\x122\n" +
 	"\x04goal\x18( \x01(\v2\x1c.rebound.events.v1.GoalFactsH\x00R\x04goal\x12A\n" +
 	"\tmilestone\x18) \x01(\v2!.rebound.events.v1.MilestoneFactsH\x00R\tmilestone\x122\n" +
 	"\x04step\x18* \x01(\v2\x1c.rebound.events.v1.StepFactsH\x00R\x04step\x128\n" +
@@ -389,10 +502,16 @@ var file_rebound_events_v1_event_proto_goTypes = []any{
 	(*GratitudeFacts)(nil),        // 6: rebound.events.v1.GratitudeFacts
 	(*ProfileFacts)(nil),          // 7: rebound.events.v1.ProfileFacts
 	(*AffiliationFacts)(nil),      // 8: rebound.events.v1.AffiliationFacts
-	(*GoalFacts)(nil),             // 9: rebound.events.v1.GoalFacts
-	(*MilestoneFacts)(nil),        // 10: rebound.events.v1.MilestoneFacts
-	(*StepFacts)(nil),             // 11: rebound.events.v1.StepFacts
-	(*v1.Insight)(nil),            // 12: rebound.insights.v1.Insight
+	(*StrengthFacts)(nil),         // 9: rebound.events.v1.StrengthFacts
+	(*ReframeFacts)(nil),          // 10: rebound.events.v1.ReframeFacts
+	(*ReflectionFacts)(nil),       // 11: rebound.events.v1.ReflectionFacts
+	(*VisualizationFacts)(nil),    // 12: rebound.events.v1.VisualizationFacts
+	(*ConnectionFacts)(nil),       // 13: rebound.events.v1.ConnectionFacts
+	(*OutreachFacts)(nil),         // 14: rebound.events.v1.OutreachFacts
+	(*GoalFacts)(nil),             // 15: rebound.events.v1.GoalFacts
+	(*MilestoneFacts)(nil),        // 16: rebound.events.v1.MilestoneFacts
+	(*StepFacts)(nil),             // 17: rebound.events.v1.StepFacts
+	(*v1.Insight)(nil),            // 18: rebound.insights.v1.Insight
 }
 var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	1,  // 0: rebound.events.v1.Event.time:type_name -> google.protobuf.Timestamp
@@ -403,15 +522,21 @@ var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	6,  // 5: rebound.events.v1.Event.gratitude:type_name -> rebound.events.v1.GratitudeFacts
 	7,  // 6: rebound.events.v1.Event.profile:type_name -> rebound.events.v1.ProfileFacts
 	8,  // 7: rebound.events.v1.Event.affiliation:type_name -> rebound.events.v1.AffiliationFacts
-	9,  // 8: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
-	10, // 9: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
-	11, // 10: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
-	12, // 11: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	9,  // 8: rebound.events.v1.Event.strength:type_name -> rebound.events.v1.StrengthFacts
+	10, // 9: rebound.events.v1.Event.reframe:type_name -> rebound.events.v1.ReframeFacts
+	11, // 10: rebound.events.v1.Event.reflection:type_name -> rebound.events.v1.ReflectionFacts
+	12, // 11: rebound.events.v1.Event.visualization:type_name -> rebound.events.v1.VisualizationFacts
+	13, // 12: rebound.events.v1.Event.connection:type_name -> rebound.events.v1.ConnectionFacts
+	14, // 13: rebound.events.v1.Event.outreach:type_name -> rebound.events.v1.OutreachFacts
+	15, // 14: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
+	16, // 15: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
+	17, // 16: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
+	18, // 17: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_event_proto_init() }
@@ -428,6 +553,12 @@ func file_rebound_events_v1_event_proto_init() {
 		(*Event_Gratitude)(nil),
 		(*Event_Profile)(nil),
 		(*Event_Affiliation)(nil),
+		(*Event_Strength)(nil),
+		(*Event_Reframe)(nil),
+		(*Event_Reflection)(nil),
+		(*Event_Visualization)(nil),
+		(*Event_Connection)(nil),
+		(*Event_Outreach)(nil),
 		(*Event_Goal)(nil),
 		(*Event_Milestone)(nil),
 		(*Event_Step)(nil),

@@ -876,11 +876,438 @@ func (x *StepCompletionFacts) GetAmount() float64 {
 	return 0
 }
 
+// StrengthFacts is what may be known about a strength without its words.
+// Types: strength.noted, strength.updated, strength.merged, strength.deleted.
+type StrengthFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kinds of its evidence, each once.
+	Prompts []v1.EvidencePrompt `protobuf:"varint,1,rep,packed,name=prompts,proto3,enum=rebound.type.v1.EvidencePrompt" json:"prompts,omitempty"`
+	// How many pieces of evidence there are.
+	Evidence int32 `protobuf:"varint,2,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// Setbacks in which it showed, by name, each once.
+	Setbacks      []string `protobuf:"bytes,3,rep,name=setbacks,proto3" json:"setbacks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StrengthFacts) Reset() {
+	*x = StrengthFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StrengthFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StrengthFacts) ProtoMessage() {}
+
+func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StrengthFacts.ProtoReflect.Descriptor instead.
+func (*StrengthFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *StrengthFacts) GetPrompts() []v1.EvidencePrompt {
+	if x != nil {
+		return x.Prompts
+	}
+	return nil
+}
+
+func (x *StrengthFacts) GetEvidence() int32 {
+	if x != nil {
+		return x.Evidence
+	}
+	return 0
+}
+
+func (x *StrengthFacts) GetSetbacks() []string {
+	if x != nil {
+		return x.Setbacks
+	}
+	return nil
+}
+
+// ReframeFacts is what may be known about a reframe without its words.
+// Types: reframe.made, reframe.updated, reframe.deleted.
+type ReframeFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the twin does.
+	Kind v1.ReframeKind `protobuf:"varint,1,opt,name=kind,proto3,enum=rebound.type.v1.ReframeKind" json:"kind,omitempty"`
+	// How much the original was believed before, 0 to 100; unset: not stated.
+	BeliefBefore *int32 `protobuf:"varint,2,opt,name=belief_before,json=beliefBefore,proto3,oneof" json:"belief_before,omitempty"`
+	// How much it is believed after, 0 to 100; unset: not stated.
+	BeliefAfter *int32 `protobuf:"varint,3,opt,name=belief_after,json=beliefAfter,proto3,oneof" json:"belief_after,omitempty"`
+	// The setback; empty: none.
+	Setback string `protobuf:"bytes,4,opt,name=setback,proto3" json:"setback,omitempty"`
+	// True: there is a twin.
+	Reframed      bool `protobuf:"varint,5,opt,name=reframed,proto3" json:"reframed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReframeFacts) Reset() {
+	*x = ReframeFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReframeFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReframeFacts) ProtoMessage() {}
+
+func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReframeFacts.ProtoReflect.Descriptor instead.
+func (*ReframeFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReframeFacts) GetKind() v1.ReframeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.ReframeKind(0)
+}
+
+func (x *ReframeFacts) GetBeliefBefore() int32 {
+	if x != nil && x.BeliefBefore != nil {
+		return *x.BeliefBefore
+	}
+	return 0
+}
+
+func (x *ReframeFacts) GetBeliefAfter() int32 {
+	if x != nil && x.BeliefAfter != nil {
+		return *x.BeliefAfter
+	}
+	return 0
+}
+
+func (x *ReframeFacts) GetSetback() string {
+	if x != nil {
+		return x.Setback
+	}
+	return ""
+}
+
+func (x *ReframeFacts) GetReframed() bool {
+	if x != nil {
+		return x.Reframed
+	}
+	return false
+}
+
+// ReflectionFacts is what may be known about a reflection without its words.
+// Types: reflection.written, reflection.updated, reflection.deleted.
+type ReflectionFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Local date it was written on.
+	LocalDate *date.Date `protobuf:"bytes,1,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
+	// Length of the time box in minutes; 0: none.
+	Minutes int32 `protobuf:"varint,2,opt,name=minutes,proto3" json:"minutes,omitempty"`
+	// The setback; empty: none.
+	Setback       string `protobuf:"bytes,3,opt,name=setback,proto3" json:"setback,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReflectionFacts) Reset() {
+	*x = ReflectionFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReflectionFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReflectionFacts) ProtoMessage() {}
+
+func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReflectionFacts.ProtoReflect.Descriptor instead.
+func (*ReflectionFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReflectionFacts) GetLocalDate() *date.Date {
+	if x != nil {
+		return x.LocalDate
+	}
+	return nil
+}
+
+func (x *ReflectionFacts) GetMinutes() int32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
+}
+
+func (x *ReflectionFacts) GetSetback() string {
+	if x != nil {
+		return x.Setback
+	}
+	return ""
+}
+
+// VisualizationFacts is what may be known about a visualization without its
+// words. Types: visualization.made, visualization.updated,
+// visualization.practiced, visualization.deleted.
+type VisualizationFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The goal; empty: none.
+	Goal string `protobuf:"bytes,1,opt,name=goal,proto3" json:"goal,omitempty"`
+	// 1 to 10; 0: not stated.
+	Vividness int32 `protobuf:"varint,2,opt,name=vividness,proto3" json:"vividness,omitempty"`
+	// True: there is a plan for the obstacle.
+	Planned bool `protobuf:"varint,3,opt,name=planned,proto3" json:"planned,omitempty"`
+	// Local date of the latest practice; unset: never.
+	PracticedOn *date.Date `protobuf:"bytes,4,opt,name=practiced_on,json=practicedOn,proto3" json:"practiced_on,omitempty"`
+	// On how many dates it was practiced.
+	Practices     int32 `protobuf:"varint,5,opt,name=practices,proto3" json:"practices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VisualizationFacts) Reset() {
+	*x = VisualizationFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VisualizationFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VisualizationFacts) ProtoMessage() {}
+
+func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VisualizationFacts.ProtoReflect.Descriptor instead.
+func (*VisualizationFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *VisualizationFacts) GetGoal() string {
+	if x != nil {
+		return x.Goal
+	}
+	return ""
+}
+
+func (x *VisualizationFacts) GetVividness() int32 {
+	if x != nil {
+		return x.Vividness
+	}
+	return 0
+}
+
+func (x *VisualizationFacts) GetPlanned() bool {
+	if x != nil {
+		return x.Planned
+	}
+	return false
+}
+
+func (x *VisualizationFacts) GetPracticedOn() *date.Date {
+	if x != nil {
+		return x.PracticedOn
+	}
+	return nil
+}
+
+func (x *VisualizationFacts) GetPractices() int32 {
+	if x != nil {
+		return x.Practices
+	}
+	return 0
+}
+
+// ConnectionFacts is what may be known about a connection without its words.
+// Types: connection.made, connection.updated, connection.deleted.
+type ConnectionFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What they are to the person.
+	Relation v1.ConnectionRelation `protobuf:"varint,1,opt,name=relation,proto3,enum=rebound.type.v1.ConnectionRelation" json:"relation,omitempty"`
+	// -5 to 5; unset: not stated.
+	Energy        *int32 `protobuf:"varint,2,opt,name=energy,proto3,oneof" json:"energy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionFacts) Reset() {
+	*x = ConnectionFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionFacts) ProtoMessage() {}
+
+func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionFacts.ProtoReflect.Descriptor instead.
+func (*ConnectionFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ConnectionFacts) GetRelation() v1.ConnectionRelation {
+	if x != nil {
+		return x.Relation
+	}
+	return v1.ConnectionRelation(0)
+}
+
+func (x *ConnectionFacts) GetEnergy() int32 {
+	if x != nil && x.Energy != nil {
+		return *x.Energy
+	}
+	return 0
+}
+
+// OutreachFacts is what may be known about an outreach without its words.
+// Types: outreach.planned, outreach.updated, outreach.deleted.
+type OutreachFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The connection, by name.
+	Connection string `protobuf:"bytes,1,opt,name=connection,proto3" json:"connection,omitempty"`
+	// State after the event.
+	State v1.OutreachState `protobuf:"varint,2,opt,name=state,proto3,enum=rebound.type.v1.OutreachState" json:"state,omitempty"`
+	// How it is asked.
+	Channel v1.OutreachChannel `protobuf:"varint,3,opt,name=channel,proto3,enum=rebound.type.v1.OutreachChannel" json:"channel,omitempty"`
+	// True: something opened up through it.
+	Opportunity   bool `protobuf:"varint,4,opt,name=opportunity,proto3" json:"opportunity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutreachFacts) Reset() {
+	*x = OutreachFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutreachFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutreachFacts) ProtoMessage() {}
+
+func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutreachFacts.ProtoReflect.Descriptor instead.
+func (*OutreachFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *OutreachFacts) GetConnection() string {
+	if x != nil {
+		return x.Connection
+	}
+	return ""
+}
+
+func (x *OutreachFacts) GetState() v1.OutreachState {
+	if x != nil {
+		return x.State
+	}
+	return v1.OutreachState(0)
+}
+
+func (x *OutreachFacts) GetChannel() v1.OutreachChannel {
+	if x != nil {
+		return x.Channel
+	}
+	return v1.OutreachChannel(0)
+}
+
+func (x *OutreachFacts) GetOpportunity() bool {
+	if x != nil {
+		return x.Opportunity
+	}
+	return false
+}
+
 var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
+	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
 	"\fSetbackFacts\x12)\n" +
 	"\x04area\x18\x01 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
 	"\ffailure_kind\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x125\n" +
@@ -954,7 +1381,41 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
 	"occurrence\x18\x04 \x01(\v2\x11.google.type.DateR\n" +
 	"occurrence\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\x01R\x06amountBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
+	"\x06amount\x18\x05 \x01(\x01R\x06amount\"\x82\x01\n" +
+	"\rStrengthFacts\x129\n" +
+	"\aprompts\x18\x01 \x03(\x0e2\x1f.rebound.type.v1.EvidencePromptR\aprompts\x12\x1a\n" +
+	"\bevidence\x18\x02 \x01(\x05R\bevidence\x12\x1a\n" +
+	"\bsetbacks\x18\x03 \x03(\tR\bsetbacks\"\xeb\x01\n" +
+	"\fReframeFacts\x120\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1c.rebound.type.v1.ReframeKindR\x04kind\x12(\n" +
+	"\rbelief_before\x18\x02 \x01(\x05H\x00R\fbeliefBefore\x88\x01\x01\x12&\n" +
+	"\fbelief_after\x18\x03 \x01(\x05H\x01R\vbeliefAfter\x88\x01\x01\x12\x18\n" +
+	"\asetback\x18\x04 \x01(\tR\asetback\x12\x1a\n" +
+	"\breframed\x18\x05 \x01(\bR\breframedB\x10\n" +
+	"\x0e_belief_beforeB\x0f\n" +
+	"\r_belief_after\"w\n" +
+	"\x0fReflectionFacts\x120\n" +
+	"\n" +
+	"local_date\x18\x01 \x01(\v2\x11.google.type.DateR\tlocalDate\x12\x18\n" +
+	"\aminutes\x18\x02 \x01(\x05R\aminutes\x12\x18\n" +
+	"\asetback\x18\x03 \x01(\tR\asetback\"\xb4\x01\n" +
+	"\x12VisualizationFacts\x12\x12\n" +
+	"\x04goal\x18\x01 \x01(\tR\x04goal\x12\x1c\n" +
+	"\tvividness\x18\x02 \x01(\x05R\tvividness\x12\x18\n" +
+	"\aplanned\x18\x03 \x01(\bR\aplanned\x124\n" +
+	"\fpracticed_on\x18\x04 \x01(\v2\x11.google.type.DateR\vpracticedOn\x12\x1c\n" +
+	"\tpractices\x18\x05 \x01(\x05R\tpractices\"z\n" +
+	"\x0fConnectionFacts\x12?\n" +
+	"\brelation\x18\x01 \x01(\x0e2#.rebound.type.v1.ConnectionRelationR\brelation\x12\x1b\n" +
+	"\x06energy\x18\x02 \x01(\x05H\x00R\x06energy\x88\x01\x01B\t\n" +
+	"\a_energy\"\xc3\x01\n" +
+	"\rOutreachFacts\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\tR\n" +
+	"connection\x124\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1e.rebound.type.v1.OutreachStateR\x05state\x12:\n" +
+	"\achannel\x18\x03 \x01(\x0e2 .rebound.type.v1.OutreachChannelR\achannel\x12 \n" +
+	"\vopportunity\x18\x04 \x01(\bR\vopportunityBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
 
 var (
 	file_rebound_events_v1_facts_proto_rawDescOnce sync.Once
@@ -968,7 +1429,7 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
@@ -981,52 +1442,70 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*MilestoneFacts)(nil),        // 8: rebound.events.v1.MilestoneFacts
 	(*StepFacts)(nil),             // 9: rebound.events.v1.StepFacts
 	(*StepCompletionFacts)(nil),   // 10: rebound.events.v1.StepCompletionFacts
-	nil,                           // 11: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 12: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 13: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 14: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 15: google.type.Date
-	(v1.Feeling)(0),               // 16: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 17: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 18: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 19: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(v1.GoalState)(0),             // 21: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 22: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 23: rebound.type.v1.StepState
+	(*StrengthFacts)(nil),         // 11: rebound.events.v1.StrengthFacts
+	(*ReframeFacts)(nil),          // 12: rebound.events.v1.ReframeFacts
+	(*ReflectionFacts)(nil),       // 13: rebound.events.v1.ReflectionFacts
+	(*VisualizationFacts)(nil),    // 14: rebound.events.v1.VisualizationFacts
+	(*ConnectionFacts)(nil),       // 15: rebound.events.v1.ConnectionFacts
+	(*OutreachFacts)(nil),         // 16: rebound.events.v1.OutreachFacts
+	nil,                           // 17: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 18: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 19: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 20: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 21: google.type.Date
+	(v1.Feeling)(0),               // 22: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 23: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 24: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 25: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(v1.GoalState)(0),             // 27: rebound.type.v1.GoalState
+	(v1.MilestoneState)(0),        // 28: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 29: rebound.type.v1.StepState
+	(v1.EvidencePrompt)(0),        // 30: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 31: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 32: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 33: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 34: rebound.type.v1.OutreachChannel
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	12, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	13, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	14, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	15, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	16, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	17, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	15, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	18, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
-	19, // 8: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	15, // 9: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	20, // 10: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	16, // 11: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	20, // 12: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	15, // 13: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	15, // 14: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	11, // 15: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	15, // 16: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	21, // 17: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	15, // 18: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	22, // 19: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	15, // 20: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	23, // 21: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	18, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	19, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	20, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	21, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	22, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	23, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	21, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	24, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	25, // 8: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	21, // 9: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	26, // 10: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	22, // 11: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	26, // 12: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	21, // 13: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	21, // 14: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	17, // 15: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	21, // 16: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	27, // 17: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	21, // 18: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	28, // 19: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	21, // 20: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	29, // 21: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
 	10, // 22: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	20, // 23: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	15, // 24: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	15, // 25: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	26, // 23: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	21, // 24: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	21, // 25: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	30, // 26: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	31, // 27: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	21, // 28: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	21, // 29: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	32, // 30: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	33, // 31: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	34, // 32: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }
@@ -1034,13 +1513,15 @@ func file_rebound_events_v1_facts_proto_init() {
 	if File_rebound_events_v1_facts_proto != nil {
 		return
 	}
+	file_rebound_events_v1_facts_proto_msgTypes[12].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

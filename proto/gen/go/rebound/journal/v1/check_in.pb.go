@@ -56,7 +56,10 @@ type CheckIn struct {
 	// Local date of time in time_zone.
 	LocalDate *date.Date `protobuf:"bytes,11,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
 	// The setback it is about, one of the same person's. Default: none.
-	Setback       string `protobuf:"bytes,12,opt,name=setback,proto3" json:"setback,omitempty"`
+	Setback string `protobuf:"bytes,12,opt,name=setback,proto3" json:"setback,omitempty"`
+	// The person's own labels, to find it by. At most 20, each once, 1 to 40
+	// characters. Default: none.
+	Tags          []string `protobuf:"bytes,13,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -173,6 +176,13 @@ func (x *CheckIn) GetSetback() string {
 		return x.Setback
 	}
 	return ""
+}
+
+func (x *CheckIn) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
 }
 
 // CreateCheckInRequest asks for CreateCheckIn.
@@ -307,11 +317,14 @@ type ListCheckInsRequest struct {
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over pleasantness, energy, labels, time, local_date, setback,
-	// create_time and update_time. Default: all.
+	// tags, create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of time, create_time, update_time, with " desc" for the
 	// latest first. Default: time desc.
-	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Words that must all be in it, in any of the person's own words, case aside.
+	// At most 200 characters. Default: all.
+	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -377,6 +390,13 @@ func (x *ListCheckInsRequest) GetFilter() string {
 func (x *ListCheckInsRequest) GetOrderBy() string {
 	if x != nil {
 		return x.OrderBy
+	}
+	return ""
+}
+
+func (x *ListCheckInsRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
 	}
 	return ""
 }
@@ -559,7 +579,7 @@ var File_rebound_journal_v1_check_in_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_check_in_proto_rawDesc = "" +
 	"\n" +
-	"!rebound/journal/v1/check_in.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\"\xfe\x05\n" +
+	"!rebound/journal/v1/check_in.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\"\xaa\x06\n" +
 	"\aCheckIn\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -578,7 +598,8 @@ const file_rebound_journal_v1_check_in_proto_rawDesc = "" +
 	"\n" +
 	"local_date\x18\v \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\tlocalDate\x12B\n" +
 	"\asetback\x18\f \x01(\tB(\xfaA\x1d\n" +
-	"\x1bjournal.rebound.dev/Setback\xbaH\x05r\x03\x18\x80\x04R\asetback:i\xeaAf\n" +
+	"\x1bjournal.rebound.dev/Setback\xbaH\x05r\x03\x18\x80\x04R\asetback\x12*\n" +
+	"\x04tags\x18\r \x03(\tB\x16\xbaH\x0f\x92\x01\f\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18(\xc8\xc1\x18\x01R\x04tags:i\xeaAf\n" +
 	"\x1bjournal.rebound.dev/CheckIn\x124tenants/{tenant}/people/{person}/checkIns/{check_in}*\bcheckIns2\acheckInB\x0f\n" +
 	"\r_pleasantnessB\t\n" +
 	"\a_energy\"\xde\x01\n" +
@@ -590,14 +611,15 @@ const file_rebound_journal_v1_check_in_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\trequestId\"M\n" +
 	"\x11GetCheckInRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
-	"\x1bjournal.rebound.dev/CheckInR\x04name\"\xc2\x01\n" +
+	"\x1bjournal.rebound.dev/CheckInR\x04name\"\xe6\x01\n" +
 	"\x13ListCheckInsRequest\x12<\n" +
 	"\x06parent\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\x12\x1bjournal.rebound.dev/CheckInR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x19\n" +
-	"\border_by\x18\x05 \x01(\tR\aorderBy\"x\n" +
+	"\border_by\x18\x05 \x01(\tR\aorderBy\x12\"\n" +
+	"\x05query\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05query\"x\n" +
 	"\x14ListCheckInsResponse\x128\n" +
 	"\tcheck_ins\x18\x01 \x03(\v2\x1b.rebound.journal.v1.CheckInR\bcheckIns\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb6\x01\n" +

@@ -458,7 +458,10 @@ type ListDebriefsRequest struct {
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of create_time, scheduled_time, update_time, with " desc" for the
 	// latest first. Default: create_time desc.
-	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Words that must all be in it, in any of the person's own words, case aside.
+	// At most 200 characters. Default: all.
+	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -524,6 +527,13 @@ func (x *ListDebriefsRequest) GetFilter() string {
 func (x *ListDebriefsRequest) GetOrderBy() string {
 	if x != nil {
 		return x.OrderBy
+	}
+	return ""
+}
+
+func (x *ListDebriefsRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
 	}
 	return ""
 }
@@ -801,14 +811,15 @@ const file_rebound_journal_v1_debrief_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\trequestId\"M\n" +
 	"\x11GetDebriefRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
-	"\x1bjournal.rebound.dev/DebriefR\x04name\"\xc2\x01\n" +
+	"\x1bjournal.rebound.dev/DebriefR\x04name\"\xe6\x01\n" +
 	"\x13ListDebriefsRequest\x12<\n" +
 	"\x06parent\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\x12\x1bjournal.rebound.dev/DebriefR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x19\n" +
-	"\border_by\x18\x05 \x01(\tR\aorderBy\"w\n" +
+	"\border_by\x18\x05 \x01(\tR\aorderBy\x12\"\n" +
+	"\x05query\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05query\"w\n" +
 	"\x14ListDebriefsResponse\x127\n" +
 	"\bdebriefs\x18\x01 \x03(\v2\x1b.rebound.journal.v1.DebriefR\bdebriefs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb5\x01\n" +

@@ -44,7 +44,10 @@ type Gratitude struct {
 	// What one was grateful for. 1 to 3, each of 1 to 500 characters.
 	Items []string `protobuf:"bytes,5,rep,name=items,proto3" json:"items,omitempty"`
 	// The local date, as in the name.
-	LocalDate     *date.Date `protobuf:"bytes,6,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
+	LocalDate *date.Date `protobuf:"bytes,6,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
+	// The person's own labels, to find it by. At most 20, each once, 1 to 40
+	// characters. Default: none.
+	Tags          []string `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -117,6 +120,13 @@ func (x *Gratitude) GetItems() []string {
 func (x *Gratitude) GetLocalDate() *date.Date {
 	if x != nil {
 		return x.LocalDate
+	}
+	return nil
+}
+
+func (x *Gratitude) GetTags() []string {
+	if x != nil {
+		return x.Tags
 	}
 	return nil
 }
@@ -253,11 +263,14 @@ type ListGratitudesRequest struct {
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over local_date,
-	// create_time and update_time. Default: all.
+	// tags, create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of local_date, create_time, update_time, with " desc" for the
 	// latest first. Default: local_date desc.
-	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Words that must all be in it, in any of the person's own words, case aside.
+	// At most 200 characters. Default: all.
+	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -323,6 +336,13 @@ func (x *ListGratitudesRequest) GetFilter() string {
 func (x *ListGratitudesRequest) GetOrderBy() string {
 	if x != nil {
 		return x.OrderBy
+	}
+	return ""
+}
+
+func (x *ListGratitudesRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
 	}
 	return ""
 }
@@ -505,7 +525,7 @@ var File_rebound_journal_v1_gratitude_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_gratitude_proto_rawDesc = "" +
 	"\n" +
-	"\"rebound/journal/v1/gratitude.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\"\xa3\x03\n" +
+	"\"rebound/journal/v1/gratitude.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\"\xcf\x03\n" +
 	"\tGratitude\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -515,7 +535,8 @@ const file_rebound_journal_v1_gratitude_proto_rawDesc = "" +
 	"updateTime\x12-\n" +
 	"\x05items\x18\x05 \x03(\tB\x17\xe2A\x01\x02\xbaH\f\x92\x01\t\x10\x03\"\x05r\x03\x18\xf4\x03\xc8\xc1\x18\x01R\x05items\x126\n" +
 	"\n" +
-	"local_date\x18\x06 \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\tlocalDate:r\xeaAo\n" +
+	"local_date\x18\x06 \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\tlocalDate\x12*\n" +
+	"\x04tags\x18\a \x03(\tB\x16\xbaH\x0f\x92\x01\f\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18(\xc8\xc1\x18\x01R\x04tags:r\xeaAo\n" +
 	"\x1djournal.rebound.dev/Gratitude\x127tenants/{tenant}/people/{person}/gratitudes/{gratitude}*\n" +
 	"gratitudes2\tgratitude\"\xea\x01\n" +
 	"\x16CreateGratitudeRequest\x12>\n" +
@@ -526,14 +547,15 @@ const file_rebound_journal_v1_gratitude_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\trequestId\"Q\n" +
 	"\x13GetGratitudeRequest\x12:\n" +
 	"\x04name\x18\x01 \x01(\tB&\xe2A\x01\x02\xfaA\x1f\n" +
-	"\x1djournal.rebound.dev/GratitudeR\x04name\"\xc6\x01\n" +
+	"\x1djournal.rebound.dev/GratitudeR\x04name\"\xea\x01\n" +
 	"\x15ListGratitudesRequest\x12>\n" +
 	"\x06parent\x18\x01 \x01(\tB&\xe2A\x01\x02\xfaA\x1f\x12\x1djournal.rebound.dev/GratitudeR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x19\n" +
-	"\border_by\x18\x05 \x01(\tR\aorderBy\"\x7f\n" +
+	"\border_by\x18\x05 \x01(\tR\aorderBy\x12\"\n" +
+	"\x05query\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05query\"\x7f\n" +
 	"\x16ListGratitudesResponse\x12=\n" +
 	"\n" +
 	"gratitudes\x18\x01 \x03(\v2\x1d.rebound.journal.v1.GratitudeR\n" +

@@ -66,7 +66,15 @@ type Setback struct {
 	// What the person said when closing it; set by CloseSetback.
 	ClosingNote string `protobuf:"bytes,15,opt,name=closing_note,json=closingNote,proto3" json:"closing_note,omitempty"`
 	// What the person said when up again; set by RecoverSetback.
-	RecoveryNote  string `protobuf:"bytes,16,opt,name=recovery_note,json=recoveryNote,proto3" json:"recovery_note,omitempty"`
+	RecoveryNote string `protobuf:"bytes,16,opt,name=recovery_note,json=recoveryNote,proto3" json:"recovery_note,omitempty"`
+	// The person's own labels, to find it by. At most 20, each once, 1 to 40
+	// characters. Default: none.
+	Tags []string `protobuf:"bytes,17,rep,name=tags,proto3" json:"tags,omitempty"`
+	// What good came with it, seen later. At most 5,000 characters. Default: empty.
+	SilverLining string `protobuf:"bytes,18,opt,name=silver_lining,json=silverLining,proto3" json:"silver_lining,omitempty"`
+	// True: leave it and what belongs to it out of what is brought back to mind
+	// (on this day). Default: false.
+	Muted         bool `protobuf:"varint,19,opt,name=muted,proto3" json:"muted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -211,6 +219,27 @@ func (x *Setback) GetRecoveryNote() string {
 		return x.RecoveryNote
 	}
 	return ""
+}
+
+func (x *Setback) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Setback) GetSilverLining() string {
+	if x != nil {
+		return x.SilverLining
+	}
+	return ""
+}
+
+func (x *Setback) GetMuted() bool {
+	if x != nil {
+		return x.Muted
+	}
+	return false
 }
 
 // Factor is something that contributed to a setback.
@@ -400,12 +429,15 @@ type ListSetbacksRequest struct {
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over area, failure_kind, state, intensity, occurred_on,
-	// recovered_on, create_time and update_time, such as:
+	// recovered_on, tags, muted, create_time and update_time, such as:
 	// state = OPEN AND intensity >= 7. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of occurred_on, create_time, update_time, with " desc" for the latest
 	// first. Default: create_time desc.
-	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Words that must all be in it, in any of the person's own words, case aside.
+	// At most 200 characters. Default: all.
+	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +503,13 @@ func (x *ListSetbacksRequest) GetFilter() string {
 func (x *ListSetbacksRequest) GetOrderBy() string {
 	if x != nil {
 		return x.OrderBy
+	}
+	return ""
+}
+
+func (x *ListSetbacksRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
 	}
 	return ""
 }
@@ -667,7 +706,10 @@ type CloseSetbackRequest struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The permission to move on, in the person's own words. At most 2,000
 	// characters. Default: empty.
-	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	// True: close it without a completed debrief. Default: false; then one that has
+	// none is refused with FAILED_PRECONDITION (reason DEBRIEF_WANTED).
+	WaiveDebrief  bool `protobuf:"varint,4,opt,name=waive_debrief,json=waiveDebrief,proto3" json:"waive_debrief,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -721,6 +763,13 @@ func (x *CloseSetbackRequest) GetNote() string {
 		return x.Note
 	}
 	return ""
+}
+
+func (x *CloseSetbackRequest) GetWaiveDebrief() bool {
+	if x != nil {
+		return x.WaiveDebrief
+	}
+	return false
 }
 
 // RecoverSetbackRequest asks for RecoverSetback.
@@ -856,7 +905,7 @@ var File_rebound_journal_v1_setback_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_setback_proto_rawDesc = "" +
 	"\n" +
-	" rebound/journal/v1/setback.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1drebound/type/v1/setback.proto\"\xbc\a\n" +
+	" rebound/journal/v1/setback.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1drebound/type/v1/setback.proto\"\xb1\b\n" +
 	"\aSetback\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -879,7 +928,10 @@ const file_rebound_journal_v1_setback_proto_rawDesc = "" +
 	"\x05state\x18\r \x01(\x0e2\x1d.rebound.type.v1.SetbackStateB\x04\xe2A\x01\x03R\x05state\x12:\n" +
 	"\frecovered_on\x18\x0e \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\vrecoveredOn\x12+\n" +
 	"\fclosing_note\x18\x0f \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\vclosingNote\x12-\n" +
-	"\rrecovery_note\x18\x10 \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\frecoveryNote:h\xeaAe\n" +
+	"\rrecovery_note\x18\x10 \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\frecoveryNote\x12*\n" +
+	"\x04tags\x18\x11 \x03(\tB\x16\xbaH\x0f\x92\x01\f\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18(\xc8\xc1\x18\x01R\x04tags\x121\n" +
+	"\rsilver_lining\x18\x12 \x01(\tB\f\xbaH\x05r\x03\x18\x88'\xc8\xc1\x18\x01R\fsilverLining\x12\x14\n" +
+	"\x05muted\x18\x13 \x01(\bR\x05muted:h\xeaAe\n" +
 	"\x1bjournal.rebound.dev/Setback\x123tenants/{tenant}/people/{person}/setbacks/{setback}*\bsetbacks2\asetback\"k\n" +
 	"\x06Factor\x12?\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1b.rebound.type.v1.FactorKindB\x0e\xe2A\x01\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12 \n" +
@@ -893,14 +945,15 @@ const file_rebound_journal_v1_setback_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\trequestId\"M\n" +
 	"\x11GetSetbackRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
-	"\x1bjournal.rebound.dev/SetbackR\x04name\"\xc2\x01\n" +
+	"\x1bjournal.rebound.dev/SetbackR\x04name\"\xe6\x01\n" +
 	"\x13ListSetbacksRequest\x12<\n" +
 	"\x06parent\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\x12\x1bjournal.rebound.dev/SetbackR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x19\n" +
-	"\border_by\x18\x05 \x01(\tR\aorderBy\"w\n" +
+	"\border_by\x18\x05 \x01(\tR\aorderBy\x12\"\n" +
+	"\x05query\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05query\"w\n" +
 	"\x14ListSetbacksResponse\x127\n" +
 	"\bsetbacks\x18\x01 \x03(\v2\x1b.rebound.journal.v1.SetbackR\bsetbacks\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb5\x01\n" +
@@ -913,12 +966,13 @@ const file_rebound_journal_v1_setback_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
 	"\x1bjournal.rebound.dev/SetbackR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"\x8e\x01\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"\xb3\x01\n" +
 	"\x13CloseSetbackRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
 	"\x1bjournal.rebound.dev/SetbackR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12 \n" +
-	"\x04note\x18\x03 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x04note\"\xc6\x01\n" +
+	"\x04note\x18\x03 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x04note\x12#\n" +
+	"\rwaive_debrief\x18\x04 \x01(\bR\fwaiveDebrief\"\xc6\x01\n" +
 	"\x15RecoverSetbackRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
 	"\x1bjournal.rebound.dev/SetbackR\x04name\x12\x1b\n" +

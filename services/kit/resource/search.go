@@ -1,0 +1,87 @@
+package resource
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/filter"
+	"github.com/rebound-hq/rebound/services/kit/privacy"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// maxWords is how many words a query may have.
+const maxWords = 20
+
+// matcher holds documents against a list request's filter and query; nil: all
+// match. Both look at documents as they are read, decrypted: there is no index
+// over anybody's words.
+func (r *Resource[T]) matcher(req protoreflect.Message) (filter.Matcher, error) {
+	match, err := r.filter.Compile(stringField(req, "filter"))
+	if err != nil {
+		return nil, err
+	}
+	words := strings.Fields(fold(stringField(req, "query")))
+	switch {
+	case len(words) == 0:
+		return match, nil
+	case len(words) > maxWords:
+		return nil, fault.Invalid("query", "QUERY_TOO_LONG", "must have at most %d words", maxWords)
+	}
+	return func(m protoreflect.Message) bool {
+		return (match == nil || match(m)) && hasWords(m, words)
+	}, nil
+}
+
+func hasWords(m protoreflect.Message, words []string) bool {
+	text := fold(strings.Join(privacy.Texts(m.Interface()), "\n"))
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+}
+
+// fold makes texts that differ only in case, or in how an accent is written,
+// the same.
+func fold(text string) string {
+	return cases.Fold().String(norm.NFKC.String(text))
+}
+
+// Batch gives the documents of those names that exist, by name, with one read.
+// Names are ones that documents held: they are not checked.
+func (r *Resource[T]) Batch(ctx context.Context, names []string) (map[string]T, error) {
+	out := make(map[string]T, len(names))
+	for len(names) > 0 {
+		n := min(len(names), store.MaxPage)
+		found, err := r.deps.Store.GetBatch(ctx, r.kind, names[:n])
+		if err != nil {
+			return nil, err
+		}
+		for name, rec := range found {
+			out[name] = r.show(rec)
+		}
+		names = names[n:]
+	}
+	return out, nil
+}
+
+// Between gives the documents below a parent whose value of an order field lies
+// from one value (inclusive) to another (exclusive), in that order, at most limit.
+func (r *Resource[T]) Between(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
+	page, err := r.deps.Store.List(ctx, store.Query{
+		Kind: r.kind, Index: r.listIndex[field], Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]T, len(page.Records))
+	for i, rec := range page.Records {
+		docs[i] = r.show(rec)
+	}
+	if r.Derive != nil && len(docs) > 0 {
+		err = r.Derive(ctx, docs)
+	}
+	return docs, err
+}

@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	privacyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/privacy/v1"
+)
+
+// TestEveryTextFieldIsEncrypted creates one resource of every type that can be
+// created, with a canary in every field that may hold a person's words, as the
+// descriptors tell. They come back to the person and are in no file, database,
+// log, event or insight.
+func TestEveryTextFieldIsEncrypted(t *testing.T) {
+	r := newRig(t)
+	conns := map[string]*grpc.ClientConn{"rebound.journal.v1": dial(t, r.at.Journal), "rebound.goals.v1": dial(t, r.at.Goals)}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+r.token("acme", "ada", "person"))
+	const me = "tenants/acme/people/ada"
+	made := map[string]string{} // a resource of each kind, by its pattern
+	written := 0
+	// Those whose parents are made first come first: one round per level.
+	for range 3 {
+		for pkg, conn := range conns {
+			for _, md := range methods(pkg) {
+				doc, pattern := createdBy(md)
+				if doc == nil || made[pattern] != "" {
+					continue
+				}
+				parent := me
+				if p := pattern[:strings.LastIndexByte(pattern[:strings.LastIndexByte(pattern, '/')], '/')]; strings.Count(p, "/") > 3 {
+					if parent = made[p]; parent == "" {
+						continue
+					}
+				}
+				f := &canaryFiller{}
+				req := newMessage(t, md.Input())
+				setPath(req, "parent", parent)
+				f.fill(req.Mutable(doc).Message())
+				res := newMessage(t, md.Output())
+				if err := conn.Invoke(ctx, "/"+string(md.Parent().FullName())+"/"+string(md.Name()), req.Interface(), res.Interface()); err != nil {
+					t.Fatalf("%s: %v", md.Name(), err)
+				}
+				made[pattern] = res.Get(res.Descriptor().Fields().ByName("name")).String()
+				shown, err := protojson.Marshal(res.Interface())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for n := range f.n {
+					if !strings.Contains(string(shown), fmt.Sprintf("%s-%d-", canary, n)) {
+						t.Errorf("%s does not give back what was written", md.Name())
+					}
+				}
+				written += f.n
+			}
+		}
+	}
+	if len(made) < 14 || written < 40 {
+		t.Fatalf("%d resources with %d texts were made", len(made), written)
+	}
+	r.stop()
+	if strings.Contains(r.logs.String(), canary) {
+		t.Error("logs hold a person's words")
+	}
+	for place, raw := range r.stored() {
+		if bytes.Contains(raw, []byte(canary)) {
+			t.Errorf("%s holds a person's words", place)
+		}
+	}
+}
+
+// createdBy gives the field of a Create request that holds the resource, and the
+// resource's pattern; nil for other methods.
+func createdBy(md protoreflect.MethodDescriptor) (protoreflect.FieldDescriptor, string) {
+	opt, _ := proto.GetExtension(md.Output().Options(), annotations.E_Resource).(*annotations.ResourceDescriptor)
+	if !strings.HasPrefix(string(md.Name()), "Create") || opt == nil {
+		return nil, ""
+	}
+	fields := md.Input().Fields()
+	for i := range fields.Len() {
+		if fields.Get(i).Message() == md.Output() {
+			return fields.Get(i), opt.GetPattern()[0]
+		}
+	}
+	return nil, ""
+}
+
+func newMessage(t *testing.T, md protoreflect.MessageDescriptor) protoreflect.Message {
+	t.Helper()
+	typ, err := protoregistry.GlobalTypes.FindMessageByName(md.FullName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return typ.New()
+}
+
+// canaryFiller writes a canary into every text field, and something fitting into
+// what else has to be there.
+type canaryFiller struct{ n int }
+
+func (f *canaryFiller) canary() protoreflect.Value {
+	f.n++
+	return protoreflect.ValueOfString(fmt.Sprintf("%s-%d-", canary, f.n-1))
+}
+
+func (f *canaryFiller) fill(m protoreflect.Message) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if outputOnly(fd) || fd.IsMap() {
+			continue
+		}
+		text, _ := proto.GetExtension(fd.Options(), privacyv1.E_Text).(bool)
+		ours := fd.Message() != nil && strings.HasPrefix(string(fd.Message().FullName()), "rebound.")
+		switch {
+		case text && fd.IsList():
+			m.Mutable(fd).List().Append(f.canary())
+		case text:
+			m.Set(fd, f.canary())
+		case ours && fd.IsList():
+			f.fill(m.Mutable(fd).List().AppendMutable().Message())
+		case ours:
+			f.fill(m.Mutable(fd).Message())
+		case fd.Enum() != nil && !fd.IsList():
+			m.Set(fd, protoreflect.ValueOfEnum(1))
+		case fd.Kind() == protoreflect.Int32Kind && !fd.IsList():
+			m.Set(fd, protoreflect.ValueOfInt32(1))
+		case fd.Name() == "question":
+			m.Set(fd, protoreflect.ValueOfString("why"))
+		}
+	}
+}
+
+func outputOnly(fd protoreflect.FieldDescriptor) bool {
+	behaviors, _ := proto.GetExtension(fd.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
+	for _, b := range behaviors {
+		if b == annotations.FieldBehavior_OUTPUT_ONLY || b == annotations.FieldBehavior_IDENTIFIER {
+			return true
+		}
+	}
+	return false
+}
