@@ -126,6 +126,7 @@ func (f *canaryFiller) fill(m protoreflect.Message) {
 			m.Mutable(fd).List().Append(f.canary())
 		case text:
 			m.Set(fd, f.canary())
+		case ours && fd.Message() == m.Descriptor(): // a tree needs no second level
 		case ours && fd.IsList():
 			f.fill(m.Mutable(fd).List().AppendMutable().Message())
 		case ours:

@@ -64,6 +64,51 @@ func TestPracticesOverREST(t *testing.T) {
 	}
 }
 
+// TestGuidedDebrief is led through a debrief, skips, is followed up once, and
+// looks at it again later.
+func TestGuidedDebrief(t *testing.T) {
+	r := newRig(t)
+	c := r.as("acme", "ada", "person")
+	c.must("POST", ada+"/setbacks?setbackId=s", `{"title":"The pitch failed","intensity":8}`)
+	const d = ada + "/setbacks/s/debriefs/d"
+	c.must("POST", ada+"/setbacks/s/debriefs?debriefId=d", `{}`)
+	prompt := func(body, id, reason string) {
+		t.Helper()
+		a := c.must("POST", d+":nextPrompt", body)
+		if p := a["prompt"].(map[string]any); p["id"] != id || a["reason"] != "PROMPT_REASON_"+reason {
+			t.Fatalf("%v because of %v, want %s", p["id"], a["reason"], id)
+		}
+	}
+	prompt(`{}`, "slot", "MISSING")
+	prompt(`{"skip":"slot"}`, "moments", "MISSING")
+	c.must("PATCH", d, `{"moments":[{"what":"The room went quiet","who":["Bo"],"thought":"I lost them","feelings":["FEAR"]}]}`)
+	c.must("PATCH", ada+"/setbacks/s", `{"factors":[{"kind":"OVERLOAD"}]}`)
+	for _, skip := range []string{"goal", "hardest-part"} {
+		c.must("POST", d+":nextPrompt", `{"skip":"`+skip+`"}`)
+	}
+	prompt(`{"skip":"hardest-part-handled"}`, "why", "MISSING")
+	c.must("PATCH", d, `{"answers":[{"question":"why","text":"The client never told our manager what they wanted to see."}]}`)
+	prompt(`{}`, "why", "ALL_ON_OTHERS")
+	c.must("PATCH", d, `{"answers":[{"question":"why","text":"The client never told our manager what they wanted to see. I could have asked."}]}`)
+	prompt(`{}`, "blind-spots", "MISSING")
+	c.refused("PATCH", d, `{"whyChain":[{"text":"They changed it","becauses":[{"text":"No reason"}]}]}`, 400, "WHY_CHAIN_PAST_INFLUENCE")
+	c.must("PATCH", d, `{"whyChain":[{"text":"I did not ask","influenceable":true,"becauses":[{"text":"I was in a hurry"}]}]}`)
+	c.must("POST", d+":complete", `{}`)
+	if s := c.must("POST", ada+"/setbacks/s:close", `{"note":"Now it may rest"}`); s["state"] != "SETBACK_STATE_CLOSED" {
+		t.Errorf("%v", s)
+	}
+	got := c.must("POST", d+":revisit", `{"intensity":3,"thought":"I ask first now"}`)
+	if v := got["revisits"].([]any); len(v) != 4 || v[0].(map[string]any)["intensity"] != 3.0 {
+		t.Errorf("%v", v)
+	}
+	if s := c.must("GET", ada+"/setbacks/s", ""); s["intensity"] != 8.0 || s["intensityNow"] != 3.0 {
+		t.Errorf("%v", s)
+	}
+	if got = c.must("POST", d+":scheduleRevisits", `{}`); len(got["revisits"].([]any)) != 1 {
+		t.Errorf("%v", got["revisits"])
+	}
+}
+
 // TestPracticesOverGRPC does the same in short over gRPC.
 func TestPracticesOverGRPC(t *testing.T) {
 	r := newRig(t)

@@ -35,6 +35,14 @@ func FromDays(n int) *datepb.Date {
 	return Of(time.Unix(int64(n)*secondsPerDay, 0), time.UTC)
 }
 
+// AddMonths gives the same day n months later, or earlier; a month that has no
+// such day gives its last one.
+func AddMonths(d *datepb.Date, n int) *datepb.Date {
+	first := time.Date(int(d.GetYear()), time.Month(int(d.GetMonth())+n), 1, 0, 0, 0, 0, time.UTC)
+	last := first.AddDate(0, 1, -1).Day()
+	return &datepb.Date{Year: int32(first.Year()), Month: int32(first.Month()), Day: min(d.GetDay(), int32(last))}
+}
+
 // Between is the number of days from a to b; negative when b is earlier.
 func Between(a, b *datepb.Date) int { return Days(b) - Days(a) }
 

@@ -10,6 +10,7 @@ import (
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
@@ -37,6 +38,9 @@ func (d *Domain) decideDebrief(_ context.Context, c resource.Change[*journalv1.D
 	if err := d.checkAnswers(c.New.GetAnswers()); err != nil {
 		return nil, err
 	}
+	if err := checkChain(c.New.GetWhyChain()); err != nil {
+		return nil, err
+	}
 	return c.Event("scheduled", &eventsv1.Event{Data: &eventsv1.Event_Debrief{Debrief: debriefFacts(c.Name, c.New)}}), nil
 }
 
@@ -62,6 +66,11 @@ func debriefFacts(name string, b *journalv1.Debrief) *eventsv1.DebriefFacts {
 		State:   b.GetState(),
 		Moments: int32(len(b.GetMoments())),
 	}
+	for _, r := range b.GetRevisits() {
+		if r.GetRevisitTime() != nil {
+			f.Revisits = append(f.Revisits, &eventsv1.RevisitFacts{DueOn: r.GetDueOn(), Intensity: r.GetIntensity()})
+		}
+	}
 	for _, a := range b.GetAnswers() {
 		f.Questions = append(f.Questions, a.GetQuestion())
 	}
@@ -72,6 +81,10 @@ func debriefFacts(name string, b *journalv1.Debrief) *eventsv1.DebriefFacts {
 // These are two documents, written one after the other: should the second write
 // fail, the call fails, and calling again finishes it.
 func (d *Domain) CompleteDebrief(ctx context.Context, req *journalv1.CompleteDebriefRequest) (*journalv1.Debrief, error) {
+	zone, err := d.zone(ctx, resource.Owner(req.GetName()))
+	if err != nil {
+		return nil, err
+	}
 	done, err := d.Debriefs.Mutate(ctx, "completed", req.GetName(), req.GetEtag(), func(b *journalv1.Debrief, now time.Time) error {
 		if b.State == typev1.DebriefState_DEBRIEF_STATE_COMPLETED {
 			return nil
@@ -81,6 +94,7 @@ func (d *Domain) CompleteDebrief(ctx context.Context, req *journalv1.CompleteDeb
 		}
 		b.State = typev1.DebriefState_DEBRIEF_STATE_COMPLETED
 		b.CompleteTime = timestamppb.New(now)
+		b.Revisits = defaultRevisits(localdate.Of(now, zone))
 		return nil
 	})
 	if err != nil {

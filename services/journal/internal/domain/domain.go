@@ -7,6 +7,7 @@ import (
 	"time"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/journal/internal/guide"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -35,11 +36,12 @@ type Domain struct {
 
 	now       clock.Clock
 	questions []*journalv1.DebriefQuestion
+	guide     *guide.Guide
 }
 
 // New declares the journal's resource types.
 func New(deps *resource.Deps) *Domain {
-	d := &Domain{now: deps.Clock, questions: questionBank()}
+	d := &Domain{now: deps.Clock, questions: questionBank(), guide: guide.Must(guide.Load("en"))}
 	d.Setbacks = resource.Must(deps, d.setbacks())
 	d.Debriefs = resource.Must(deps, d.debriefs())
 	d.Lessons = resource.Must(deps, d.lessons())

@@ -26,15 +26,12 @@ var lookBacks = []ago{
 	{years: 6}, {years: 7}, {years: 8}, {years: 9}, {years: 10},
 }
 
-// before is the date that lies so long ago. A month that has no such day gives
-// its last one.
+// before is the date that lies so long ago.
 func (a ago) before(date *datepb.Date) *datepb.Date {
 	if a.weeks > 0 {
 		return localdate.FromDays(localdate.Days(date) - 7*int(a.weeks))
 	}
-	first := time.Date(int(date.GetYear()-a.years), time.Month(date.GetMonth()-a.months), 1, 0, 0, 0, 0, time.UTC)
-	last := first.AddDate(0, 1, -1).Day()
-	return &datepb.Date{Year: int32(first.Year()), Month: int32(first.Month()), Day: min(date.GetDay(), int32(last))}
+	return localdate.AddMonths(date, -int(12*a.years+a.months))
 }
 
 // GetOnThisDay brings back what was written on this day some time ago.

@@ -45,6 +45,16 @@ func (d *Domain) knownQuestion(id string) bool {
 	})
 }
 
+// questionText is what a question asks.
+func (d *Domain) questionText(id string) string {
+	for _, q := range d.questions {
+		if q.GetName() == questionPrefix+id {
+			return q.GetText()
+		}
+	}
+	return ""
+}
+
 // ListDebriefQuestions gives the whole bank: it is short, and asked in order.
 func (d *Domain) ListDebriefQuestions(context.Context, *journalv1.ListDebriefQuestionsRequest) (*journalv1.ListDebriefQuestionsResponse, error) {
 	return &journalv1.ListDebriefQuestionsResponse{DebriefQuestions: d.questions}, nil

@@ -146,7 +146,9 @@ type DebriefFacts struct {
 	// How many moments.
 	Moments int32 `protobuf:"varint,3,opt,name=moments,proto3" json:"moments,omitempty"`
 	// Ids of the questions that have an answer.
-	Questions     []string `protobuf:"bytes,4,rep,name=questions,proto3" json:"questions,omitempty"`
+	Questions []string `protobuf:"bytes,4,rep,name=questions,proto3" json:"questions,omitempty"`
+	// Revisits that were done, oldest first.
+	Revisits      []*RevisitFacts `protobuf:"bytes,5,rep,name=revisits,proto3" json:"revisits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,6 +207,13 @@ func (x *DebriefFacts) GetMoments() int32 {
 func (x *DebriefFacts) GetQuestions() []string {
 	if x != nil {
 		return x.Questions
+	}
+	return nil
+}
+
+func (x *DebriefFacts) GetRevisits() []*RevisitFacts {
+	if x != nil {
+		return x.Revisits
 	}
 	return nil
 }
@@ -283,6 +292,61 @@ func (x *LessonFacts) GetApplyTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// RevisitFacts is what may be known about a revisit of a debrief.
+type RevisitFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Local date it was due on.
+	DueOn *date.Date `protobuf:"bytes,1,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
+	// 1 to 10; 0: not stated.
+	Intensity     int32 `protobuf:"varint,2,opt,name=intensity,proto3" json:"intensity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevisitFacts) Reset() {
+	*x = RevisitFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevisitFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevisitFacts) ProtoMessage() {}
+
+func (x *RevisitFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevisitFacts.ProtoReflect.Descriptor instead.
+func (*RevisitFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RevisitFacts) GetDueOn() *date.Date {
+	if x != nil {
+		return x.DueOn
+	}
+	return nil
+}
+
+func (x *RevisitFacts) GetIntensity() int32 {
+	if x != nil {
+		return x.Intensity
+	}
+	return 0
+}
+
 // CheckInFacts is what may be known about a check-in without its words.
 // Types: checkIn.recorded, checkIn.updated, checkIn.deleted.
 type CheckInFacts struct {
@@ -305,7 +369,7 @@ type CheckInFacts struct {
 
 func (x *CheckInFacts) Reset() {
 	*x = CheckInFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[3]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -317,7 +381,7 @@ func (x *CheckInFacts) String() string {
 func (*CheckInFacts) ProtoMessage() {}
 
 func (x *CheckInFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[3]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -330,7 +394,7 @@ func (x *CheckInFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckInFacts.ProtoReflect.Descriptor instead.
 func (*CheckInFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{3}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CheckInFacts) GetPleasantness() int32 {
@@ -389,7 +453,7 @@ type GratitudeFacts struct {
 
 func (x *GratitudeFacts) Reset() {
 	*x = GratitudeFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[4]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +465,7 @@ func (x *GratitudeFacts) String() string {
 func (*GratitudeFacts) ProtoMessage() {}
 
 func (x *GratitudeFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[4]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +478,7 @@ func (x *GratitudeFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GratitudeFacts.ProtoReflect.Descriptor instead.
 func (*GratitudeFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{4}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GratitudeFacts) GetLocalDate() *date.Date {
@@ -449,7 +513,7 @@ type ProfileFacts struct {
 
 func (x *ProfileFacts) Reset() {
 	*x = ProfileFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[5]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +525,7 @@ func (x *ProfileFacts) String() string {
 func (*ProfileFacts) ProtoMessage() {}
 
 func (x *ProfileFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[5]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +538,7 @@ func (x *ProfileFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileFacts.ProtoReflect.Descriptor instead.
 func (*ProfileFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{5}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ProfileFacts) GetTimeZone() string {
@@ -519,7 +583,7 @@ type AffiliationFacts struct {
 
 func (x *AffiliationFacts) Reset() {
 	*x = AffiliationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[6]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -531,7 +595,7 @@ func (x *AffiliationFacts) String() string {
 func (*AffiliationFacts) ProtoMessage() {}
 
 func (x *AffiliationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[6]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -544,7 +608,7 @@ func (x *AffiliationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AffiliationFacts.ProtoReflect.Descriptor instead.
 func (*AffiliationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{6}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AffiliationFacts) GetAttributes() map[string]string {
@@ -578,7 +642,7 @@ type GoalFacts struct {
 
 func (x *GoalFacts) Reset() {
 	*x = GoalFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[7]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +654,7 @@ func (x *GoalFacts) String() string {
 func (*GoalFacts) ProtoMessage() {}
 
 func (x *GoalFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[7]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +667,7 @@ func (x *GoalFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoalFacts.ProtoReflect.Descriptor instead.
 func (*GoalFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{7}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GoalFacts) GetOrigins() []string {
@@ -646,7 +710,7 @@ type MilestoneFacts struct {
 
 func (x *MilestoneFacts) Reset() {
 	*x = MilestoneFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[8]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +722,7 @@ func (x *MilestoneFacts) String() string {
 func (*MilestoneFacts) ProtoMessage() {}
 
 func (x *MilestoneFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[8]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +735,7 @@ func (x *MilestoneFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MilestoneFacts.ProtoReflect.Descriptor instead.
 func (*MilestoneFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{8}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MilestoneFacts) GetGoal() string {
@@ -724,7 +788,7 @@ type StepFacts struct {
 
 func (x *StepFacts) Reset() {
 	*x = StepFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[9]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +800,7 @@ func (x *StepFacts) String() string {
 func (*StepFacts) ProtoMessage() {}
 
 func (x *StepFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[9]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +813,7 @@ func (x *StepFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepFacts.ProtoReflect.Descriptor instead.
 func (*StepFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{9}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StepFacts) GetGoal() string {
@@ -813,7 +877,7 @@ type StepCompletionFacts struct {
 
 func (x *StepCompletionFacts) Reset() {
 	*x = StepCompletionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[10]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +889,7 @@ func (x *StepCompletionFacts) String() string {
 func (*StepCompletionFacts) ProtoMessage() {}
 
 func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[10]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +902,7 @@ func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepCompletionFacts.ProtoReflect.Descriptor instead.
 func (*StepCompletionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{10}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StepCompletionFacts) GetId() string {
@@ -892,7 +956,7 @@ type StrengthFacts struct {
 
 func (x *StrengthFacts) Reset() {
 	*x = StrengthFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +968,7 @@ func (x *StrengthFacts) String() string {
 func (*StrengthFacts) ProtoMessage() {}
 
 func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +981,7 @@ func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrengthFacts.ProtoReflect.Descriptor instead.
 func (*StrengthFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StrengthFacts) GetPrompts() []v1.EvidencePrompt {
@@ -961,7 +1025,7 @@ type ReframeFacts struct {
 
 func (x *ReframeFacts) Reset() {
 	*x = ReframeFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1037,7 @@ func (x *ReframeFacts) String() string {
 func (*ReframeFacts) ProtoMessage() {}
 
 func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1050,7 @@ func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReframeFacts.ProtoReflect.Descriptor instead.
 func (*ReframeFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReframeFacts) GetKind() v1.ReframeKind {
@@ -1040,7 +1104,7 @@ type ReflectionFacts struct {
 
 func (x *ReflectionFacts) Reset() {
 	*x = ReflectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1116,7 @@ func (x *ReflectionFacts) String() string {
 func (*ReflectionFacts) ProtoMessage() {}
 
 func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1129,7 @@ func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReflectionFacts.ProtoReflect.Descriptor instead.
 func (*ReflectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReflectionFacts) GetLocalDate() *date.Date {
@@ -1110,7 +1174,7 @@ type VisualizationFacts struct {
 
 func (x *VisualizationFacts) Reset() {
 	*x = VisualizationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1122,7 +1186,7 @@ func (x *VisualizationFacts) String() string {
 func (*VisualizationFacts) ProtoMessage() {}
 
 func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1135,7 +1199,7 @@ func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VisualizationFacts.ProtoReflect.Descriptor instead.
 func (*VisualizationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *VisualizationFacts) GetGoal() string {
@@ -1187,7 +1251,7 @@ type ConnectionFacts struct {
 
 func (x *ConnectionFacts) Reset() {
 	*x = ConnectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1199,7 +1263,7 @@ func (x *ConnectionFacts) String() string {
 func (*ConnectionFacts) ProtoMessage() {}
 
 func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1212,7 +1276,7 @@ func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionFacts.ProtoReflect.Descriptor instead.
 func (*ConnectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ConnectionFacts) GetRelation() v1.ConnectionRelation {
@@ -1247,7 +1311,7 @@ type OutreachFacts struct {
 
 func (x *OutreachFacts) Reset() {
 	*x = OutreachFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1259,7 +1323,7 @@ func (x *OutreachFacts) String() string {
 func (*OutreachFacts) ProtoMessage() {}
 
 func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1272,7 +1336,7 @@ func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutreachFacts.ProtoReflect.Descriptor instead.
 func (*OutreachFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OutreachFacts) GetConnection() string {
@@ -1317,18 +1381,22 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\tintensity\x18\x05 \x01(\x05R\tintensity\x124\n" +
 	"\bfeelings\x18\x06 \x03(\x0e2\x18.rebound.type.v1.FeelingR\bfeelings\x123\n" +
 	"\x05state\x18\a \x01(\x0e2\x1d.rebound.type.v1.SetbackStateR\x05state\x124\n" +
-	"\frecovered_on\x18\b \x01(\v2\x11.google.type.DateR\vrecoveredOn\"\x95\x01\n" +
+	"\frecovered_on\x18\b \x01(\v2\x11.google.type.DateR\vrecoveredOn\"\xd2\x01\n" +
 	"\fDebriefFacts\x12\x18\n" +
 	"\asetback\x18\x01 \x01(\tR\asetback\x123\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1d.rebound.type.v1.DebriefStateR\x05state\x12\x18\n" +
 	"\amoments\x18\x03 \x01(\x05R\amoments\x12\x1c\n" +
-	"\tquestions\x18\x04 \x03(\tR\tquestions\"\xc6\x01\n" +
+	"\tquestions\x18\x04 \x03(\tR\tquestions\x12;\n" +
+	"\brevisits\x18\x05 \x03(\v2\x1f.rebound.events.v1.RevisitFactsR\brevisits\"\xc6\x01\n" +
 	"\vLessonFacts\x12\x18\n" +
 	"\asetback\x18\x01 \x01(\tR\asetback\x122\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.LessonStateR\x05state\x12.\n" +
 	"\treview_on\x18\x03 \x01(\v2\x11.google.type.DateR\breviewOn\x129\n" +
 	"\n" +
-	"apply_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tapplyTime\"\xf8\x01\n" +
+	"apply_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tapplyTime\"V\n" +
+	"\fRevisitFacts\x12(\n" +
+	"\x06due_on\x18\x01 \x01(\v2\x11.google.type.DateR\x05dueOn\x12\x1c\n" +
+	"\tintensity\x18\x02 \x01(\x05R\tintensity\"\xf8\x01\n" +
 	"\fCheckInFacts\x12\"\n" +
 	"\fpleasantness\x18\x01 \x01(\x05R\fpleasantness\x12\x16\n" +
 	"\x06energy\x18\x02 \x01(\x05R\x06energy\x120\n" +
@@ -1429,83 +1497,86 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
 	(*LessonFacts)(nil),           // 2: rebound.events.v1.LessonFacts
-	(*CheckInFacts)(nil),          // 3: rebound.events.v1.CheckInFacts
-	(*GratitudeFacts)(nil),        // 4: rebound.events.v1.GratitudeFacts
-	(*ProfileFacts)(nil),          // 5: rebound.events.v1.ProfileFacts
-	(*AffiliationFacts)(nil),      // 6: rebound.events.v1.AffiliationFacts
-	(*GoalFacts)(nil),             // 7: rebound.events.v1.GoalFacts
-	(*MilestoneFacts)(nil),        // 8: rebound.events.v1.MilestoneFacts
-	(*StepFacts)(nil),             // 9: rebound.events.v1.StepFacts
-	(*StepCompletionFacts)(nil),   // 10: rebound.events.v1.StepCompletionFacts
-	(*StrengthFacts)(nil),         // 11: rebound.events.v1.StrengthFacts
-	(*ReframeFacts)(nil),          // 12: rebound.events.v1.ReframeFacts
-	(*ReflectionFacts)(nil),       // 13: rebound.events.v1.ReflectionFacts
-	(*VisualizationFacts)(nil),    // 14: rebound.events.v1.VisualizationFacts
-	(*ConnectionFacts)(nil),       // 15: rebound.events.v1.ConnectionFacts
-	(*OutreachFacts)(nil),         // 16: rebound.events.v1.OutreachFacts
-	nil,                           // 17: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 18: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 19: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 20: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 21: google.type.Date
-	(v1.Feeling)(0),               // 22: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 23: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 24: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 25: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(v1.GoalState)(0),             // 27: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 28: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 29: rebound.type.v1.StepState
-	(v1.EvidencePrompt)(0),        // 30: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 31: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 32: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 33: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 34: rebound.type.v1.OutreachChannel
+	(*RevisitFacts)(nil),          // 3: rebound.events.v1.RevisitFacts
+	(*CheckInFacts)(nil),          // 4: rebound.events.v1.CheckInFacts
+	(*GratitudeFacts)(nil),        // 5: rebound.events.v1.GratitudeFacts
+	(*ProfileFacts)(nil),          // 6: rebound.events.v1.ProfileFacts
+	(*AffiliationFacts)(nil),      // 7: rebound.events.v1.AffiliationFacts
+	(*GoalFacts)(nil),             // 8: rebound.events.v1.GoalFacts
+	(*MilestoneFacts)(nil),        // 9: rebound.events.v1.MilestoneFacts
+	(*StepFacts)(nil),             // 10: rebound.events.v1.StepFacts
+	(*StepCompletionFacts)(nil),   // 11: rebound.events.v1.StepCompletionFacts
+	(*StrengthFacts)(nil),         // 12: rebound.events.v1.StrengthFacts
+	(*ReframeFacts)(nil),          // 13: rebound.events.v1.ReframeFacts
+	(*ReflectionFacts)(nil),       // 14: rebound.events.v1.ReflectionFacts
+	(*VisualizationFacts)(nil),    // 15: rebound.events.v1.VisualizationFacts
+	(*ConnectionFacts)(nil),       // 16: rebound.events.v1.ConnectionFacts
+	(*OutreachFacts)(nil),         // 17: rebound.events.v1.OutreachFacts
+	nil,                           // 18: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 19: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 20: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 21: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 22: google.type.Date
+	(v1.Feeling)(0),               // 23: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 24: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 25: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 26: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(v1.GoalState)(0),             // 28: rebound.type.v1.GoalState
+	(v1.MilestoneState)(0),        // 29: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 30: rebound.type.v1.StepState
+	(v1.EvidencePrompt)(0),        // 31: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 32: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 33: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 34: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 35: rebound.type.v1.OutreachChannel
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	18, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	19, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	20, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	21, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	22, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	23, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	21, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	24, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
-	25, // 8: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	21, // 9: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	26, // 10: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	22, // 11: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	26, // 12: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	21, // 13: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	21, // 14: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	17, // 15: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	21, // 16: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	27, // 17: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	21, // 18: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	28, // 19: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	21, // 20: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	29, // 21: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
-	10, // 22: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	26, // 23: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	21, // 24: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	21, // 25: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	30, // 26: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	31, // 27: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	21, // 28: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	21, // 29: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	32, // 30: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	33, // 31: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	34, // 32: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	19, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	20, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	21, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	22, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	23, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	24, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	22, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	25, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
+	26, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	22, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	27, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	22, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	23, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	27, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	22, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	22, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	18, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	22, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	28, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	22, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	29, // 21: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	22, // 22: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	30, // 23: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	11, // 24: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
+	27, // 25: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	22, // 26: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	22, // 27: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	31, // 28: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	32, // 29: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	22, // 30: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	22, // 31: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	33, // 32: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	34, // 33: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	35, // 34: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }
@@ -1513,15 +1584,15 @@ func file_rebound_events_v1_facts_proto_init() {
 	if File_rebound_events_v1_facts_proto != nil {
 		return
 	}
-	file_rebound_events_v1_facts_proto_msgTypes[12].OneofWrappers = []any{}
-	file_rebound_events_v1_facts_proto_msgTypes[15].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[13].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -12,6 +12,7 @@ import (
 	_ "github.com/rebound-hq/rebound/proto/gen/go/rebound/privacy/v1"
 	v1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -29,6 +30,144 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// PromptReason is why a prompt is the next.
+type PromptReason int32
+
+const (
+	// There is none: nothing is left to ask.
+	PromptReason_PROMPT_REASON_UNSPECIFIED PromptReason = 0
+	// Nothing is there about it yet.
+	PromptReason_PROMPT_REASON_MISSING PromptReason = 1
+	// There is little about it; asked once more, never twice.
+	PromptReason_PROMPT_REASON_THIN PromptReason = 2
+	// The answer puts everything on oneself.
+	PromptReason_PROMPT_REASON_ALL_ON_ONESELF PromptReason = 3
+	// The answer puts everything on others.
+	PromptReason_PROMPT_REASON_ALL_ON_OTHERS PromptReason = 4
+)
+
+// Enum value maps for PromptReason.
+var (
+	PromptReason_name = map[int32]string{
+		0: "PROMPT_REASON_UNSPECIFIED",
+		1: "PROMPT_REASON_MISSING",
+		2: "PROMPT_REASON_THIN",
+		3: "PROMPT_REASON_ALL_ON_ONESELF",
+		4: "PROMPT_REASON_ALL_ON_OTHERS",
+	}
+	PromptReason_value = map[string]int32{
+		"PROMPT_REASON_UNSPECIFIED":    0,
+		"PROMPT_REASON_MISSING":        1,
+		"PROMPT_REASON_THIN":           2,
+		"PROMPT_REASON_ALL_ON_ONESELF": 3,
+		"PROMPT_REASON_ALL_ON_OTHERS":  4,
+	}
+)
+
+func (x PromptReason) Enum() *PromptReason {
+	p := new(PromptReason)
+	*p = x
+	return p
+}
+
+func (x PromptReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PromptReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_rebound_journal_v1_debrief_proto_enumTypes[0].Descriptor()
+}
+
+func (PromptReason) Type() protoreflect.EnumType {
+	return &file_rebound_journal_v1_debrief_proto_enumTypes[0]
+}
+
+func (x PromptReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PromptReason.Descriptor instead.
+func (PromptReason) EnumDescriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{0}
+}
+
+// DebriefSection is a part of a guided debrief, in their order.
+type DebriefSection int32
+
+const (
+	// Not stated.
+	DebriefSection_DEBRIEF_SECTION_UNSPECIFIED DebriefSection = 0
+	// A protected slot in the diary.
+	DebriefSection_DEBRIEF_SECTION_SLOT DebriefSection = 1
+	// What happened, moment by moment.
+	DebriefSection_DEBRIEF_SECTION_TIMELINE DebriefSection = 2
+	// What contributed.
+	DebriefSection_DEBRIEF_SECTION_FACTORS DebriefSection = 3
+	// The hard questions.
+	DebriefSection_DEBRIEF_SECTION_QUESTIONS DebriefSection = 4
+	// Why, and why that.
+	DebriefSection_DEBRIEF_SECTION_WHY_CHAIN DebriefSection = 5
+	// What went right.
+	DebriefSection_DEBRIEF_SECTION_STRENGTHS DebriefSection = 6
+	// Lessons, with "next time".
+	DebriefSection_DEBRIEF_SECTION_LESSONS DebriefSection = 7
+	// Closing it.
+	DebriefSection_DEBRIEF_SECTION_CLOSURE DebriefSection = 8
+)
+
+// Enum value maps for DebriefSection.
+var (
+	DebriefSection_name = map[int32]string{
+		0: "DEBRIEF_SECTION_UNSPECIFIED",
+		1: "DEBRIEF_SECTION_SLOT",
+		2: "DEBRIEF_SECTION_TIMELINE",
+		3: "DEBRIEF_SECTION_FACTORS",
+		4: "DEBRIEF_SECTION_QUESTIONS",
+		5: "DEBRIEF_SECTION_WHY_CHAIN",
+		6: "DEBRIEF_SECTION_STRENGTHS",
+		7: "DEBRIEF_SECTION_LESSONS",
+		8: "DEBRIEF_SECTION_CLOSURE",
+	}
+	DebriefSection_value = map[string]int32{
+		"DEBRIEF_SECTION_UNSPECIFIED": 0,
+		"DEBRIEF_SECTION_SLOT":        1,
+		"DEBRIEF_SECTION_TIMELINE":    2,
+		"DEBRIEF_SECTION_FACTORS":     3,
+		"DEBRIEF_SECTION_QUESTIONS":   4,
+		"DEBRIEF_SECTION_WHY_CHAIN":   5,
+		"DEBRIEF_SECTION_STRENGTHS":   6,
+		"DEBRIEF_SECTION_LESSONS":     7,
+		"DEBRIEF_SECTION_CLOSURE":     8,
+	}
+)
+
+func (x DebriefSection) Enum() *DebriefSection {
+	p := new(DebriefSection)
+	*p = x
+	return p
+}
+
+func (x DebriefSection) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DebriefSection) Descriptor() protoreflect.EnumDescriptor {
+	return file_rebound_journal_v1_debrief_proto_enumTypes[1].Descriptor()
+}
+
+func (DebriefSection) Type() protoreflect.EnumType {
+	return &file_rebound_journal_v1_debrief_proto_enumTypes[1]
+}
+
+func (x DebriefSection) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DebriefSection.Descriptor instead.
+func (DebriefSection) EnumDescriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{1}
+}
 
 // Debrief is a personal post-mortem of a setback.
 type Debrief struct {
@@ -56,7 +195,20 @@ type Debrief struct {
 	// How far it has come.
 	State v1.DebriefState `protobuf:"varint,11,opt,name=state,proto3,enum=rebound.type.v1.DebriefState" json:"state,omitempty"`
 	// When it was completed; unset until then.
-	CompleteTime  *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=complete_time,json=completeTime,proto3" json:"complete_time,omitempty"`
+	CompleteTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=complete_time,json=completeTime,proto3" json:"complete_time,omitempty"`
+	// Why it happened, and why that, as deep as it goes. At most 20 at the top, 100
+	// in all, 5 deep; below what the person could not influence there is nothing.
+	// Default: none.
+	WhyChain []*Because `protobuf:"bytes,13,rep,name=why_chain,json=whyChain,proto3" json:"why_chain,omitempty"`
+	// Prompts the person chose to skip, by id.
+	SkippedPrompts []string `protobuf:"bytes,14,rep,name=skipped_prompts,json=skippedPrompts,proto3" json:"skipped_prompts,omitempty"`
+	// Prompts that were followed up once, and are not again.
+	FollowUps []*FollowUp `protobuf:"bytes,15,rep,name=follow_ups,json=followUps,proto3" json:"follow_ups,omitempty"`
+	// Version of the prompts that guide through it; 0: it was never guided.
+	GuideVersion int32 `protobuf:"varint,16,opt,name=guide_version,json=guideVersion,proto3" json:"guide_version,omitempty"`
+	// When it is looked at again: by default 1 week, 1 month, 3 months and 1 year
+	// after it was completed. Earliest first.
+	Revisits      []*Revisit `protobuf:"bytes,17,rep,name=revisits,proto3" json:"revisits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -171,6 +323,41 @@ func (x *Debrief) GetState() v1.DebriefState {
 func (x *Debrief) GetCompleteTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CompleteTime
+	}
+	return nil
+}
+
+func (x *Debrief) GetWhyChain() []*Because {
+	if x != nil {
+		return x.WhyChain
+	}
+	return nil
+}
+
+func (x *Debrief) GetSkippedPrompts() []string {
+	if x != nil {
+		return x.SkippedPrompts
+	}
+	return nil
+}
+
+func (x *Debrief) GetFollowUps() []*FollowUp {
+	if x != nil {
+		return x.FollowUps
+	}
+	return nil
+}
+
+func (x *Debrief) GetGuideVersion() int32 {
+	if x != nil {
+		return x.GuideVersion
+	}
+	return 0
+}
+
+func (x *Debrief) GetRevisits() []*Revisit {
+	if x != nil {
+		return x.Revisits
 	}
 	return nil
 }
@@ -321,6 +508,208 @@ func (x *Answer) GetText() string {
 	return ""
 }
 
+// Because is one answer to "why?".
+type Because struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The answer. 1 to 2,000 characters.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// True: the person could influence it; then one may ask on. Default: false.
+	Influenceable bool `protobuf:"varint,2,opt,name=influenceable,proto3" json:"influenceable,omitempty"`
+	// Why that was so. At most 20. Default: none.
+	Becauses      []*Because `protobuf:"bytes,3,rep,name=becauses,proto3" json:"becauses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Because) Reset() {
+	*x = Because{}
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Because) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Because) ProtoMessage() {}
+
+func (x *Because) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Because.ProtoReflect.Descriptor instead.
+func (*Because) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Because) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Because) GetInfluenceable() bool {
+	if x != nil {
+		return x.Influenceable
+	}
+	return false
+}
+
+func (x *Because) GetBecauses() []*Because {
+	if x != nil {
+		return x.Becauses
+	}
+	return nil
+}
+
+// FollowUp is a prompt that was asked again in another way.
+type FollowUp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the prompt.
+	Prompt string `protobuf:"bytes,1,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	// Stands for the answer as it was then: as long as it is unchanged, the same
+	// follow-up is given.
+	AnswerDigest string `protobuf:"bytes,2,opt,name=answer_digest,json=answerDigest,proto3" json:"answer_digest,omitempty"`
+	// Why it was followed up.
+	Reason        PromptReason `protobuf:"varint,3,opt,name=reason,proto3,enum=rebound.journal.v1.PromptReason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowUp) Reset() {
+	*x = FollowUp{}
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowUp) ProtoMessage() {}
+
+func (x *FollowUp) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowUp.ProtoReflect.Descriptor instead.
+func (*FollowUp) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *FollowUp) GetPrompt() string {
+	if x != nil {
+		return x.Prompt
+	}
+	return ""
+}
+
+func (x *FollowUp) GetAnswerDigest() string {
+	if x != nil {
+		return x.AnswerDigest
+	}
+	return ""
+}
+
+func (x *FollowUp) GetReason() PromptReason {
+	if x != nil {
+		return x.Reason
+	}
+	return PromptReason_PROMPT_REASON_UNSPECIFIED
+}
+
+// Revisit is a time of looking at it again.
+type Revisit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Local date on which to do it.
+	DueOn *date.Date `protobuf:"bytes,1,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
+	// When it was done; unset until then.
+	RevisitTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=revisit_time,json=revisitTime,proto3" json:"revisit_time,omitempty"`
+	// How hard it hits by then, 1 (hardly) to 10 (as hard as can be); 0: not stated.
+	Intensity int32 `protobuf:"varint,3,opt,name=intensity,proto3" json:"intensity,omitempty"`
+	// What the person thinks by then.
+	Thought       string `protobuf:"bytes,4,opt,name=thought,proto3" json:"thought,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revisit) Reset() {
+	*x = Revisit{}
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revisit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revisit) ProtoMessage() {}
+
+func (x *Revisit) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revisit.ProtoReflect.Descriptor instead.
+func (*Revisit) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Revisit) GetDueOn() *date.Date {
+	if x != nil {
+		return x.DueOn
+	}
+	return nil
+}
+
+func (x *Revisit) GetRevisitTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevisitTime
+	}
+	return nil
+}
+
+func (x *Revisit) GetIntensity() int32 {
+	if x != nil {
+		return x.Intensity
+	}
+	return 0
+}
+
+func (x *Revisit) GetThought() string {
+	if x != nil {
+		return x.Thought
+	}
+	return ""
+}
+
 // CreateDebriefRequest asks for CreateDebrief.
 type CreateDebriefRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -340,7 +729,7 @@ type CreateDebriefRequest struct {
 
 func (x *CreateDebriefRequest) Reset() {
 	*x = CreateDebriefRequest{}
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[3]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +741,7 @@ func (x *CreateDebriefRequest) String() string {
 func (*CreateDebriefRequest) ProtoMessage() {}
 
 func (x *CreateDebriefRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[3]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +754,7 @@ func (x *CreateDebriefRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDebriefRequest.ProtoReflect.Descriptor instead.
 func (*CreateDebriefRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{3}
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateDebriefRequest) GetParent() string {
@@ -407,7 +796,7 @@ type GetDebriefRequest struct {
 
 func (x *GetDebriefRequest) Reset() {
 	*x = GetDebriefRequest{}
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[4]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +808,7 @@ func (x *GetDebriefRequest) String() string {
 func (*GetDebriefRequest) ProtoMessage() {}
 
 func (x *GetDebriefRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[4]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +821,7 @@ func (x *GetDebriefRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDebriefRequest.ProtoReflect.Descriptor instead.
 func (*GetDebriefRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{4}
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetDebriefRequest) GetName() string {
@@ -468,7 +857,7 @@ type ListDebriefsRequest struct {
 
 func (x *ListDebriefsRequest) Reset() {
 	*x = ListDebriefsRequest{}
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[5]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +869,7 @@ func (x *ListDebriefsRequest) String() string {
 func (*ListDebriefsRequest) ProtoMessage() {}
 
 func (x *ListDebriefsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[5]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +882,7 @@ func (x *ListDebriefsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDebriefsRequest.ProtoReflect.Descriptor instead.
 func (*ListDebriefsRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{5}
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListDebriefsRequest) GetParent() string {
@@ -551,7 +940,7 @@ type ListDebriefsResponse struct {
 
 func (x *ListDebriefsResponse) Reset() {
 	*x = ListDebriefsResponse{}
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[6]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -563,7 +952,7 @@ func (x *ListDebriefsResponse) String() string {
 func (*ListDebriefsResponse) ProtoMessage() {}
 
 func (x *ListDebriefsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[6]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -576,7 +965,7 @@ func (x *ListDebriefsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDebriefsResponse.ProtoReflect.Descriptor instead.
 func (*ListDebriefsResponse) Descriptor() ([]byte, []int) {
-	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{6}
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListDebriefsResponse) GetDebriefs() []*Debrief {
@@ -608,7 +997,7 @@ type UpdateDebriefRequest struct {
 
 func (x *UpdateDebriefRequest) Reset() {
 	*x = UpdateDebriefRequest{}
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[7]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +1009,7 @@ func (x *UpdateDebriefRequest) String() string {
 func (*UpdateDebriefRequest) ProtoMessage() {}
 
 func (x *UpdateDebriefRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[7]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +1022,7 @@ func (x *UpdateDebriefRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateDebriefRequest.ProtoReflect.Descriptor instead.
 func (*UpdateDebriefRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{7}
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UpdateDebriefRequest) GetDebrief() *Debrief {
@@ -670,7 +1059,7 @@ type DeleteDebriefRequest struct {
 
 func (x *DeleteDebriefRequest) Reset() {
 	*x = DeleteDebriefRequest{}
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[8]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +1071,7 @@ func (x *DeleteDebriefRequest) String() string {
 func (*DeleteDebriefRequest) ProtoMessage() {}
 
 func (x *DeleteDebriefRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[8]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +1084,7 @@ func (x *DeleteDebriefRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteDebriefRequest.ProtoReflect.Descriptor instead.
 func (*DeleteDebriefRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{8}
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeleteDebriefRequest) GetName() string {
@@ -725,7 +1114,7 @@ type CompleteDebriefRequest struct {
 
 func (x *CompleteDebriefRequest) Reset() {
 	*x = CompleteDebriefRequest{}
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[9]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +1126,7 @@ func (x *CompleteDebriefRequest) String() string {
 func (*CompleteDebriefRequest) ProtoMessage() {}
 
 func (x *CompleteDebriefRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[9]
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +1139,7 @@ func (x *CompleteDebriefRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteDebriefRequest.ProtoReflect.Descriptor instead.
 func (*CompleteDebriefRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{9}
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CompleteDebriefRequest) GetName() string {
@@ -767,11 +1156,388 @@ func (x *CompleteDebriefRequest) GetEtag() string {
 	return ""
 }
 
+// NextDebriefPromptRequest asks for NextDebriefPrompt.
+type NextDebriefPromptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Format: tenants/{tenant}/people/{person}/setbacks/{setback}/debriefs/{debrief}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Id of a prompt to skip, now and for good. Default: none.
+	Skip          string `protobuf:"bytes,3,opt,name=skip,proto3" json:"skip,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextDebriefPromptRequest) Reset() {
+	*x = NextDebriefPromptRequest{}
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextDebriefPromptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextDebriefPromptRequest) ProtoMessage() {}
+
+func (x *NextDebriefPromptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextDebriefPromptRequest.ProtoReflect.Descriptor instead.
+func (*NextDebriefPromptRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *NextDebriefPromptRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NextDebriefPromptRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *NextDebriefPromptRequest) GetSkip() string {
+	if x != nil {
+		return x.Skip
+	}
+	return ""
+}
+
+// NextDebriefPromptResponse answers NextDebriefPrompt.
+type NextDebriefPromptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The prompt; unset: nothing is left to ask.
+	Prompt *DebriefPrompt `protobuf:"bytes,1,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	// How far the debrief has come, 0 to 1: the share of prompts that are answered
+	// or skipped.
+	Progress float64 `protobuf:"fixed64,2,opt,name=progress,proto3" json:"progress,omitempty"`
+	// Why this prompt is the next.
+	Reason PromptReason `protobuf:"varint,3,opt,name=reason,proto3,enum=rebound.journal.v1.PromptReason" json:"reason,omitempty"`
+	// The same in words.
+	ReasonText string `protobuf:"bytes,4,opt,name=reason_text,json=reasonText,proto3" json:"reason_text,omitempty"`
+	// Version of the prompts.
+	GuideVersion int32 `protobuf:"varint,5,opt,name=guide_version,json=guideVersion,proto3" json:"guide_version,omitempty"`
+	// Language of the prompts, such as "en".
+	Language      string `protobuf:"bytes,6,opt,name=language,proto3" json:"language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextDebriefPromptResponse) Reset() {
+	*x = NextDebriefPromptResponse{}
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextDebriefPromptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextDebriefPromptResponse) ProtoMessage() {}
+
+func (x *NextDebriefPromptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextDebriefPromptResponse.ProtoReflect.Descriptor instead.
+func (*NextDebriefPromptResponse) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *NextDebriefPromptResponse) GetPrompt() *DebriefPrompt {
+	if x != nil {
+		return x.Prompt
+	}
+	return nil
+}
+
+func (x *NextDebriefPromptResponse) GetProgress() float64 {
+	if x != nil {
+		return x.Progress
+	}
+	return 0
+}
+
+func (x *NextDebriefPromptResponse) GetReason() PromptReason {
+	if x != nil {
+		return x.Reason
+	}
+	return PromptReason_PROMPT_REASON_UNSPECIFIED
+}
+
+func (x *NextDebriefPromptResponse) GetReasonText() string {
+	if x != nil {
+		return x.ReasonText
+	}
+	return ""
+}
+
+func (x *NextDebriefPromptResponse) GetGuideVersion() int32 {
+	if x != nil {
+		return x.GuideVersion
+	}
+	return 0
+}
+
+func (x *NextDebriefPromptResponse) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+// DebriefPrompt is one thing to ask.
+type DebriefPrompt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id, such as "moments" or "why"; that of a question of the question bank
+	// where it is one.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The part of the debrief it belongs to.
+	Section DebriefSection `protobuf:"varint,2,opt,name=section,proto3,enum=rebound.journal.v1.DebriefSection" json:"section,omitempty"`
+	// What to ask.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Where the answer goes, such as "debrief.moments", "debrief.answers",
+	// "setback.factors", "strengths" or "lessons".
+	Target        string `protobuf:"bytes,4,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DebriefPrompt) Reset() {
+	*x = DebriefPrompt{}
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DebriefPrompt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DebriefPrompt) ProtoMessage() {}
+
+func (x *DebriefPrompt) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DebriefPrompt.ProtoReflect.Descriptor instead.
+func (*DebriefPrompt) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DebriefPrompt) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DebriefPrompt) GetSection() DebriefSection {
+	if x != nil {
+		return x.Section
+	}
+	return DebriefSection_DEBRIEF_SECTION_UNSPECIFIED
+}
+
+func (x *DebriefPrompt) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *DebriefPrompt) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+// RevisitDebriefRequest asks for RevisitDebrief.
+type RevisitDebriefRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Format: tenants/{tenant}/people/{person}/setbacks/{setback}/debriefs/{debrief}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Which revisit, by the date it is due. Default: the earliest that is not done.
+	DueOn *date.Date `protobuf:"bytes,3,opt,name=due_on,json=dueOn,proto3" json:"due_on,omitempty"`
+	// How hard it hits now, 1 (hardly) to 10 (as hard as can be). Default: 0, not stated.
+	Intensity int32 `protobuf:"varint,4,opt,name=intensity,proto3" json:"intensity,omitempty"`
+	// What the person thinks now. At most 5,000 characters. Default: empty.
+	Thought       string `protobuf:"bytes,5,opt,name=thought,proto3" json:"thought,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevisitDebriefRequest) Reset() {
+	*x = RevisitDebriefRequest{}
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevisitDebriefRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevisitDebriefRequest) ProtoMessage() {}
+
+func (x *RevisitDebriefRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevisitDebriefRequest.ProtoReflect.Descriptor instead.
+func (*RevisitDebriefRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RevisitDebriefRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RevisitDebriefRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *RevisitDebriefRequest) GetDueOn() *date.Date {
+	if x != nil {
+		return x.DueOn
+	}
+	return nil
+}
+
+func (x *RevisitDebriefRequest) GetIntensity() int32 {
+	if x != nil {
+		return x.Intensity
+	}
+	return 0
+}
+
+func (x *RevisitDebriefRequest) GetThought() string {
+	if x != nil {
+		return x.Thought
+	}
+	return ""
+}
+
+// ScheduleDebriefRevisitsRequest asks for ScheduleDebriefRevisits.
+type ScheduleDebriefRevisitsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Format: tenants/{tenant}/people/{person}/setbacks/{setback}/debriefs/{debrief}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Local dates from today on, each once. At most 20. Default: none: it stops.
+	Dates         []*date.Date `protobuf:"bytes,3,rep,name=dates,proto3" json:"dates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleDebriefRevisitsRequest) Reset() {
+	*x = ScheduleDebriefRevisitsRequest{}
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleDebriefRevisitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleDebriefRevisitsRequest) ProtoMessage() {}
+
+func (x *ScheduleDebriefRevisitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_debrief_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleDebriefRevisitsRequest.ProtoReflect.Descriptor instead.
+func (*ScheduleDebriefRevisitsRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_debrief_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ScheduleDebriefRevisitsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ScheduleDebriefRevisitsRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ScheduleDebriefRevisitsRequest) GetDates() []*date.Date {
+	if x != nil {
+		return x.Dates
+	}
+	return nil
+}
+
 var File_rebound_journal_v1_debrief_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_debrief_proto_rawDesc = "" +
 	"\n" +
-	" rebound/journal/v1/debrief.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1drebound/type/v1/setback.proto\"\xaf\x06\n" +
+	" rebound/journal/v1/debrief.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1drebound/type/v1/setback.proto\"\xcf\b\n" +
 	"\aDebrief\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -788,7 +1554,13 @@ const file_rebound_journal_v1_debrief_proto_rawDesc = "" +
 	"\rwarning_signs\x18\n" +
 	" \x03(\tB\x13\xbaH\f\x92\x01\t\x10\x14\"\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\fwarningSigns\x129\n" +
 	"\x05state\x18\v \x01(\x0e2\x1d.rebound.type.v1.DebriefStateB\x04\xe2A\x01\x03R\x05state\x12E\n" +
-	"\rcomplete_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\fcompleteTime:{\xeaAx\n" +
+	"\rcomplete_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\fcompleteTime\x12B\n" +
+	"\twhy_chain\x18\r \x03(\v2\x1b.rebound.journal.v1.BecauseB\b\xbaH\x05\x92\x01\x02\x10\x14R\bwhyChain\x12-\n" +
+	"\x0fskipped_prompts\x18\x0e \x03(\tB\x04\xe2A\x01\x03R\x0eskippedPrompts\x12A\n" +
+	"\n" +
+	"follow_ups\x18\x0f \x03(\v2\x1c.rebound.journal.v1.FollowUpB\x04\xe2A\x01\x03R\tfollowUps\x12)\n" +
+	"\rguide_version\x18\x10 \x01(\x05B\x04\xe2A\x01\x03R\fguideVersion\x12=\n" +
+	"\brevisits\x18\x11 \x03(\v2\x1b.rebound.journal.v1.RevisitB\x04\xe2A\x01\x03R\brevisits:{\xeaAx\n" +
 	"\x1bjournal.rebound.dev/Debrief\x12Ftenants/{tenant}/people/{person}/setbacks/{setback}/debriefs/{debrief}*\bdebriefs2\adebrief\"\x99\x02\n" +
 	"\x06Moment\x12$\n" +
 	"\x04what\x18\x01 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x04what\x12%\n" +
@@ -801,7 +1573,20 @@ const file_rebound_journal_v1_debrief_proto_rawDesc = "" +
 	"\x05order\x18\x06 \x01(\x05R\x05order\"T\n" +
 	"\x06Answer\x12'\n" +
 	"\bquestion\x18\x01 \x01(\tB\v\xe2A\x01\x02\xbaH\x04r\x02\x18?R\bquestion\x12!\n" +
-	"\x04text\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x18\xa0\x9c\x01\xc8\xc1\x18\x01R\x04text\"\xdc\x01\n" +
+	"\x04text\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x18\xa0\x9c\x01\xc8\xc1\x18\x01R\x04text\"\x98\x01\n" +
+	"\aBecause\x12$\n" +
+	"\x04text\x18\x01 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x04text\x12$\n" +
+	"\rinfluenceable\x18\x02 \x01(\bR\rinfluenceable\x12A\n" +
+	"\bbecauses\x18\x03 \x03(\v2\x1b.rebound.journal.v1.BecauseB\b\xbaH\x05\x92\x01\x02\x10\x14R\bbecauses\"\x87\x01\n" +
+	"\bFollowUp\x12\x16\n" +
+	"\x06prompt\x18\x01 \x01(\tR\x06prompt\x12)\n" +
+	"\ranswer_digest\x18\x02 \x01(\tB\x04\xc8\xc1\x18\x01R\fanswerDigest\x128\n" +
+	"\x06reason\x18\x03 \x01(\x0e2 .rebound.journal.v1.PromptReasonR\x06reason\"\xb0\x01\n" +
+	"\aRevisit\x12(\n" +
+	"\x06due_on\x18\x01 \x01(\v2\x11.google.type.DateR\x05dueOn\x12=\n" +
+	"\frevisit_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vrevisitTime\x12\x1c\n" +
+	"\tintensity\x18\x03 \x01(\x05R\tintensity\x12\x1e\n" +
+	"\athought\x18\x04 \x01(\tB\x04\xc8\xc1\x18\x01R\athought\"\xdc\x01\n" +
 	"\x14CreateDebriefRequest\x12<\n" +
 	"\x06parent\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\x12\x1bjournal.rebound.dev/DebriefR\x06parent\x12;\n" +
 	"\adebrief\x18\x02 \x01(\v2\x1b.rebound.journal.v1.DebriefB\x04\xe2A\x01\x02R\adebrief\x12\x1d\n" +
@@ -835,7 +1620,54 @@ const file_rebound_journal_v1_debrief_proto_rawDesc = "" +
 	"\x16CompleteDebriefRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
 	"\x1bjournal.rebound.dev/DebriefR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xff\b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\x8e\x01\n" +
+	"\x18NextDebriefPromptRequest\x128\n" +
+	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
+	"\x1bjournal.rebound.dev/DebriefR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12\x1b\n" +
+	"\x04skip\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x04skip\"\x8e\x02\n" +
+	"\x19NextDebriefPromptResponse\x129\n" +
+	"\x06prompt\x18\x01 \x01(\v2!.rebound.journal.v1.DebriefPromptR\x06prompt\x12\x1a\n" +
+	"\bprogress\x18\x02 \x01(\x01R\bprogress\x128\n" +
+	"\x06reason\x18\x03 \x01(\x0e2 .rebound.journal.v1.PromptReasonR\x06reason\x12\x1f\n" +
+	"\vreason_text\x18\x04 \x01(\tR\n" +
+	"reasonText\x12#\n" +
+	"\rguide_version\x18\x05 \x01(\x05R\fguideVersion\x12\x1a\n" +
+	"\blanguage\x18\x06 \x01(\tR\blanguage\"\x89\x01\n" +
+	"\rDebriefPrompt\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12<\n" +
+	"\asection\x18\x02 \x01(\x0e2\".rebound.journal.v1.DebriefSectionR\asection\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n" +
+	"\x06target\x18\x04 \x01(\tR\x06target\"\xe9\x01\n" +
+	"\x15RevisitDebriefRequest\x128\n" +
+	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
+	"\x1bjournal.rebound.dev/DebriefR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12(\n" +
+	"\x06due_on\x18\x03 \x01(\v2\x11.google.type.DateR\x05dueOn\x12'\n" +
+	"\tintensity\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\n" +
+	"(\x00R\tintensity\x12&\n" +
+	"\athought\x18\x05 \x01(\tB\f\xbaH\x05r\x03\x18\x88'\xc8\xc1\x18\x01R\athought\"\xaa\x01\n" +
+	"\x1eScheduleDebriefRevisitsRequest\x128\n" +
+	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
+	"\x1bjournal.rebound.dev/DebriefR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x121\n" +
+	"\x05dates\x18\x03 \x03(\v2\x11.google.type.DateB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05dates*\xa3\x01\n" +
+	"\fPromptReason\x12\x1d\n" +
+	"\x19PROMPT_REASON_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15PROMPT_REASON_MISSING\x10\x01\x12\x16\n" +
+	"\x12PROMPT_REASON_THIN\x10\x02\x12 \n" +
+	"\x1cPROMPT_REASON_ALL_ON_ONESELF\x10\x03\x12\x1f\n" +
+	"\x1bPROMPT_REASON_ALL_ON_OTHERS\x10\x04*\x9d\x02\n" +
+	"\x0eDebriefSection\x12\x1f\n" +
+	"\x1bDEBRIEF_SECTION_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14DEBRIEF_SECTION_SLOT\x10\x01\x12\x1c\n" +
+	"\x18DEBRIEF_SECTION_TIMELINE\x10\x02\x12\x1b\n" +
+	"\x17DEBRIEF_SECTION_FACTORS\x10\x03\x12\x1d\n" +
+	"\x19DEBRIEF_SECTION_QUESTIONS\x10\x04\x12\x1d\n" +
+	"\x19DEBRIEF_SECTION_WHY_CHAIN\x10\x05\x12\x1d\n" +
+	"\x19DEBRIEF_SECTION_STRENGTHS\x10\x06\x12\x1b\n" +
+	"\x17DEBRIEF_SECTION_LESSONS\x10\a\x12\x1b\n" +
+	"\x17DEBRIEF_SECTION_CLOSURE\x10\b2\xd4\r\n" +
 	"\x0eDebriefService\x12\xcc\x01\n" +
 	"\rCreateDebrief\x12(.rebound.journal.v1.CreateDebriefRequest\x1a\x1b.rebound.journal.v1.Debrief\"t\xdaA\x19parent,debrief,debrief_id\xaa\xbb\x18\x10\n" +
 	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02>:\adebrief\"3/v1/{parent=tenants/*/people/*/setbacks/*}/debriefs\x12\xa6\x01\n" +
@@ -849,7 +1681,13 @@ const file_rebound_journal_v1_debrief_proto_rawDesc = "" +
 	"\rDeleteDebrief\x12(.rebound.journal.v1.DeleteDebriefRequest\x1a\x16.google.protobuf.Empty\"T\xdaA\x04name\xaa\xbb\x18\x0e\n" +
 	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x025*3/v1/{name=tenants/*/people/*/setbacks/*/debriefs/*}\x12\xb5\x01\n" +
 	"\x0fCompleteDebrief\x12*.rebound.journal.v1.CompleteDebriefRequest\x1a\x1b.rebound.journal.v1.Debrief\"Y\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02A:\x01*\"</v1/{name=tenants/*/people/*/setbacks/*/debriefs/*}:completeBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1;journalv1b\x06proto3"
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02A:\x01*\"</v1/{name=tenants/*/people/*/setbacks/*/debriefs/*}:complete\x12\xcd\x01\n" +
+	"\x11NextDebriefPrompt\x12,.rebound.journal.v1.NextDebriefPromptRequest\x1a-.rebound.journal.v1.NextDebriefPromptResponse\"[\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02C:\x01*\">/v1/{name=tenants/*/people/*/setbacks/*/debriefs/*}:nextPrompt\x12\xb2\x01\n" +
+	"\x0eRevisitDebrief\x12).rebound.journal.v1.RevisitDebriefRequest\x1a\x1b.rebound.journal.v1.Debrief\"X\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02@:\x01*\";/v1/{name=tenants/*/people/*/setbacks/*/debriefs/*}:revisit\x12\xcd\x01\n" +
+	"\x17ScheduleDebriefRevisits\x122.rebound.journal.v1.ScheduleDebriefRevisitsRequest\x1a\x1b.rebound.journal.v1.Debrief\"a\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02I:\x01*\"D/v1/{name=tenants/*/people/*/setbacks/*/debriefs/*}:scheduleRevisitsBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1;journalv1b\x06proto3"
 
 var (
 	file_rebound_journal_v1_debrief_proto_rawDescOnce sync.Once
@@ -863,57 +1701,87 @@ func file_rebound_journal_v1_debrief_proto_rawDescGZIP() []byte {
 	return file_rebound_journal_v1_debrief_proto_rawDescData
 }
 
-var file_rebound_journal_v1_debrief_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_rebound_journal_v1_debrief_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_rebound_journal_v1_debrief_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_rebound_journal_v1_debrief_proto_goTypes = []any{
-	(*Debrief)(nil),                // 0: rebound.journal.v1.Debrief
-	(*Moment)(nil),                 // 1: rebound.journal.v1.Moment
-	(*Answer)(nil),                 // 2: rebound.journal.v1.Answer
-	(*CreateDebriefRequest)(nil),   // 3: rebound.journal.v1.CreateDebriefRequest
-	(*GetDebriefRequest)(nil),      // 4: rebound.journal.v1.GetDebriefRequest
-	(*ListDebriefsRequest)(nil),    // 5: rebound.journal.v1.ListDebriefsRequest
-	(*ListDebriefsResponse)(nil),   // 6: rebound.journal.v1.ListDebriefsResponse
-	(*UpdateDebriefRequest)(nil),   // 7: rebound.journal.v1.UpdateDebriefRequest
-	(*DeleteDebriefRequest)(nil),   // 8: rebound.journal.v1.DeleteDebriefRequest
-	(*CompleteDebriefRequest)(nil), // 9: rebound.journal.v1.CompleteDebriefRequest
-	(*timestamppb.Timestamp)(nil),  // 10: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 11: google.protobuf.Duration
-	(v1.DebriefState)(0),           // 12: rebound.type.v1.DebriefState
-	(v1.Feeling)(0),                // 13: rebound.type.v1.Feeling
-	(*fieldmaskpb.FieldMask)(nil),  // 14: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),          // 15: google.protobuf.Empty
+	(PromptReason)(0),                      // 0: rebound.journal.v1.PromptReason
+	(DebriefSection)(0),                    // 1: rebound.journal.v1.DebriefSection
+	(*Debrief)(nil),                        // 2: rebound.journal.v1.Debrief
+	(*Moment)(nil),                         // 3: rebound.journal.v1.Moment
+	(*Answer)(nil),                         // 4: rebound.journal.v1.Answer
+	(*Because)(nil),                        // 5: rebound.journal.v1.Because
+	(*FollowUp)(nil),                       // 6: rebound.journal.v1.FollowUp
+	(*Revisit)(nil),                        // 7: rebound.journal.v1.Revisit
+	(*CreateDebriefRequest)(nil),           // 8: rebound.journal.v1.CreateDebriefRequest
+	(*GetDebriefRequest)(nil),              // 9: rebound.journal.v1.GetDebriefRequest
+	(*ListDebriefsRequest)(nil),            // 10: rebound.journal.v1.ListDebriefsRequest
+	(*ListDebriefsResponse)(nil),           // 11: rebound.journal.v1.ListDebriefsResponse
+	(*UpdateDebriefRequest)(nil),           // 12: rebound.journal.v1.UpdateDebriefRequest
+	(*DeleteDebriefRequest)(nil),           // 13: rebound.journal.v1.DeleteDebriefRequest
+	(*CompleteDebriefRequest)(nil),         // 14: rebound.journal.v1.CompleteDebriefRequest
+	(*NextDebriefPromptRequest)(nil),       // 15: rebound.journal.v1.NextDebriefPromptRequest
+	(*NextDebriefPromptResponse)(nil),      // 16: rebound.journal.v1.NextDebriefPromptResponse
+	(*DebriefPrompt)(nil),                  // 17: rebound.journal.v1.DebriefPrompt
+	(*RevisitDebriefRequest)(nil),          // 18: rebound.journal.v1.RevisitDebriefRequest
+	(*ScheduleDebriefRevisitsRequest)(nil), // 19: rebound.journal.v1.ScheduleDebriefRevisitsRequest
+	(*timestamppb.Timestamp)(nil),          // 20: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),            // 21: google.protobuf.Duration
+	(v1.DebriefState)(0),                   // 22: rebound.type.v1.DebriefState
+	(v1.Feeling)(0),                        // 23: rebound.type.v1.Feeling
+	(*date.Date)(nil),                      // 24: google.type.Date
+	(*fieldmaskpb.FieldMask)(nil),          // 25: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),                  // 26: google.protobuf.Empty
 }
 var file_rebound_journal_v1_debrief_proto_depIdxs = []int32{
-	10, // 0: rebound.journal.v1.Debrief.create_time:type_name -> google.protobuf.Timestamp
-	10, // 1: rebound.journal.v1.Debrief.update_time:type_name -> google.protobuf.Timestamp
-	10, // 2: rebound.journal.v1.Debrief.scheduled_time:type_name -> google.protobuf.Timestamp
-	11, // 3: rebound.journal.v1.Debrief.duration:type_name -> google.protobuf.Duration
-	1,  // 4: rebound.journal.v1.Debrief.moments:type_name -> rebound.journal.v1.Moment
-	2,  // 5: rebound.journal.v1.Debrief.answers:type_name -> rebound.journal.v1.Answer
-	12, // 6: rebound.journal.v1.Debrief.state:type_name -> rebound.type.v1.DebriefState
-	10, // 7: rebound.journal.v1.Debrief.complete_time:type_name -> google.protobuf.Timestamp
-	13, // 8: rebound.journal.v1.Moment.feelings:type_name -> rebound.type.v1.Feeling
-	10, // 9: rebound.journal.v1.Moment.occur_time:type_name -> google.protobuf.Timestamp
-	0,  // 10: rebound.journal.v1.CreateDebriefRequest.debrief:type_name -> rebound.journal.v1.Debrief
-	0,  // 11: rebound.journal.v1.ListDebriefsResponse.debriefs:type_name -> rebound.journal.v1.Debrief
-	0,  // 12: rebound.journal.v1.UpdateDebriefRequest.debrief:type_name -> rebound.journal.v1.Debrief
-	14, // 13: rebound.journal.v1.UpdateDebriefRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 14: rebound.journal.v1.DebriefService.CreateDebrief:input_type -> rebound.journal.v1.CreateDebriefRequest
-	4,  // 15: rebound.journal.v1.DebriefService.GetDebrief:input_type -> rebound.journal.v1.GetDebriefRequest
-	5,  // 16: rebound.journal.v1.DebriefService.ListDebriefs:input_type -> rebound.journal.v1.ListDebriefsRequest
-	7,  // 17: rebound.journal.v1.DebriefService.UpdateDebrief:input_type -> rebound.journal.v1.UpdateDebriefRequest
-	8,  // 18: rebound.journal.v1.DebriefService.DeleteDebrief:input_type -> rebound.journal.v1.DeleteDebriefRequest
-	9,  // 19: rebound.journal.v1.DebriefService.CompleteDebrief:input_type -> rebound.journal.v1.CompleteDebriefRequest
-	0,  // 20: rebound.journal.v1.DebriefService.CreateDebrief:output_type -> rebound.journal.v1.Debrief
-	0,  // 21: rebound.journal.v1.DebriefService.GetDebrief:output_type -> rebound.journal.v1.Debrief
-	6,  // 22: rebound.journal.v1.DebriefService.ListDebriefs:output_type -> rebound.journal.v1.ListDebriefsResponse
-	0,  // 23: rebound.journal.v1.DebriefService.UpdateDebrief:output_type -> rebound.journal.v1.Debrief
-	15, // 24: rebound.journal.v1.DebriefService.DeleteDebrief:output_type -> google.protobuf.Empty
-	0,  // 25: rebound.journal.v1.DebriefService.CompleteDebrief:output_type -> rebound.journal.v1.Debrief
-	20, // [20:26] is the sub-list for method output_type
-	14, // [14:20] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	20, // 0: rebound.journal.v1.Debrief.create_time:type_name -> google.protobuf.Timestamp
+	20, // 1: rebound.journal.v1.Debrief.update_time:type_name -> google.protobuf.Timestamp
+	20, // 2: rebound.journal.v1.Debrief.scheduled_time:type_name -> google.protobuf.Timestamp
+	21, // 3: rebound.journal.v1.Debrief.duration:type_name -> google.protobuf.Duration
+	3,  // 4: rebound.journal.v1.Debrief.moments:type_name -> rebound.journal.v1.Moment
+	4,  // 5: rebound.journal.v1.Debrief.answers:type_name -> rebound.journal.v1.Answer
+	22, // 6: rebound.journal.v1.Debrief.state:type_name -> rebound.type.v1.DebriefState
+	20, // 7: rebound.journal.v1.Debrief.complete_time:type_name -> google.protobuf.Timestamp
+	5,  // 8: rebound.journal.v1.Debrief.why_chain:type_name -> rebound.journal.v1.Because
+	6,  // 9: rebound.journal.v1.Debrief.follow_ups:type_name -> rebound.journal.v1.FollowUp
+	7,  // 10: rebound.journal.v1.Debrief.revisits:type_name -> rebound.journal.v1.Revisit
+	23, // 11: rebound.journal.v1.Moment.feelings:type_name -> rebound.type.v1.Feeling
+	20, // 12: rebound.journal.v1.Moment.occur_time:type_name -> google.protobuf.Timestamp
+	5,  // 13: rebound.journal.v1.Because.becauses:type_name -> rebound.journal.v1.Because
+	0,  // 14: rebound.journal.v1.FollowUp.reason:type_name -> rebound.journal.v1.PromptReason
+	24, // 15: rebound.journal.v1.Revisit.due_on:type_name -> google.type.Date
+	20, // 16: rebound.journal.v1.Revisit.revisit_time:type_name -> google.protobuf.Timestamp
+	2,  // 17: rebound.journal.v1.CreateDebriefRequest.debrief:type_name -> rebound.journal.v1.Debrief
+	2,  // 18: rebound.journal.v1.ListDebriefsResponse.debriefs:type_name -> rebound.journal.v1.Debrief
+	2,  // 19: rebound.journal.v1.UpdateDebriefRequest.debrief:type_name -> rebound.journal.v1.Debrief
+	25, // 20: rebound.journal.v1.UpdateDebriefRequest.update_mask:type_name -> google.protobuf.FieldMask
+	17, // 21: rebound.journal.v1.NextDebriefPromptResponse.prompt:type_name -> rebound.journal.v1.DebriefPrompt
+	0,  // 22: rebound.journal.v1.NextDebriefPromptResponse.reason:type_name -> rebound.journal.v1.PromptReason
+	1,  // 23: rebound.journal.v1.DebriefPrompt.section:type_name -> rebound.journal.v1.DebriefSection
+	24, // 24: rebound.journal.v1.RevisitDebriefRequest.due_on:type_name -> google.type.Date
+	24, // 25: rebound.journal.v1.ScheduleDebriefRevisitsRequest.dates:type_name -> google.type.Date
+	8,  // 26: rebound.journal.v1.DebriefService.CreateDebrief:input_type -> rebound.journal.v1.CreateDebriefRequest
+	9,  // 27: rebound.journal.v1.DebriefService.GetDebrief:input_type -> rebound.journal.v1.GetDebriefRequest
+	10, // 28: rebound.journal.v1.DebriefService.ListDebriefs:input_type -> rebound.journal.v1.ListDebriefsRequest
+	12, // 29: rebound.journal.v1.DebriefService.UpdateDebrief:input_type -> rebound.journal.v1.UpdateDebriefRequest
+	13, // 30: rebound.journal.v1.DebriefService.DeleteDebrief:input_type -> rebound.journal.v1.DeleteDebriefRequest
+	14, // 31: rebound.journal.v1.DebriefService.CompleteDebrief:input_type -> rebound.journal.v1.CompleteDebriefRequest
+	15, // 32: rebound.journal.v1.DebriefService.NextDebriefPrompt:input_type -> rebound.journal.v1.NextDebriefPromptRequest
+	18, // 33: rebound.journal.v1.DebriefService.RevisitDebrief:input_type -> rebound.journal.v1.RevisitDebriefRequest
+	19, // 34: rebound.journal.v1.DebriefService.ScheduleDebriefRevisits:input_type -> rebound.journal.v1.ScheduleDebriefRevisitsRequest
+	2,  // 35: rebound.journal.v1.DebriefService.CreateDebrief:output_type -> rebound.journal.v1.Debrief
+	2,  // 36: rebound.journal.v1.DebriefService.GetDebrief:output_type -> rebound.journal.v1.Debrief
+	11, // 37: rebound.journal.v1.DebriefService.ListDebriefs:output_type -> rebound.journal.v1.ListDebriefsResponse
+	2,  // 38: rebound.journal.v1.DebriefService.UpdateDebrief:output_type -> rebound.journal.v1.Debrief
+	26, // 39: rebound.journal.v1.DebriefService.DeleteDebrief:output_type -> google.protobuf.Empty
+	2,  // 40: rebound.journal.v1.DebriefService.CompleteDebrief:output_type -> rebound.journal.v1.Debrief
+	16, // 41: rebound.journal.v1.DebriefService.NextDebriefPrompt:output_type -> rebound.journal.v1.NextDebriefPromptResponse
+	2,  // 42: rebound.journal.v1.DebriefService.RevisitDebrief:output_type -> rebound.journal.v1.Debrief
+	2,  // 43: rebound.journal.v1.DebriefService.ScheduleDebriefRevisits:output_type -> rebound.journal.v1.Debrief
+	35, // [35:44] is the sub-list for method output_type
+	26, // [26:35] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_rebound_journal_v1_debrief_proto_init() }
@@ -926,13 +1794,14 @@ func file_rebound_journal_v1_debrief_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_journal_v1_debrief_proto_rawDesc), len(file_rebound_journal_v1_debrief_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   10,
+			NumEnums:      2,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_rebound_journal_v1_debrief_proto_goTypes,
 		DependencyIndexes: file_rebound_journal_v1_debrief_proto_depIdxs,
+		EnumInfos:         file_rebound_journal_v1_debrief_proto_enumTypes,
 		MessageInfos:      file_rebound_journal_v1_debrief_proto_msgTypes,
 	}.Build()
 	File_rebound_journal_v1_debrief_proto = out.File

@@ -20,12 +20,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DebriefService_CreateDebrief_FullMethodName   = "/rebound.journal.v1.DebriefService/CreateDebrief"
-	DebriefService_GetDebrief_FullMethodName      = "/rebound.journal.v1.DebriefService/GetDebrief"
-	DebriefService_ListDebriefs_FullMethodName    = "/rebound.journal.v1.DebriefService/ListDebriefs"
-	DebriefService_UpdateDebrief_FullMethodName   = "/rebound.journal.v1.DebriefService/UpdateDebrief"
-	DebriefService_DeleteDebrief_FullMethodName   = "/rebound.journal.v1.DebriefService/DeleteDebrief"
-	DebriefService_CompleteDebrief_FullMethodName = "/rebound.journal.v1.DebriefService/CompleteDebrief"
+	DebriefService_CreateDebrief_FullMethodName           = "/rebound.journal.v1.DebriefService/CreateDebrief"
+	DebriefService_GetDebrief_FullMethodName              = "/rebound.journal.v1.DebriefService/GetDebrief"
+	DebriefService_ListDebriefs_FullMethodName            = "/rebound.journal.v1.DebriefService/ListDebriefs"
+	DebriefService_UpdateDebrief_FullMethodName           = "/rebound.journal.v1.DebriefService/UpdateDebrief"
+	DebriefService_DeleteDebrief_FullMethodName           = "/rebound.journal.v1.DebriefService/DeleteDebrief"
+	DebriefService_CompleteDebrief_FullMethodName         = "/rebound.journal.v1.DebriefService/CompleteDebrief"
+	DebriefService_NextDebriefPrompt_FullMethodName       = "/rebound.journal.v1.DebriefService/NextDebriefPrompt"
+	DebriefService_RevisitDebrief_FullMethodName          = "/rebound.journal.v1.DebriefService/RevisitDebrief"
+	DebriefService_ScheduleDebriefRevisits_FullMethodName = "/rebound.journal.v1.DebriefService/ScheduleDebriefRevisits"
 )
 
 // DebriefServiceClient is the client API for DebriefService service.
@@ -47,6 +50,14 @@ type DebriefServiceClient interface {
 	// Completes a debrief that has at least one moment or answer; its setback, when
 	// still OPEN, becomes DEBRIEFED. Completing it again does no harm.
 	CompleteDebrief(ctx context.Context, in *CompleteDebriefRequest, opts ...grpc.CallOption) (*Debrief, error)
+	// Gives the one best next prompt, by what is there already, and how far the
+	// debrief has come. With skip, remembers first that a prompt is skipped.
+	NextDebriefPrompt(ctx context.Context, in *NextDebriefPromptRequest, opts ...grpc.CallOption) (*NextDebriefPromptResponse, error)
+	// Looks at a completed debrief again: notes how it is by now, in the debrief and
+	// beside the setback's own intensity.
+	RevisitDebrief(ctx context.Context, in *RevisitDebriefRequest, opts ...grpc.CallOption) (*Debrief, error)
+	// Changes when to look at it again; without dates, stops it. What was done stays.
+	ScheduleDebriefRevisits(ctx context.Context, in *ScheduleDebriefRevisitsRequest, opts ...grpc.CallOption) (*Debrief, error)
 }
 
 type debriefServiceClient struct {
@@ -117,6 +128,36 @@ func (c *debriefServiceClient) CompleteDebrief(ctx context.Context, in *Complete
 	return out, nil
 }
 
+func (c *debriefServiceClient) NextDebriefPrompt(ctx context.Context, in *NextDebriefPromptRequest, opts ...grpc.CallOption) (*NextDebriefPromptResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NextDebriefPromptResponse)
+	err := c.cc.Invoke(ctx, DebriefService_NextDebriefPrompt_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *debriefServiceClient) RevisitDebrief(ctx context.Context, in *RevisitDebriefRequest, opts ...grpc.CallOption) (*Debrief, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Debrief)
+	err := c.cc.Invoke(ctx, DebriefService_RevisitDebrief_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *debriefServiceClient) ScheduleDebriefRevisits(ctx context.Context, in *ScheduleDebriefRevisitsRequest, opts ...grpc.CallOption) (*Debrief, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Debrief)
+	err := c.cc.Invoke(ctx, DebriefService_ScheduleDebriefRevisits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DebriefServiceServer is the server API for DebriefService service.
 // All implementations must embed UnimplementedDebriefServiceServer
 // for forward compatibility.
@@ -136,6 +177,14 @@ type DebriefServiceServer interface {
 	// Completes a debrief that has at least one moment or answer; its setback, when
 	// still OPEN, becomes DEBRIEFED. Completing it again does no harm.
 	CompleteDebrief(context.Context, *CompleteDebriefRequest) (*Debrief, error)
+	// Gives the one best next prompt, by what is there already, and how far the
+	// debrief has come. With skip, remembers first that a prompt is skipped.
+	NextDebriefPrompt(context.Context, *NextDebriefPromptRequest) (*NextDebriefPromptResponse, error)
+	// Looks at a completed debrief again: notes how it is by now, in the debrief and
+	// beside the setback's own intensity.
+	RevisitDebrief(context.Context, *RevisitDebriefRequest) (*Debrief, error)
+	// Changes when to look at it again; without dates, stops it. What was done stays.
+	ScheduleDebriefRevisits(context.Context, *ScheduleDebriefRevisitsRequest) (*Debrief, error)
 	mustEmbedUnimplementedDebriefServiceServer()
 }
 
@@ -163,6 +212,15 @@ func (UnimplementedDebriefServiceServer) DeleteDebrief(context.Context, *DeleteD
 }
 func (UnimplementedDebriefServiceServer) CompleteDebrief(context.Context, *CompleteDebriefRequest) (*Debrief, error) {
 	return nil, status.Error(codes.Unimplemented, "method CompleteDebrief not implemented")
+}
+func (UnimplementedDebriefServiceServer) NextDebriefPrompt(context.Context, *NextDebriefPromptRequest) (*NextDebriefPromptResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method NextDebriefPrompt not implemented")
+}
+func (UnimplementedDebriefServiceServer) RevisitDebrief(context.Context, *RevisitDebriefRequest) (*Debrief, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevisitDebrief not implemented")
+}
+func (UnimplementedDebriefServiceServer) ScheduleDebriefRevisits(context.Context, *ScheduleDebriefRevisitsRequest) (*Debrief, error) {
+	return nil, status.Error(codes.Unimplemented, "method ScheduleDebriefRevisits not implemented")
 }
 func (UnimplementedDebriefServiceServer) mustEmbedUnimplementedDebriefServiceServer() {}
 func (UnimplementedDebriefServiceServer) testEmbeddedByValue()                        {}
@@ -293,6 +351,60 @@ func _DebriefService_CompleteDebrief_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DebriefService_NextDebriefPrompt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(NextDebriefPromptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DebriefServiceServer).NextDebriefPrompt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DebriefService_NextDebriefPrompt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DebriefServiceServer).NextDebriefPrompt(ctx, req.(*NextDebriefPromptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DebriefService_RevisitDebrief_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevisitDebriefRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DebriefServiceServer).RevisitDebrief(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DebriefService_RevisitDebrief_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DebriefServiceServer).RevisitDebrief(ctx, req.(*RevisitDebriefRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DebriefService_ScheduleDebriefRevisits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ScheduleDebriefRevisitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DebriefServiceServer).ScheduleDebriefRevisits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DebriefService_ScheduleDebriefRevisits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DebriefServiceServer).ScheduleDebriefRevisits(ctx, req.(*ScheduleDebriefRevisitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DebriefService_ServiceDesc is the grpc.ServiceDesc for DebriefService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -323,6 +435,18 @@ var DebriefService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CompleteDebrief",
 			Handler:    _DebriefService_CompleteDebrief_Handler,
+		},
+		{
+			MethodName: "NextDebriefPrompt",
+			Handler:    _DebriefService_NextDebriefPrompt_Handler,
+		},
+		{
+			MethodName: "RevisitDebrief",
+			Handler:    _DebriefService_RevisitDebrief_Handler,
+		},
+		{
+			MethodName: "ScheduleDebriefRevisits",
+			Handler:    _DebriefService_ScheduleDebriefRevisits_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -74,7 +74,12 @@ type Setback struct {
 	SilverLining string `protobuf:"bytes,18,opt,name=silver_lining,json=silverLining,proto3" json:"silver_lining,omitempty"`
 	// True: leave it and what belongs to it out of what is brought back to mind
 	// (on this day). Default: false.
-	Muted         bool `protobuf:"varint,19,opt,name=muted,proto3" json:"muted,omitempty"`
+	Muted bool `protobuf:"varint,19,opt,name=muted,proto3" json:"muted,omitempty"`
+	// How hard it hits by now, 1 to 10, as told at the latest revisit of a debrief;
+	// 0: not revisited.
+	IntensityNow int32 `protobuf:"varint,20,opt,name=intensity_now,json=intensityNow,proto3" json:"intensity_now,omitempty"`
+	// Local date of that revisit; unset: not revisited.
+	RevisitedOn   *date.Date `protobuf:"bytes,21,opt,name=revisited_on,json=revisitedOn,proto3" json:"revisited_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -240,6 +245,20 @@ func (x *Setback) GetMuted() bool {
 		return x.Muted
 	}
 	return false
+}
+
+func (x *Setback) GetIntensityNow() int32 {
+	if x != nil {
+		return x.IntensityNow
+	}
+	return 0
+}
+
+func (x *Setback) GetRevisitedOn() *date.Date {
+	if x != nil {
+		return x.RevisitedOn
+	}
+	return nil
 }
 
 // Factor is something that contributed to a setback.
@@ -905,7 +924,7 @@ var File_rebound_journal_v1_setback_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_setback_proto_rawDesc = "" +
 	"\n" +
-	" rebound/journal/v1/setback.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1drebound/type/v1/setback.proto\"\xb1\b\n" +
+	" rebound/journal/v1/setback.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1drebound/type/v1/setback.proto\"\x98\t\n" +
 	"\aSetback\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -931,7 +950,9 @@ const file_rebound_journal_v1_setback_proto_rawDesc = "" +
 	"\rrecovery_note\x18\x10 \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\frecoveryNote\x12*\n" +
 	"\x04tags\x18\x11 \x03(\tB\x16\xbaH\x0f\x92\x01\f\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18(\xc8\xc1\x18\x01R\x04tags\x121\n" +
 	"\rsilver_lining\x18\x12 \x01(\tB\f\xbaH\x05r\x03\x18\x88'\xc8\xc1\x18\x01R\fsilverLining\x12\x14\n" +
-	"\x05muted\x18\x13 \x01(\bR\x05muted:h\xeaAe\n" +
+	"\x05muted\x18\x13 \x01(\bR\x05muted\x12)\n" +
+	"\rintensity_now\x18\x14 \x01(\x05B\x04\xe2A\x01\x03R\fintensityNow\x12:\n" +
+	"\frevisited_on\x18\x15 \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\vrevisitedOn:h\xeaAe\n" +
 	"\x1bjournal.rebound.dev/Setback\x123tenants/{tenant}/people/{person}/setbacks/{setback}*\bsetbacks2\asetback\"k\n" +
 	"\x06Factor\x12?\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1b.rebound.type.v1.FactorKindB\x0e\xe2A\x01\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12 \n" +
@@ -1047,33 +1068,34 @@ var file_rebound_journal_v1_setback_proto_depIdxs = []int32{
 	15, // 6: rebound.journal.v1.Setback.feelings:type_name -> rebound.type.v1.Feeling
 	16, // 7: rebound.journal.v1.Setback.state:type_name -> rebound.type.v1.SetbackState
 	14, // 8: rebound.journal.v1.Setback.recovered_on:type_name -> google.type.Date
-	17, // 9: rebound.journal.v1.Factor.kind:type_name -> rebound.type.v1.FactorKind
-	0,  // 10: rebound.journal.v1.CreateSetbackRequest.setback:type_name -> rebound.journal.v1.Setback
-	0,  // 11: rebound.journal.v1.ListSetbacksResponse.setbacks:type_name -> rebound.journal.v1.Setback
-	0,  // 12: rebound.journal.v1.UpdateSetbackRequest.setback:type_name -> rebound.journal.v1.Setback
-	18, // 13: rebound.journal.v1.UpdateSetbackRequest.update_mask:type_name -> google.protobuf.FieldMask
-	14, // 14: rebound.journal.v1.RecoverSetbackRequest.recovered_on:type_name -> google.type.Date
-	2,  // 15: rebound.journal.v1.SetbackService.CreateSetback:input_type -> rebound.journal.v1.CreateSetbackRequest
-	3,  // 16: rebound.journal.v1.SetbackService.GetSetback:input_type -> rebound.journal.v1.GetSetbackRequest
-	4,  // 17: rebound.journal.v1.SetbackService.ListSetbacks:input_type -> rebound.journal.v1.ListSetbacksRequest
-	6,  // 18: rebound.journal.v1.SetbackService.UpdateSetback:input_type -> rebound.journal.v1.UpdateSetbackRequest
-	7,  // 19: rebound.journal.v1.SetbackService.DeleteSetback:input_type -> rebound.journal.v1.DeleteSetbackRequest
-	8,  // 20: rebound.journal.v1.SetbackService.CloseSetback:input_type -> rebound.journal.v1.CloseSetbackRequest
-	9,  // 21: rebound.journal.v1.SetbackService.RecoverSetback:input_type -> rebound.journal.v1.RecoverSetbackRequest
-	10, // 22: rebound.journal.v1.SetbackService.ReopenSetback:input_type -> rebound.journal.v1.ReopenSetbackRequest
-	0,  // 23: rebound.journal.v1.SetbackService.CreateSetback:output_type -> rebound.journal.v1.Setback
-	0,  // 24: rebound.journal.v1.SetbackService.GetSetback:output_type -> rebound.journal.v1.Setback
-	5,  // 25: rebound.journal.v1.SetbackService.ListSetbacks:output_type -> rebound.journal.v1.ListSetbacksResponse
-	0,  // 26: rebound.journal.v1.SetbackService.UpdateSetback:output_type -> rebound.journal.v1.Setback
-	19, // 27: rebound.journal.v1.SetbackService.DeleteSetback:output_type -> google.protobuf.Empty
-	0,  // 28: rebound.journal.v1.SetbackService.CloseSetback:output_type -> rebound.journal.v1.Setback
-	0,  // 29: rebound.journal.v1.SetbackService.RecoverSetback:output_type -> rebound.journal.v1.Setback
-	0,  // 30: rebound.journal.v1.SetbackService.ReopenSetback:output_type -> rebound.journal.v1.Setback
-	23, // [23:31] is the sub-list for method output_type
-	15, // [15:23] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	14, // 9: rebound.journal.v1.Setback.revisited_on:type_name -> google.type.Date
+	17, // 10: rebound.journal.v1.Factor.kind:type_name -> rebound.type.v1.FactorKind
+	0,  // 11: rebound.journal.v1.CreateSetbackRequest.setback:type_name -> rebound.journal.v1.Setback
+	0,  // 12: rebound.journal.v1.ListSetbacksResponse.setbacks:type_name -> rebound.journal.v1.Setback
+	0,  // 13: rebound.journal.v1.UpdateSetbackRequest.setback:type_name -> rebound.journal.v1.Setback
+	18, // 14: rebound.journal.v1.UpdateSetbackRequest.update_mask:type_name -> google.protobuf.FieldMask
+	14, // 15: rebound.journal.v1.RecoverSetbackRequest.recovered_on:type_name -> google.type.Date
+	2,  // 16: rebound.journal.v1.SetbackService.CreateSetback:input_type -> rebound.journal.v1.CreateSetbackRequest
+	3,  // 17: rebound.journal.v1.SetbackService.GetSetback:input_type -> rebound.journal.v1.GetSetbackRequest
+	4,  // 18: rebound.journal.v1.SetbackService.ListSetbacks:input_type -> rebound.journal.v1.ListSetbacksRequest
+	6,  // 19: rebound.journal.v1.SetbackService.UpdateSetback:input_type -> rebound.journal.v1.UpdateSetbackRequest
+	7,  // 20: rebound.journal.v1.SetbackService.DeleteSetback:input_type -> rebound.journal.v1.DeleteSetbackRequest
+	8,  // 21: rebound.journal.v1.SetbackService.CloseSetback:input_type -> rebound.journal.v1.CloseSetbackRequest
+	9,  // 22: rebound.journal.v1.SetbackService.RecoverSetback:input_type -> rebound.journal.v1.RecoverSetbackRequest
+	10, // 23: rebound.journal.v1.SetbackService.ReopenSetback:input_type -> rebound.journal.v1.ReopenSetbackRequest
+	0,  // 24: rebound.journal.v1.SetbackService.CreateSetback:output_type -> rebound.journal.v1.Setback
+	0,  // 25: rebound.journal.v1.SetbackService.GetSetback:output_type -> rebound.journal.v1.Setback
+	5,  // 26: rebound.journal.v1.SetbackService.ListSetbacks:output_type -> rebound.journal.v1.ListSetbacksResponse
+	0,  // 27: rebound.journal.v1.SetbackService.UpdateSetback:output_type -> rebound.journal.v1.Setback
+	19, // 28: rebound.journal.v1.SetbackService.DeleteSetback:output_type -> google.protobuf.Empty
+	0,  // 29: rebound.journal.v1.SetbackService.CloseSetback:output_type -> rebound.journal.v1.Setback
+	0,  // 30: rebound.journal.v1.SetbackService.RecoverSetback:output_type -> rebound.journal.v1.Setback
+	0,  // 31: rebound.journal.v1.SetbackService.ReopenSetback:output_type -> rebound.journal.v1.Setback
+	24, // [24:32] is the sub-list for method output_type
+	16, // [16:24] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_rebound_journal_v1_setback_proto_init() }
