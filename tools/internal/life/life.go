@@ -32,6 +32,8 @@ type Play struct {
 // Counts is what was written, by kind.
 type Counts struct {
 	Setbacks, Debriefs, Lessons, CheckIns, Gratitudes, Goals, Milestones, Steps, Completions, Recoveries atomic.Int64
+	// Practices are strengths, reframes, reflections, visualizations and outreaches.
+	Practices atomic.Int64
 }
 
 // workers is how many people live at once.
@@ -102,7 +104,7 @@ func (l *lived) day(ctx context.Context, day int, at time.Time) error {
 	for _, part := range []struct {
 		chance float64
 		do     func(context.Context, int, time.Time) error
-	}{{0.8, l.checkIn}, {0.6, l.gratitude}, {0.5, l.debrief}, {0.5, l.plan}, {0.7, l.step}, {0.15, l.recover}} {
+	}{{0.8, l.checkIn}, {0.6, l.gratitude}, {0.5, l.debrief}, {0.5, l.plan}, {0.7, l.step}, {0.15, l.practice}, {0.15, l.recover}} {
 		if l.rand.Float64() < part.chance {
 			if err := part.do(ctx, day, at); err != nil {
 				return err
@@ -242,7 +244,7 @@ func (l *lived) recover(ctx context.Context, _ int, at time.Time) error {
 func (l *lived) do(ctx context.Context, method, path string, b body) error {
 	err := l.person.Do(ctx, method, path, b, nil)
 	switch api.Reason(err) {
-	case "ALREADY_EXISTS", "SETBACK_RECOVERED", "GOAL_STATE", "STEP_DONE":
+	case "ALREADY_EXISTS", "SETBACK_RECOVERED", "GOAL_STATE", "STEP_DONE", "OUTREACH_STATE":
 		return nil
 	}
 	return err
