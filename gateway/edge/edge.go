@@ -115,6 +115,8 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Journal, journalv1.RegisterConnectionServiceHandler),
 		on(o.Journal, journalv1.RegisterOutreachServiceHandler),
 		on(o.Journal, journalv1.RegisterOnThisDayServiceHandler),
+		on(o.Journal, journalv1.RegisterStoryServiceHandler),
+		on(o.Journal, journalv1.RegisterStoryVersionServiceHandler),
 		on(o.Goals, goalsv1.RegisterGoalServiceHandler),
 		on(o.Goals, goalsv1.RegisterMilestoneServiceHandler),
 		on(o.Goals, goalsv1.RegisterStepServiceHandler),

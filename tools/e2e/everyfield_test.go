@@ -64,7 +64,7 @@ func TestEveryTextFieldIsEncrypted(t *testing.T) {
 			}
 		}
 	}
-	if len(made) < 14 || written < 40 {
+	if len(made) < 16 || written < 50 {
 		t.Fatalf("%d resources with %d texts were made", len(made), written)
 	}
 	r.stop()

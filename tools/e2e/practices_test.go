@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 
 	"google.golang.org/grpc/metadata"
@@ -53,6 +54,19 @@ func TestPracticesOverREST(t *testing.T) {
 	if b := c.must("GET", ada+"/supportBalance", ""); b["connections"] != 1.0 || b["filling"] != 1.0 {
 		t.Errorf("%v", b)
 	}
+	c.must("POST", ada+"/stories?storyId=st", `{`+setback+`,"situation":"A pitch to a big client","learning":"Ask first"}`)
+	c.must("POST", ada+"/stories/st/versions?storyVersionId=team", `{"audience":"TEAM","text":"It was their fault."}`)
+	failed := []string{}
+	for _, check := range c.must("POST", ada+"/stories/st/versions/team:review", `{}`)["checks"].([]any) {
+		if check := check.(map[string]any); check["passed"] == false {
+			failed = append(failed, check["rule"].(string))
+		}
+	}
+	if !slices.Equal(failed, []string{"LENGTH", "SHOWS_LEARNING", "OWNS_PART", "NO_BLAME"}) {
+		t.Errorf("%v", failed)
+	}
+	c.refused("POST", ada+"/stories/st/versions", `{"text":"For nobody"}`, 400, "REQUIRED")
+	c.refused("DELETE", ada+"/stories/st", "", 400, "HAS_CHILDREN")
 	c.must("PATCH", ada+"/gratitudes/2020-02-29?allowMissing=true", `{"items":["Snow"],"tags":["winter"]}`)
 	day := c.must("GET", ada+"/onThisDay?date.year=2021&date.month=2&date.day=28", "")
 	if m := day["memories"].([]any); len(m) != 0 {
@@ -157,6 +171,20 @@ func TestPracticesOverGRPC(t *testing.T) {
 	b, err := connections.GetSupportBalance(ctx, &journalv1.GetSupportBalanceRequest{Name: me + "/supportBalance"})
 	if err != nil || b.GetConnections() != 1 {
 		t.Fatal(b, err)
+	}
+	story, err := journalv1.NewStoryServiceClient(conn).CreateStory(ctx, &journalv1.CreateStoryRequest{Parent: me, Story: &journalv1.Story{Situation: "s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := journalv1.NewStoryVersionServiceClient(conn)
+	version, err := versions.CreateStoryVersion(ctx, &journalv1.CreateStoryVersionRequest{Parent: story.GetName(), StoryVersion: &journalv1.StoryVersion{
+		Audience: typev1.Audience_AUDIENCE_SELF, Text: "I learned it",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if review, err := versions.ReviewStoryVersion(ctx, &journalv1.ReviewStoryVersionRequest{Name: version.GetName()}); err != nil || len(review.GetChecks()) != 2 {
+		t.Fatal(review, err)
 	}
 	if _, err := journalv1.NewOnThisDayServiceClient(conn).GetOnThisDay(ctx, &journalv1.GetOnThisDayRequest{Name: me + "/onThisDay"}); err != nil {
 		t.Fatal(err)

@@ -53,6 +53,9 @@ func (j journal) Start(context.Context, *service.Env) ([]rpc.Service, []service.
 		resource.In(journalv1.File_rebound_journal_v1_connection_proto, j.Connections.Methods(),
 			resource.Unary("GetSupportBalance", j.GetSupportBalance)),
 		resource.In(journalv1.File_rebound_journal_v1_outreach_proto, j.Outreaches.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_story_proto, j.Stories.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_story_version_proto, j.StoryVersions.Methods(),
+			resource.Unary("ReviewStoryVersion", j.ReviewStoryVersion)),
 		resource.In(journalv1.File_rebound_journal_v1_on_this_day_proto, nil,
 			resource.Unary("GetOnThisDay", j.GetOnThisDay)),
 	)

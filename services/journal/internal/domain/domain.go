@@ -8,6 +8,7 @@ import (
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	"github.com/rebound-hq/rebound/services/journal/internal/guide"
+	"github.com/rebound-hq/rebound/services/journal/internal/telling"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -33,15 +34,21 @@ type Domain struct {
 	Visualizations *resource.Resource[*journalv1.Visualization]
 	Connections    *resource.Resource[*journalv1.Connection]
 	Outreaches     *resource.Resource[*journalv1.Outreach]
+	Stories        *resource.Resource[*journalv1.Story]
+	StoryVersions  *resource.Resource[*journalv1.StoryVersion]
 
 	now       clock.Clock
 	questions []*journalv1.DebriefQuestion
 	guide     *guide.Guide
+	telling   *telling.Rules
 }
 
 // New declares the journal's resource types.
 func New(deps *resource.Deps) *Domain {
-	d := &Domain{now: deps.Clock, questions: questionBank(), guide: guide.Must(guide.Load("en"))}
+	d := &Domain{
+		now: deps.Clock, questions: questionBank(),
+		guide: guide.Must(guide.Load("en")), telling: telling.Must(telling.Load()),
+	}
 	d.Setbacks = resource.Must(deps, d.setbacks())
 	d.Debriefs = resource.Must(deps, d.debriefs())
 	d.Lessons = resource.Must(deps, d.lessons())
@@ -55,6 +62,8 @@ func New(deps *resource.Deps) *Domain {
 	d.Visualizations = resource.Must(deps, d.visualizations())
 	d.Connections = resource.Must(deps, d.connections())
 	d.Outreaches = resource.Must(deps, d.outreaches())
+	d.Stories = resource.Must(deps, d.stories())
+	d.StoryVersions = resource.Must(deps, d.storyVersions())
 	return d
 }
 
@@ -64,7 +73,7 @@ func (d *Domain) Kinds() []store.Kind {
 		d.Setbacks.Kind(), d.Debriefs.Kind(), d.Lessons.Kind(), d.CheckIns.Kind(),
 		d.Gratitudes.Kind(), d.Profiles.Kind(), d.Affiliations.Kind(),
 		d.Strengths.Kind(), d.Reframes.Kind(), d.Reflections.Kind(), d.Visualizations.Kind(),
-		d.Connections.Kind(), d.Outreaches.Kind(),
+		d.Connections.Kind(), d.Outreaches.Kind(), d.Stories.Kind(), d.StoryVersions.Kind(),
 	}
 }
 

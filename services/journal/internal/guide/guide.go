@@ -11,9 +11,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/journal/internal/words"
 )
 
 //go:embed prompts.en.json
@@ -227,17 +227,17 @@ func (g *Guide) judge(p prompt, s State) journalv1.PromptReason {
 
 // followUp says whether an answer asks for one more question.
 func (g *Guide) followUp(p prompt, answer string) journalv1.PromptReason {
-	words := wordsOf(answer)
+	said := words.Of(answer)
 	if p.Attribution {
-		self, others := count(words, g.SelfWords), count(words, g.OtherWords)
+		self, others := count(said, g.SelfWords), count(said, g.OtherWords)
 		switch {
-		case self > 0 && others == 0 && len(words) >= g.ThinWords:
+		case self > 0 && others == 0 && len(said) >= g.ThinWords:
 			return journalv1.PromptReason_PROMPT_REASON_ALL_ON_ONESELF
-		case others > 0 && self == 0 && len(words) >= g.ThinWords:
+		case others > 0 && self == 0 && len(said) >= g.ThinWords:
 			return journalv1.PromptReason_PROMPT_REASON_ALL_ON_OTHERS
 		}
 	}
-	if p.FollowUp != "" && len(words) < g.ThinWords {
+	if p.FollowUp != "" && len(said) < g.ThinWords {
 		return journalv1.PromptReason_PROMPT_REASON_THIN
 	}
 	return 0
@@ -283,17 +283,9 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// wordsOf splits a text into lower-case words.
-func wordsOf(text string) []string {
-	text = strings.ToLower(strings.ReplaceAll(text, "’", "'"))
-	return strings.FieldsFunc(text, func(r rune) bool {
-		return r != '\'' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
-}
-
-func count(words, of []string) int {
+func count(said, of []string) int {
 	n := 0
-	for _, w := range words {
+	for _, w := range said {
 		if slices.Contains(of, w) {
 			n++
 		}

@@ -63,6 +63,8 @@ type Event struct {
 	//	*Event_Visualization
 	//	*Event_Connection
 	//	*Event_Outreach
+	//	*Event_Story
+	//	*Event_StoryVersion
 	//	*Event_Goal
 	//	*Event_Milestone
 	//	*Event_Step
@@ -282,6 +284,24 @@ func (x *Event) GetOutreach() *OutreachFacts {
 	return nil
 }
 
+func (x *Event) GetStory() *StoryFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Story); ok {
+			return x.Story
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetStoryVersion() *StoryVersionFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_StoryVersion); ok {
+			return x.StoryVersion
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetGoal() *GoalFacts {
 	if x != nil {
 		if x, ok := x.Data.(*Event_Goal); ok {
@@ -387,6 +407,16 @@ type Event_Outreach struct {
 	Outreach *OutreachFacts `protobuf:"bytes,32,opt,name=outreach,proto3,oneof"`
 }
 
+type Event_Story struct {
+	// About a story.
+	Story *StoryFacts `protobuf:"bytes,33,opt,name=story,proto3,oneof"`
+}
+
+type Event_StoryVersion struct {
+	// About a version of a story.
+	StoryVersion *StoryVersionFacts `protobuf:"bytes,34,opt,name=story_version,json=storyVersion,proto3,oneof"`
+}
+
 type Event_Goal struct {
 	// About a goal.
 	Goal *GoalFacts `protobuf:"bytes,40,opt,name=goal,proto3,oneof"`
@@ -433,6 +463,10 @@ func (*Event_Connection) isEvent_Data() {}
 
 func (*Event_Outreach) isEvent_Data() {}
 
+func (*Event_Story) isEvent_Data() {}
+
+func (*Event_StoryVersion) isEvent_Data() {}
+
 func (*Event_Goal) isEvent_Data() {}
 
 func (*Event_Milestone) isEvent_Data() {}
@@ -445,8 +479,7 @@ var File_rebound_events_v1_event_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\x9d\n" +
-	"\n" +
+	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xa1\v\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -472,7 +505,9 @@ const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"connection\x18\x1f \x01(\v2\".rebound.events.v1.ConnectionFactsH\x00R\n" +
 	"connection\x12>\n" +
-	"\boutreach\x18  \x01(\v2 .rebound.events.v1.OutreachFactsH\x00R\boutreach\x122\n" +
+	"\boutreach\x18  \x01(\v2 .rebound.events.v1.OutreachFactsH\x00R\boutreach\x125\n" +
+	"\x05story\x18! \x01(\v2\x1d.rebound.events.v1.StoryFactsH\x00R\x05story\x12K\n" +
+	"\rstory_version\x18\" \x01(\v2$.rebound.events.v1.StoryVersionFactsH\x00R\fstoryVersion\x122\n" +
 	"\x04goal\x18( \x01(\v2\x1c.rebound.events.v1.GoalFactsH\x00R\x04goal\x12A\n" +
 	"\tmilestone\x18) \x01(\v2!.rebound.events.v1.MilestoneFactsH\x00R\tmilestone\x122\n" +
 	"\x04step\x18* \x01(\v2\x1c.rebound.events.v1.StepFactsH\x00R\x04step\x128\n" +
@@ -508,10 +543,12 @@ var file_rebound_events_v1_event_proto_goTypes = []any{
 	(*VisualizationFacts)(nil),    // 12: rebound.events.v1.VisualizationFacts
 	(*ConnectionFacts)(nil),       // 13: rebound.events.v1.ConnectionFacts
 	(*OutreachFacts)(nil),         // 14: rebound.events.v1.OutreachFacts
-	(*GoalFacts)(nil),             // 15: rebound.events.v1.GoalFacts
-	(*MilestoneFacts)(nil),        // 16: rebound.events.v1.MilestoneFacts
-	(*StepFacts)(nil),             // 17: rebound.events.v1.StepFacts
-	(*v1.Insight)(nil),            // 18: rebound.insights.v1.Insight
+	(*StoryFacts)(nil),            // 15: rebound.events.v1.StoryFacts
+	(*StoryVersionFacts)(nil),     // 16: rebound.events.v1.StoryVersionFacts
+	(*GoalFacts)(nil),             // 17: rebound.events.v1.GoalFacts
+	(*MilestoneFacts)(nil),        // 18: rebound.events.v1.MilestoneFacts
+	(*StepFacts)(nil),             // 19: rebound.events.v1.StepFacts
+	(*v1.Insight)(nil),            // 20: rebound.insights.v1.Insight
 }
 var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	1,  // 0: rebound.events.v1.Event.time:type_name -> google.protobuf.Timestamp
@@ -528,15 +565,17 @@ var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	12, // 11: rebound.events.v1.Event.visualization:type_name -> rebound.events.v1.VisualizationFacts
 	13, // 12: rebound.events.v1.Event.connection:type_name -> rebound.events.v1.ConnectionFacts
 	14, // 13: rebound.events.v1.Event.outreach:type_name -> rebound.events.v1.OutreachFacts
-	15, // 14: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
-	16, // 15: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
-	17, // 16: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
-	18, // 17: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	15, // 14: rebound.events.v1.Event.story:type_name -> rebound.events.v1.StoryFacts
+	16, // 15: rebound.events.v1.Event.story_version:type_name -> rebound.events.v1.StoryVersionFacts
+	17, // 16: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
+	18, // 17: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
+	19, // 18: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
+	20, // 19: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_event_proto_init() }
@@ -559,6 +598,8 @@ func file_rebound_events_v1_event_proto_init() {
 		(*Event_Visualization)(nil),
 		(*Event_Connection)(nil),
 		(*Event_Outreach)(nil),
+		(*Event_Story)(nil),
+		(*Event_StoryVersion)(nil),
 		(*Event_Goal)(nil),
 		(*Event_Milestone)(nil),
 		(*Event_Step)(nil),

@@ -1367,6 +1367,118 @@ func (x *OutreachFacts) GetOpportunity() bool {
 	return false
 }
 
+// StoryFacts is what may be known about a story without its words.
+// Types: story.told, story.updated, story.deleted.
+type StoryFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The setback; empty: none.
+	Setback string `protobuf:"bytes,1,opt,name=setback,proto3" json:"setback,omitempty"`
+	// How many of situation, actions, result and learning are there.
+	Parts         int32 `protobuf:"varint,2,opt,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoryFacts) Reset() {
+	*x = StoryFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoryFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoryFacts) ProtoMessage() {}
+
+func (x *StoryFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoryFacts.ProtoReflect.Descriptor instead.
+func (*StoryFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *StoryFacts) GetSetback() string {
+	if x != nil {
+		return x.Setback
+	}
+	return ""
+}
+
+func (x *StoryFacts) GetParts() int32 {
+	if x != nil {
+		return x.Parts
+	}
+	return 0
+}
+
+// StoryVersionFacts is what may be known about a version of a story.
+// Types: version.told, version.updated, version.deleted.
+type StoryVersionFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The story, by name.
+	Story string `protobuf:"bytes,1,opt,name=story,proto3" json:"story,omitempty"`
+	// Whom it is for.
+	Audience      v1.Audience `protobuf:"varint,2,opt,name=audience,proto3,enum=rebound.type.v1.Audience" json:"audience,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoryVersionFacts) Reset() {
+	*x = StoryVersionFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoryVersionFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoryVersionFacts) ProtoMessage() {}
+
+func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoryVersionFacts.ProtoReflect.Descriptor instead.
+func (*StoryVersionFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StoryVersionFacts) GetStory() string {
+	if x != nil {
+		return x.Story
+	}
+	return ""
+}
+
+func (x *StoryVersionFacts) GetAudience() v1.Audience {
+	if x != nil {
+		return x.Audience
+	}
+	return v1.Audience(0)
+}
+
 var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
@@ -1483,7 +1595,14 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"connection\x124\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1e.rebound.type.v1.OutreachStateR\x05state\x12:\n" +
 	"\achannel\x18\x03 \x01(\x0e2 .rebound.type.v1.OutreachChannelR\achannel\x12 \n" +
-	"\vopportunity\x18\x04 \x01(\bR\vopportunityBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
+	"\vopportunity\x18\x04 \x01(\bR\vopportunity\"<\n" +
+	"\n" +
+	"StoryFacts\x12\x18\n" +
+	"\asetback\x18\x01 \x01(\tR\asetback\x12\x14\n" +
+	"\x05parts\x18\x02 \x01(\x05R\x05parts\"`\n" +
+	"\x11StoryVersionFacts\x12\x14\n" +
+	"\x05story\x18\x01 \x01(\tR\x05story\x125\n" +
+	"\baudience\x18\x02 \x01(\x0e2\x19.rebound.type.v1.AudienceR\baudienceBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
 
 var (
 	file_rebound_events_v1_facts_proto_rawDescOnce sync.Once
@@ -1497,7 +1616,7 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
@@ -1517,66 +1636,70 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*VisualizationFacts)(nil),    // 15: rebound.events.v1.VisualizationFacts
 	(*ConnectionFacts)(nil),       // 16: rebound.events.v1.ConnectionFacts
 	(*OutreachFacts)(nil),         // 17: rebound.events.v1.OutreachFacts
-	nil,                           // 18: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 19: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 20: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 21: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 22: google.type.Date
-	(v1.Feeling)(0),               // 23: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 24: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 25: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 26: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(v1.GoalState)(0),             // 28: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 29: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 30: rebound.type.v1.StepState
-	(v1.EvidencePrompt)(0),        // 31: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 32: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 33: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 34: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 35: rebound.type.v1.OutreachChannel
+	(*StoryFacts)(nil),            // 18: rebound.events.v1.StoryFacts
+	(*StoryVersionFacts)(nil),     // 19: rebound.events.v1.StoryVersionFacts
+	nil,                           // 20: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 21: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 22: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 23: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 24: google.type.Date
+	(v1.Feeling)(0),               // 25: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 26: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 27: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 28: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(v1.GoalState)(0),             // 30: rebound.type.v1.GoalState
+	(v1.MilestoneState)(0),        // 31: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 32: rebound.type.v1.StepState
+	(v1.EvidencePrompt)(0),        // 33: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 34: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 35: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 36: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 37: rebound.type.v1.OutreachChannel
+	(v1.Audience)(0),              // 38: rebound.type.v1.Audience
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	19, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	20, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	21, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	22, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	23, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	24, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	22, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	25, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	21, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	22, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	23, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	24, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	25, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	26, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	24, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	27, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
 	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
-	26, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	22, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	27, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	22, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
-	23, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	27, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	22, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	22, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	18, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	22, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	28, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	22, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	29, // 21: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	22, // 22: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	30, // 23: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	28, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	24, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	29, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	24, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	25, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	29, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	24, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	24, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	20, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	24, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	30, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	24, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	31, // 21: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	24, // 22: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	32, // 23: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
 	11, // 24: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	27, // 25: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	22, // 26: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	22, // 27: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	31, // 28: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	32, // 29: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	22, // 30: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	22, // 31: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	33, // 32: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	34, // 33: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	35, // 34: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	29, // 25: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	24, // 26: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	24, // 27: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	33, // 28: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	34, // 29: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	24, // 30: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	24, // 31: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	35, // 32: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	36, // 33: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	37, // 34: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	38, // 35: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }
@@ -1592,7 +1715,7 @@ func file_rebound_events_v1_facts_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -403,6 +403,71 @@ func (OutreachState) EnumDescriptor() ([]byte, []int) {
 	return file_rebound_type_v1_practice_proto_rawDescGZIP(), []int{5}
 }
 
+// Audience is whom a story is told to.
+type Audience int32
+
+const (
+	// Not stated.
+	Audience_AUDIENCE_UNSPECIFIED Audience = 0
+	// Oneself.
+	Audience_AUDIENCE_SELF Audience = 1
+	// Somebody one trusts.
+	Audience_AUDIENCE_TRUSTED Audience = 2
+	// The team.
+	Audience_AUDIENCE_TEAM Audience = 3
+	// A job interview.
+	Audience_AUDIENCE_INTERVIEW Audience = 4
+	// Anybody.
+	Audience_AUDIENCE_PUBLIC Audience = 5
+)
+
+// Enum value maps for Audience.
+var (
+	Audience_name = map[int32]string{
+		0: "AUDIENCE_UNSPECIFIED",
+		1: "AUDIENCE_SELF",
+		2: "AUDIENCE_TRUSTED",
+		3: "AUDIENCE_TEAM",
+		4: "AUDIENCE_INTERVIEW",
+		5: "AUDIENCE_PUBLIC",
+	}
+	Audience_value = map[string]int32{
+		"AUDIENCE_UNSPECIFIED": 0,
+		"AUDIENCE_SELF":        1,
+		"AUDIENCE_TRUSTED":     2,
+		"AUDIENCE_TEAM":        3,
+		"AUDIENCE_INTERVIEW":   4,
+		"AUDIENCE_PUBLIC":      5,
+	}
+)
+
+func (x Audience) Enum() *Audience {
+	p := new(Audience)
+	*p = x
+	return p
+}
+
+func (x Audience) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Audience) Descriptor() protoreflect.EnumDescriptor {
+	return file_rebound_type_v1_practice_proto_enumTypes[6].Descriptor()
+}
+
+func (Audience) Type() protoreflect.EnumType {
+	return &file_rebound_type_v1_practice_proto_enumTypes[6]
+}
+
+func (x Audience) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Audience.Descriptor instead.
+func (Audience) EnumDescriptor() ([]byte, []int) {
+	return file_rebound_type_v1_practice_proto_rawDescGZIP(), []int{6}
+}
+
 var File_rebound_type_v1_practice_proto protoreflect.FileDescriptor
 
 const file_rebound_type_v1_practice_proto_rawDesc = "" +
@@ -447,7 +512,14 @@ const file_rebound_type_v1_practice_proto_rawDesc = "" +
 	"\x13OUTREACH_STATE_SENT\x10\x02\x12\x1b\n" +
 	"\x17OUTREACH_STATE_ANSWERED\x10\x03\x12\x1b\n" +
 	"\x17OUTREACH_STATE_DECLINED\x10\x04\x12\x1c\n" +
-	"\x18OUTREACH_STATE_NO_ANSWER\x10\x05BCZAgithub.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1;typev1b\x06proto3"
+	"\x18OUTREACH_STATE_NO_ANSWER\x10\x05*\x8d\x01\n" +
+	"\bAudience\x12\x18\n" +
+	"\x14AUDIENCE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rAUDIENCE_SELF\x10\x01\x12\x14\n" +
+	"\x10AUDIENCE_TRUSTED\x10\x02\x12\x11\n" +
+	"\rAUDIENCE_TEAM\x10\x03\x12\x16\n" +
+	"\x12AUDIENCE_INTERVIEW\x10\x04\x12\x13\n" +
+	"\x0fAUDIENCE_PUBLIC\x10\x05BCZAgithub.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1;typev1b\x06proto3"
 
 var (
 	file_rebound_type_v1_practice_proto_rawDescOnce sync.Once
@@ -461,7 +533,7 @@ func file_rebound_type_v1_practice_proto_rawDescGZIP() []byte {
 	return file_rebound_type_v1_practice_proto_rawDescData
 }
 
-var file_rebound_type_v1_practice_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_rebound_type_v1_practice_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
 var file_rebound_type_v1_practice_proto_goTypes = []any{
 	(EvidencePrompt)(0),     // 0: rebound.type.v1.EvidencePrompt
 	(ReframeKind)(0),        // 1: rebound.type.v1.ReframeKind
@@ -469,6 +541,7 @@ var file_rebound_type_v1_practice_proto_goTypes = []any{
 	(ConnectionRelation)(0), // 3: rebound.type.v1.ConnectionRelation
 	(OutreachChannel)(0),    // 4: rebound.type.v1.OutreachChannel
 	(OutreachState)(0),      // 5: rebound.type.v1.OutreachState
+	(Audience)(0),           // 6: rebound.type.v1.Audience
 }
 var file_rebound_type_v1_practice_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -488,7 +561,7 @@ func file_rebound_type_v1_practice_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_type_v1_practice_proto_rawDesc), len(file_rebound_type_v1_practice_proto_rawDesc)),
-			NumEnums:      6,
+			NumEnums:      7,
 			NumMessages:   0,
 			NumExtensions: 0,
 			NumServices:   0,
