@@ -38,6 +38,8 @@ func allowed(method, role, relation string) bool {
 		return role == "admin" && inTenant || role == "person" && relation == "own"
 	case "StreamInsights":
 		return role == "pipeline" && inTenant || role == "person" && relation == "own"
+	case "GetLibraryStory", "ListLibraryStories", "MarkLibraryStoryHelpful", "MarkLibraryStoryMeToo":
+		return role == "person" && inTenant
 	}
 	return role == "person" && relation == "own"
 }

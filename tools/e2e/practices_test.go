@@ -65,6 +65,22 @@ func TestPracticesOverREST(t *testing.T) {
 	if !slices.Equal(failed, []string{"LENGTH", "SHOWS_LEARNING", "OWNS_PART", "NO_BLAME"}) {
 		t.Errorf("%v", failed)
 	}
+	c.refused("POST", ada+"/stories/st/versions/team:publish", `{"confirmedText":"Something else"}`, 400, "TEXT_NOT_CONFIRMED")
+	c.must("POST", ada+"/stories/st/versions/team:publish", `{"confirmedText":"It was their fault."}`)
+	grace := r.as("acme", "grace", "person")
+	library := grace.must("GET", "/v1/tenants/acme/libraryStories", "")["libraryStories"].([]any)
+	if len(library) != 1 || library[0].(map[string]any)["text"] != "It was their fault." {
+		t.Fatalf("%v", library)
+	}
+	published := "/v1/" + library[0].(map[string]any)["name"].(string)
+	grace.must("POST", published+":markHelpful", `{}`)
+	if s := grace.must("POST", published+":meToo", `{}`); s["helpfulCount"] != nil || s["createTime"] != nil || s["etag"] != "" {
+		t.Errorf("%v", s)
+	}
+	r.as("other", "grace", "person").refused("GET", published, "", 403, "ACCESS_DENIED")
+	c.refused("DELETE", ada+"/stories/st?force=true", "", 400, "STORY_PUBLISHED")
+	c.must("POST", ada+"/stories/st/versions/team:withdraw", `{}`)
+	grace.refused("GET", published, "", 404, "NOT_FOUND")
 	c.refused("POST", ada+"/stories/st/versions", `{"text":"For nobody"}`, 400, "REQUIRED")
 	c.refused("DELETE", ada+"/stories/st", "", 400, "HAS_CHILDREN")
 	c.must("PATCH", ada+"/gratitudes/2020-02-29?allowMissing=true", `{"items":["Snow"],"tags":["winter"]}`)

@@ -55,7 +55,12 @@ func (j journal) Start(context.Context, *service.Env) ([]rpc.Service, []service.
 		resource.In(journalv1.File_rebound_journal_v1_outreach_proto, j.Outreaches.Methods()),
 		resource.In(journalv1.File_rebound_journal_v1_story_proto, j.Stories.Methods()),
 		resource.In(journalv1.File_rebound_journal_v1_story_version_proto, j.StoryVersions.Methods(),
-			resource.Unary("ReviewStoryVersion", j.ReviewStoryVersion)),
+			resource.Unary("ReviewStoryVersion", j.ReviewStoryVersion),
+			resource.Unary("PublishStoryVersion", j.PublishStoryVersion),
+			resource.Unary("WithdrawStoryVersion", j.WithdrawStoryVersion)),
+		resource.In(journalv1.File_rebound_journal_v1_library_story_proto, j.LibraryStories.Methods(),
+			resource.Unary("MarkLibraryStoryHelpful", j.MarkLibraryStoryHelpful),
+			resource.Unary("MarkLibraryStoryMeToo", j.MarkLibraryStoryMeToo)),
 		resource.In(journalv1.File_rebound_journal_v1_on_this_day_proto, nil,
 			resource.Unary("GetOnThisDay", j.GetOnThisDay)),
 	)

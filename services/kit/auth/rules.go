@@ -133,7 +133,10 @@ func (m *method) target(req proto.Message) (owner, tenant string, wellFormed boo
 	if len(segments) == 2 {
 		return "", tenant, true
 	}
-	if len(segments) < 4 || segments[2] != "people" || !idRule.MatchString(segments[3]) {
+	if segments[2] != "people" { // the tenant's own, which is nobody's
+		return "", tenant, true
+	}
+	if len(segments) < 4 || !idRule.MatchString(segments[3]) {
 		return "", "", false
 	}
 	return strings.Join(segments[:4], "/"), tenant, true

@@ -15,6 +15,9 @@ type Source func() string
 // together in an index.
 func Random() string { return uuid.Must(uuid.NewV7()).String() }
 
+// Opaque makes UUIDs of version 4, which tell nothing, not even when they were made.
+func Opaque() string { return uuid.NewString() }
+
 // Sequence gives a source that counts up from 1: for tests.
 func Sequence() Source {
 	var n atomic.Uint64

@@ -37,6 +37,9 @@ type Deps struct {
 	Tokens Tokens
 	// Principal names the caller, to bind page tokens to.
 	Principal func(ctx context.Context) string
+	// Person names the person who calls, tenants/{tenant}/people/{person}; empty
+	// when it is none.
+	Person func(ctx context.Context) string
 	// Source is the source of events, such as "rebound/journal".
 	Source string
 	// Validator checks whole documents after an update was merged.
@@ -82,8 +85,8 @@ type Type[T proto.Message] struct {
 	// update_time: scalars, enums, timestamps, dates or lists of them.
 	Filter []string
 	// Order are the fields of order_by, the default first, such as
-	// "occurred_on"; create_time, update_time and name need no declaration but
-	// for being first. Each costs an index.
+	// "occurred_on"; name, and unless ReadOnly create_time and update_time, need no
+	// declaration but for being first. Each costs an index.
 	Order []string
 	// Ascending makes the default order ascending; otherwise it is descending.
 	Ascending bool

@@ -36,8 +36,11 @@ func (r *Resource[T]) declareIndexes() error {
 }
 
 func (r *Resource[T]) orderFields() []string {
-	fields := slices.Clone(r.Order)
-	for _, f := range []string{store.KeyCreateTime, store.KeyUpdateTime, store.KeyName} {
+	fields, more := slices.Clone(r.Order), []string{store.KeyCreateTime, store.KeyUpdateTime, store.KeyName}
+	if r.ReadOnly { // when the service wrote it down is nobody's business
+		more = more[2:]
+	}
+	for _, f := range more {
 		if !slices.Contains(fields, f) {
 			fields = append(fields, f)
 		}

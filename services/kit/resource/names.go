@@ -12,7 +12,8 @@ import (
 var idRule = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // pattern is a resource name pattern, cut at the slashes. A person's resources
-// begin with tenants/{tenant}/people/{person}.
+// begin with tenants/{tenant}/people/{person}; a tenant's are one level below
+// tenants/{tenant}, and each owns itself.
 type pattern struct {
 	text     string
 	segments []string
@@ -22,8 +23,10 @@ const ownerSegments = 4
 
 func parsePattern(text string) (pattern, error) {
 	p := pattern{text: text, segments: strings.Split(text, "/")}
-	if len(p.segments) <= ownerSegments || !strings.HasPrefix(text, "tenants/{tenant}/people/{person}/") {
-		return p, fmt.Errorf("pattern %q is not below tenants/{tenant}/people/{person}", text)
+	persons := len(p.segments) > ownerSegments && strings.HasPrefix(text, "tenants/{tenant}/people/{person}/")
+	tenants := len(p.segments) == ownerSegments && strings.HasPrefix(text, "tenants/{tenant}/") && p.segments[2] != "people"
+	if !persons && !tenants {
+		return p, fmt.Errorf("pattern %q is neither below tenants/{tenant}/people/{person} nor one level below tenants/{tenant}", text)
 	}
 	return p, nil
 }
@@ -63,7 +66,8 @@ func (p pattern) parentOf(name string) string {
 	return name[:cut]
 }
 
-// ownerOf is the tenants/{tenant}/people/{person} of a checked name.
+// ownerOf is the tenants/{tenant}/people/{person} of a checked name; the name
+// itself where it is a tenant's.
 func ownerOf(name string) string {
 	slashes := 0
 	for i := range len(name) {

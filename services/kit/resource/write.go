@@ -240,6 +240,10 @@ func (r *Resource[T]) Delete(ctx context.Context, req proto.Message) (proto.Mess
 	if err != nil {
 		return nil, err
 	}
+	// What is refused takes nothing with it.
+	if _, err := r.decide(ctx, r.deletion(rec)); err != nil {
+		return nil, err
+	}
 	if err := r.clearChildren(ctx, name, boolField(m, "force")); err != nil {
 		return nil, err
 	}
@@ -258,9 +262,12 @@ func (r *Resource[T]) Delete(ctx context.Context, req proto.Message) (proto.Mess
 	return &emptypb.Empty{}, nil
 }
 
+func (r *Resource[T]) deletion(rec store.Record) Change[T] {
+	return Change[T]{Name: rec.Name, Owner: rec.Owner, Kind: r.kind, Old: rec.Body.(T), Now: r.deps.Clock(), Verb: deleteVerb}
+}
+
 func (r *Resource[T]) remove(ctx context.Context, rec store.Record) error {
-	change := Change[T]{Name: rec.Name, Owner: rec.Owner, Kind: r.kind, Old: rec.Body.(T), Now: r.deps.Clock(), Verb: deleteVerb}
-	events, err := r.decide(ctx, change)
+	events, err := r.decide(ctx, r.deletion(rec))
 	if err != nil {
 		return err
 	}
@@ -328,6 +335,11 @@ func (r *Resource[T]) valid(doc proto.Message) error {
 
 // Etag is the etag of a revision.
 func Etag(revision int64) string { return strconv.FormatInt(revision, 36) }
+
+func isReason(err error, reason string) bool {
+	f, ok := fault.As(err)
+	return ok && f.Reason == reason
+}
 
 func staleOr(err error, name string) error {
 	if errors.Is(err, store.ErrConflict) {

@@ -146,6 +146,12 @@ func declare(def Definition, env *Env, o Options) (*resource.Deps, App, error) {
 			}
 			return ""
 		},
+		Person: func(ctx context.Context) string {
+			if p, ok := auth.FromContext(ctx); ok {
+				return p.Owner()
+			}
+			return ""
+		},
 	}
 	app, err := def.Declare(deps)
 	return deps, app, err

@@ -10,6 +10,7 @@ import (
 	"github.com/rebound-hq/rebound/services/journal/internal/guide"
 	"github.com/rebound-hq/rebound/services/journal/internal/telling"
 	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -36,8 +37,11 @@ type Domain struct {
 	Outreaches     *resource.Resource[*journalv1.Outreach]
 	Stories        *resource.Resource[*journalv1.Story]
 	StoryVersions  *resource.Resource[*journalv1.StoryVersion]
+	LibraryStories *resource.Resource[*journalv1.LibraryStory]
 
 	now       clock.Clock
+	person    func(context.Context) string
+	opaqueID  ids.Source
 	questions []*journalv1.DebriefQuestion
 	guide     *guide.Guide
 	telling   *telling.Rules
@@ -46,7 +50,7 @@ type Domain struct {
 // New declares the journal's resource types.
 func New(deps *resource.Deps) *Domain {
 	d := &Domain{
-		now: deps.Clock, questions: questionBank(),
+		now: deps.Clock, person: deps.Person, opaqueID: ids.Opaque, questions: questionBank(),
 		guide: guide.Must(guide.Load("en")), telling: telling.Must(telling.Load()),
 	}
 	d.Setbacks = resource.Must(deps, d.setbacks())
@@ -64,6 +68,7 @@ func New(deps *resource.Deps) *Domain {
 	d.Outreaches = resource.Must(deps, d.outreaches())
 	d.Stories = resource.Must(deps, d.stories())
 	d.StoryVersions = resource.Must(deps, d.storyVersions())
+	d.LibraryStories = resource.Must(deps, d.libraryStories())
 	return d
 }
 
@@ -73,7 +78,7 @@ func (d *Domain) Kinds() []store.Kind {
 		d.Setbacks.Kind(), d.Debriefs.Kind(), d.Lessons.Kind(), d.CheckIns.Kind(),
 		d.Gratitudes.Kind(), d.Profiles.Kind(), d.Affiliations.Kind(),
 		d.Strengths.Kind(), d.Reframes.Kind(), d.Reflections.Kind(), d.Visualizations.Kind(),
-		d.Connections.Kind(), d.Outreaches.Kind(), d.Stories.Kind(), d.StoryVersions.Kind(),
+		d.Connections.Kind(), d.Outreaches.Kind(), d.Stories.Kind(), d.StoryVersions.Kind(), d.LibraryStories.Kind(),
 	}
 }
 

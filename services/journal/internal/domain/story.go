@@ -5,6 +5,7 @@ import (
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
@@ -19,7 +20,7 @@ func (d *Domain) stories() resource.Type[*journalv1.Story] {
 
 func (d *Domain) decideStory(ctx context.Context, c resource.Change[*journalv1.Story]) ([]*eventsv1.Event, error) {
 	if c.Deleted() {
-		return c.Event("told", nil), nil
+		return c.Event("told", nil), d.checkNotPublished(ctx, c.Name)
 	}
 	s := c.New
 	if c.Created() || c.Old.GetSetback() != s.GetSetback() {
@@ -42,13 +43,35 @@ func (d *Domain) storyVersions() resource.Type[*journalv1.StoryVersion] {
 		Order:  []string{"create_time"},
 		Decide: func(_ context.Context, c resource.Change[*journalv1.StoryVersion]) ([]*eventsv1.Event, error) {
 			if c.Deleted() {
-				return c.Event("told", nil), nil
+				return c.Event("told", nil), notPublished(c.Old)
 			}
 			return c.Event("told", &eventsv1.Event{Data: &eventsv1.Event_StoryVersion{StoryVersion: &eventsv1.StoryVersionFacts{
-				Story: parentName(c.Name), Audience: c.New.GetAudience(),
+				Story: parentName(c.Name), Audience: c.New.GetAudience(), Published: c.New.GetLibraryStory() != "",
 			}}}), nil
 		},
 	}
+}
+
+// checkNotPublished refuses to delete a story of which a version is in the library.
+func (d *Domain) checkNotPublished(ctx context.Context, story string) error {
+	versions, err := d.StoryVersions.All(ctx, story)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if err := notPublished(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notPublished refuses to lose the way to what is in the library.
+func notPublished(v *journalv1.StoryVersion) error {
+	if v.GetLibraryStory() != "" {
+		return fault.Precondition("STORY_PUBLISHED", "it is in the library; withdraw it first")
+	}
+	return nil
 }
 
 // ReviewStoryVersion holds a version against the rules for its audience.

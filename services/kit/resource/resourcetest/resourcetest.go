@@ -52,6 +52,7 @@ func New(t testing.TB) *Rig {
 	r.Deps = &resource.Deps{
 		Clock: r.Clock.Now, NewID: ids.Sequence(), Tokens: token.New(key), Source: "rebound/test", Validator: validator,
 		Principal: func(context.Context) string { return r.Caller },
+		Person:    func(context.Context) string { return "tenants/acme/people/" + r.Caller },
 	}
 	return r
 }

@@ -1430,7 +1430,9 @@ type StoryVersionFacts struct {
 	// The story, by name.
 	Story string `protobuf:"bytes,1,opt,name=story,proto3" json:"story,omitempty"`
 	// Whom it is for.
-	Audience      v1.Audience `protobuf:"varint,2,opt,name=audience,proto3,enum=rebound.type.v1.Audience" json:"audience,omitempty"`
+	Audience v1.Audience `protobuf:"varint,2,opt,name=audience,proto3,enum=rebound.type.v1.Audience" json:"audience,omitempty"`
+	// True: it is in the tenant's library.
+	Published     bool `protobuf:"varint,3,opt,name=published,proto3" json:"published,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1477,6 +1479,13 @@ func (x *StoryVersionFacts) GetAudience() v1.Audience {
 		return x.Audience
 	}
 	return v1.Audience(0)
+}
+
+func (x *StoryVersionFacts) GetPublished() bool {
+	if x != nil {
+		return x.Published
+	}
+	return false
 }
 
 var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
@@ -1599,10 +1608,11 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
 	"StoryFacts\x12\x18\n" +
 	"\asetback\x18\x01 \x01(\tR\asetback\x12\x14\n" +
-	"\x05parts\x18\x02 \x01(\x05R\x05parts\"`\n" +
+	"\x05parts\x18\x02 \x01(\x05R\x05parts\"~\n" +
 	"\x11StoryVersionFacts\x12\x14\n" +
 	"\x05story\x18\x01 \x01(\tR\x05story\x125\n" +
-	"\baudience\x18\x02 \x01(\x0e2\x19.rebound.type.v1.AudienceR\baudienceBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
+	"\baudience\x18\x02 \x01(\x0e2\x19.rebound.type.v1.AudienceR\baudience\x12\x1c\n" +
+	"\tpublished\x18\x03 \x01(\bR\tpublishedBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
 
 var (
 	file_rebound_events_v1_facts_proto_rawDescOnce sync.Once

@@ -43,7 +43,10 @@ type StoryVersion struct {
 	// Whom it is for. Required.
 	Audience v1.Audience `protobuf:"varint,5,opt,name=audience,proto3,enum=rebound.type.v1.Audience" json:"audience,omitempty"`
 	// How it is told. 1 to 20,000 characters.
-	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// The story in the tenant's library that it was published as; empty: it is not.
+	// Only the author sees it.
+	LibraryStory  string `protobuf:"bytes,7,opt,name=library_story,json=libraryStory,proto3" json:"library_story,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -116,6 +119,13 @@ func (x *StoryVersion) GetAudience() v1.Audience {
 func (x *StoryVersion) GetText() string {
 	if x != nil {
 		return x.Text
+	}
+	return ""
+}
+
+func (x *StoryVersion) GetLibraryStory() string {
+	if x != nil {
+		return x.LibraryStory
 	}
 	return ""
 }
@@ -765,11 +775,131 @@ func (x *TextSpan) GetEnd() int32 {
 	return 0
 }
 
+// PublishStoryVersionRequest asks for PublishStoryVersion.
+type PublishStoryVersionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Format: tenants/{tenant}/people/{person}/stories/{story}/versions/{version}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The text, exactly as it is to be published: that of the version, or it is
+	// refused with FAILED_PRECONDITION (reason TEXT_NOT_CONFIRMED).
+	ConfirmedText string `protobuf:"bytes,3,opt,name=confirmed_text,json=confirmedText,proto3" json:"confirmed_text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PublishStoryVersionRequest) Reset() {
+	*x = PublishStoryVersionRequest{}
+	mi := &file_rebound_journal_v1_story_version_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PublishStoryVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PublishStoryVersionRequest) ProtoMessage() {}
+
+func (x *PublishStoryVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_story_version_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PublishStoryVersionRequest.ProtoReflect.Descriptor instead.
+func (*PublishStoryVersionRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_story_version_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PublishStoryVersionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PublishStoryVersionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *PublishStoryVersionRequest) GetConfirmedText() string {
+	if x != nil {
+		return x.ConfirmedText
+	}
+	return ""
+}
+
+// WithdrawStoryVersionRequest asks for WithdrawStoryVersion.
+type WithdrawStoryVersionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Format: tenants/{tenant}/people/{person}/stories/{story}/versions/{version}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawStoryVersionRequest) Reset() {
+	*x = WithdrawStoryVersionRequest{}
+	mi := &file_rebound_journal_v1_story_version_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawStoryVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawStoryVersionRequest) ProtoMessage() {}
+
+func (x *WithdrawStoryVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_journal_v1_story_version_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawStoryVersionRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawStoryVersionRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_journal_v1_story_version_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WithdrawStoryVersionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WithdrawStoryVersionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
 var File_rebound_journal_v1_story_version_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_story_version_proto_rawDesc = "" +
 	"\n" +
-	"&rebound/journal/v1/story_version.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1erebound/type/v1/practice.proto\"\xc2\x03\n" +
+	"&rebound/journal/v1/story_version.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1erebound/type/v1/practice.proto\"\x96\x04\n" +
 	"\fStoryVersion\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -778,7 +908,9 @@ const file_rebound_journal_v1_story_version_proto_rawDesc = "" +
 	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"updateTime\x12C\n" +
 	"\baudience\x18\x05 \x01(\x0e2\x19.rebound.type.v1.AudienceB\f\xe2A\x01\x02\xbaH\x05\x82\x01\x02\x10\x01R\baudience\x12%\n" +
-	"\x04text\x18\x06 \x01(\tB\x11\xe2A\x01\x02\xbaH\x06r\x04\x18\xa0\x9c\x01\xc8\xc1\x18\x01R\x04text:\x88\x01\xeaA\x84\x01\n" +
+	"\x04text\x18\x06 \x01(\tB\x11\xe2A\x01\x02\xbaH\x06r\x04\x18\xa0\x9c\x01\xc8\xc1\x18\x01R\x04text\x12R\n" +
+	"\rlibrary_story\x18\a \x01(\tB-\xe2A\x01\x03\xfaA\"\n" +
+	" journal.rebound.dev/LibraryStory\xc8\xc1\x18\x01R\flibraryStory:\x88\x01\xeaA\x84\x01\n" +
 	" journal.rebound.dev/StoryVersion\x12Ctenants/{tenant}/people/{person}/stories/{story}/versions/{version}*\rstoryVersions2\fstoryVersion\"\x81\x02\n" +
 	"\x19CreateStoryVersionRequest\x12A\n" +
 	"\x06parent\x18\x01 \x01(\tB)\xe2A\x01\x02\xfaA\"\x12 journal.rebound.dev/StoryVersionR\x06parent\x12K\n" +
@@ -826,8 +958,16 @@ const file_rebound_journal_v1_story_version_proto_rawDesc = "" +
 	"\x05spans\x18\x05 \x03(\v2\x1c.rebound.journal.v1.TextSpanR\x05spans\"2\n" +
 	"\bTextSpan\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\x05R\x03end2\x8e\n" +
-	"\n" +
+	"\x03end\x18\x02 \x01(\x05R\x03end\"\xb2\x01\n" +
+	"\x1aPublishStoryVersionRequest\x12=\n" +
+	"\x04name\x18\x01 \x01(\tB)\xe2A\x01\x02\xfaA\"\n" +
+	" journal.rebound.dev/StoryVersionR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x128\n" +
+	"\x0econfirmed_text\x18\x03 \x01(\tB\x11\xe2A\x01\x02\xbaH\x06r\x04\x18\xa0\x9c\x01\xc8\xc1\x18\x01R\rconfirmedText\"y\n" +
+	"\x1bWithdrawStoryVersionRequest\x12=\n" +
+	"\x04name\x18\x01 \x01(\tB)\xe2A\x01\x02\xfaA\"\n" +
+	" journal.rebound.dev/StoryVersionR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x97\r\n" +
 	"\x13StoryVersionService\x12\xed\x01\n" +
 	"\x12CreateStoryVersion\x12-.rebound.journal.v1.CreateStoryVersionRequest\x1a .rebound.journal.v1.StoryVersion\"\x85\x01\xdaA%parent,story_version,story_version_id\xaa\xbb\x18\x10\n" +
 	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02C:\rstory_version\"2/v1/{parent=tenants/*/people/*/stories/*}/versions\x12\xb4\x01\n" +
@@ -840,7 +980,11 @@ const file_rebound_journal_v1_story_version_proto_rawDesc = "" +
 	"\x12DeleteStoryVersion\x12-.rebound.journal.v1.DeleteStoryVersionRequest\x1a\x16.google.protobuf.Empty\"S\xdaA\x04name\xaa\xbb\x18\x0e\n" +
 	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x024*2/v1/{name=tenants/*/people/*/stories/*/versions/*}\x12\xd2\x01\n" +
 	"\x12ReviewStoryVersion\x12-.rebound.journal.v1.ReviewStoryVersionRequest\x1a..rebound.journal.v1.ReviewStoryVersionResponse\"]\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02>:\x01*\"9/v1/{name=tenants/*/people/*/stories/*/versions/*}:reviewBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1;journalv1b\x06proto3"
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02>:\x01*\"9/v1/{name=tenants/*/people/*/stories/*/versions/*}:review\x12\xc0\x01\n" +
+	"\x13PublishStoryVersion\x12..rebound.journal.v1.PublishStoryVersionRequest\x1a .rebound.journal.v1.StoryVersion\"W\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02?:\x01*\":/v1/{name=tenants/*/people/*/stories/*/versions/*}:publish\x12\xc3\x01\n" +
+	"\x14WithdrawStoryVersion\x12/.rebound.journal.v1.WithdrawStoryVersionRequest\x1a .rebound.journal.v1.StoryVersion\"X\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02@:\x01*\";/v1/{name=tenants/*/people/*/stories/*/versions/*}:withdrawBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1;journalv1b\x06proto3"
 
 var (
 	file_rebound_journal_v1_story_version_proto_rawDescOnce sync.Once
@@ -854,32 +998,34 @@ func file_rebound_journal_v1_story_version_proto_rawDescGZIP() []byte {
 	return file_rebound_journal_v1_story_version_proto_rawDescData
 }
 
-var file_rebound_journal_v1_story_version_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_rebound_journal_v1_story_version_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_rebound_journal_v1_story_version_proto_goTypes = []any{
-	(*StoryVersion)(nil),               // 0: rebound.journal.v1.StoryVersion
-	(*CreateStoryVersionRequest)(nil),  // 1: rebound.journal.v1.CreateStoryVersionRequest
-	(*GetStoryVersionRequest)(nil),     // 2: rebound.journal.v1.GetStoryVersionRequest
-	(*ListStoryVersionsRequest)(nil),   // 3: rebound.journal.v1.ListStoryVersionsRequest
-	(*ListStoryVersionsResponse)(nil),  // 4: rebound.journal.v1.ListStoryVersionsResponse
-	(*UpdateStoryVersionRequest)(nil),  // 5: rebound.journal.v1.UpdateStoryVersionRequest
-	(*DeleteStoryVersionRequest)(nil),  // 6: rebound.journal.v1.DeleteStoryVersionRequest
-	(*ReviewStoryVersionRequest)(nil),  // 7: rebound.journal.v1.ReviewStoryVersionRequest
-	(*ReviewStoryVersionResponse)(nil), // 8: rebound.journal.v1.ReviewStoryVersionResponse
-	(*StoryCheck)(nil),                 // 9: rebound.journal.v1.StoryCheck
-	(*TextSpan)(nil),                   // 10: rebound.journal.v1.TextSpan
-	(*timestamppb.Timestamp)(nil),      // 11: google.protobuf.Timestamp
-	(v1.Audience)(0),                   // 12: rebound.type.v1.Audience
-	(*fieldmaskpb.FieldMask)(nil),      // 13: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),              // 14: google.protobuf.Empty
+	(*StoryVersion)(nil),                // 0: rebound.journal.v1.StoryVersion
+	(*CreateStoryVersionRequest)(nil),   // 1: rebound.journal.v1.CreateStoryVersionRequest
+	(*GetStoryVersionRequest)(nil),      // 2: rebound.journal.v1.GetStoryVersionRequest
+	(*ListStoryVersionsRequest)(nil),    // 3: rebound.journal.v1.ListStoryVersionsRequest
+	(*ListStoryVersionsResponse)(nil),   // 4: rebound.journal.v1.ListStoryVersionsResponse
+	(*UpdateStoryVersionRequest)(nil),   // 5: rebound.journal.v1.UpdateStoryVersionRequest
+	(*DeleteStoryVersionRequest)(nil),   // 6: rebound.journal.v1.DeleteStoryVersionRequest
+	(*ReviewStoryVersionRequest)(nil),   // 7: rebound.journal.v1.ReviewStoryVersionRequest
+	(*ReviewStoryVersionResponse)(nil),  // 8: rebound.journal.v1.ReviewStoryVersionResponse
+	(*StoryCheck)(nil),                  // 9: rebound.journal.v1.StoryCheck
+	(*TextSpan)(nil),                    // 10: rebound.journal.v1.TextSpan
+	(*PublishStoryVersionRequest)(nil),  // 11: rebound.journal.v1.PublishStoryVersionRequest
+	(*WithdrawStoryVersionRequest)(nil), // 12: rebound.journal.v1.WithdrawStoryVersionRequest
+	(*timestamppb.Timestamp)(nil),       // 13: google.protobuf.Timestamp
+	(v1.Audience)(0),                    // 14: rebound.type.v1.Audience
+	(*fieldmaskpb.FieldMask)(nil),       // 15: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),               // 16: google.protobuf.Empty
 }
 var file_rebound_journal_v1_story_version_proto_depIdxs = []int32{
-	11, // 0: rebound.journal.v1.StoryVersion.create_time:type_name -> google.protobuf.Timestamp
-	11, // 1: rebound.journal.v1.StoryVersion.update_time:type_name -> google.protobuf.Timestamp
-	12, // 2: rebound.journal.v1.StoryVersion.audience:type_name -> rebound.type.v1.Audience
+	13, // 0: rebound.journal.v1.StoryVersion.create_time:type_name -> google.protobuf.Timestamp
+	13, // 1: rebound.journal.v1.StoryVersion.update_time:type_name -> google.protobuf.Timestamp
+	14, // 2: rebound.journal.v1.StoryVersion.audience:type_name -> rebound.type.v1.Audience
 	0,  // 3: rebound.journal.v1.CreateStoryVersionRequest.story_version:type_name -> rebound.journal.v1.StoryVersion
 	0,  // 4: rebound.journal.v1.ListStoryVersionsResponse.story_versions:type_name -> rebound.journal.v1.StoryVersion
 	0,  // 5: rebound.journal.v1.UpdateStoryVersionRequest.story_version:type_name -> rebound.journal.v1.StoryVersion
-	13, // 6: rebound.journal.v1.UpdateStoryVersionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	15, // 6: rebound.journal.v1.UpdateStoryVersionRequest.update_mask:type_name -> google.protobuf.FieldMask
 	9,  // 7: rebound.journal.v1.ReviewStoryVersionResponse.checks:type_name -> rebound.journal.v1.StoryCheck
 	10, // 8: rebound.journal.v1.StoryCheck.spans:type_name -> rebound.journal.v1.TextSpan
 	1,  // 9: rebound.journal.v1.StoryVersionService.CreateStoryVersion:input_type -> rebound.journal.v1.CreateStoryVersionRequest
@@ -888,14 +1034,18 @@ var file_rebound_journal_v1_story_version_proto_depIdxs = []int32{
 	5,  // 12: rebound.journal.v1.StoryVersionService.UpdateStoryVersion:input_type -> rebound.journal.v1.UpdateStoryVersionRequest
 	6,  // 13: rebound.journal.v1.StoryVersionService.DeleteStoryVersion:input_type -> rebound.journal.v1.DeleteStoryVersionRequest
 	7,  // 14: rebound.journal.v1.StoryVersionService.ReviewStoryVersion:input_type -> rebound.journal.v1.ReviewStoryVersionRequest
-	0,  // 15: rebound.journal.v1.StoryVersionService.CreateStoryVersion:output_type -> rebound.journal.v1.StoryVersion
-	0,  // 16: rebound.journal.v1.StoryVersionService.GetStoryVersion:output_type -> rebound.journal.v1.StoryVersion
-	4,  // 17: rebound.journal.v1.StoryVersionService.ListStoryVersions:output_type -> rebound.journal.v1.ListStoryVersionsResponse
-	0,  // 18: rebound.journal.v1.StoryVersionService.UpdateStoryVersion:output_type -> rebound.journal.v1.StoryVersion
-	14, // 19: rebound.journal.v1.StoryVersionService.DeleteStoryVersion:output_type -> google.protobuf.Empty
-	8,  // 20: rebound.journal.v1.StoryVersionService.ReviewStoryVersion:output_type -> rebound.journal.v1.ReviewStoryVersionResponse
-	15, // [15:21] is the sub-list for method output_type
-	9,  // [9:15] is the sub-list for method input_type
+	11, // 15: rebound.journal.v1.StoryVersionService.PublishStoryVersion:input_type -> rebound.journal.v1.PublishStoryVersionRequest
+	12, // 16: rebound.journal.v1.StoryVersionService.WithdrawStoryVersion:input_type -> rebound.journal.v1.WithdrawStoryVersionRequest
+	0,  // 17: rebound.journal.v1.StoryVersionService.CreateStoryVersion:output_type -> rebound.journal.v1.StoryVersion
+	0,  // 18: rebound.journal.v1.StoryVersionService.GetStoryVersion:output_type -> rebound.journal.v1.StoryVersion
+	4,  // 19: rebound.journal.v1.StoryVersionService.ListStoryVersions:output_type -> rebound.journal.v1.ListStoryVersionsResponse
+	0,  // 20: rebound.journal.v1.StoryVersionService.UpdateStoryVersion:output_type -> rebound.journal.v1.StoryVersion
+	16, // 21: rebound.journal.v1.StoryVersionService.DeleteStoryVersion:output_type -> google.protobuf.Empty
+	8,  // 22: rebound.journal.v1.StoryVersionService.ReviewStoryVersion:output_type -> rebound.journal.v1.ReviewStoryVersionResponse
+	0,  // 23: rebound.journal.v1.StoryVersionService.PublishStoryVersion:output_type -> rebound.journal.v1.StoryVersion
+	0,  // 24: rebound.journal.v1.StoryVersionService.WithdrawStoryVersion:output_type -> rebound.journal.v1.StoryVersion
+	17, // [17:25] is the sub-list for method output_type
+	9,  // [9:17] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name
@@ -912,7 +1062,7 @@ func file_rebound_journal_v1_story_version_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_journal_v1_story_version_proto_rawDesc), len(file_rebound_journal_v1_story_version_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,12 +20,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	StoryVersionService_CreateStoryVersion_FullMethodName = "/rebound.journal.v1.StoryVersionService/CreateStoryVersion"
-	StoryVersionService_GetStoryVersion_FullMethodName    = "/rebound.journal.v1.StoryVersionService/GetStoryVersion"
-	StoryVersionService_ListStoryVersions_FullMethodName  = "/rebound.journal.v1.StoryVersionService/ListStoryVersions"
-	StoryVersionService_UpdateStoryVersion_FullMethodName = "/rebound.journal.v1.StoryVersionService/UpdateStoryVersion"
-	StoryVersionService_DeleteStoryVersion_FullMethodName = "/rebound.journal.v1.StoryVersionService/DeleteStoryVersion"
-	StoryVersionService_ReviewStoryVersion_FullMethodName = "/rebound.journal.v1.StoryVersionService/ReviewStoryVersion"
+	StoryVersionService_CreateStoryVersion_FullMethodName   = "/rebound.journal.v1.StoryVersionService/CreateStoryVersion"
+	StoryVersionService_GetStoryVersion_FullMethodName      = "/rebound.journal.v1.StoryVersionService/GetStoryVersion"
+	StoryVersionService_ListStoryVersions_FullMethodName    = "/rebound.journal.v1.StoryVersionService/ListStoryVersions"
+	StoryVersionService_UpdateStoryVersion_FullMethodName   = "/rebound.journal.v1.StoryVersionService/UpdateStoryVersion"
+	StoryVersionService_DeleteStoryVersion_FullMethodName   = "/rebound.journal.v1.StoryVersionService/DeleteStoryVersion"
+	StoryVersionService_ReviewStoryVersion_FullMethodName   = "/rebound.journal.v1.StoryVersionService/ReviewStoryVersion"
+	StoryVersionService_PublishStoryVersion_FullMethodName  = "/rebound.journal.v1.StoryVersionService/PublishStoryVersion"
+	StoryVersionService_WithdrawStoryVersion_FullMethodName = "/rebound.journal.v1.StoryVersionService/WithdrawStoryVersion"
 )
 
 // StoryVersionServiceClient is the client API for StoryVersionService service.
@@ -47,6 +49,11 @@ type StoryVersionServiceClient interface {
 	// Holds a version against what a good telling has, for its audience: a checklist of
 	// named rules, each with what it looks for and what may help.
 	ReviewStoryVersion(ctx context.Context, in *ReviewStoryVersionRequest, opts ...grpc.CallOption) (*ReviewStoryVersionResponse, error)
+	// Puts it into the tenant's library, without the author and with the date
+	// coarsened to the quarter. Publishing it again changes nothing.
+	PublishStoryVersion(ctx context.Context, in *PublishStoryVersionRequest, opts ...grpc.CallOption) (*StoryVersion, error)
+	// Takes it out of the library.
+	WithdrawStoryVersion(ctx context.Context, in *WithdrawStoryVersionRequest, opts ...grpc.CallOption) (*StoryVersion, error)
 }
 
 type storyVersionServiceClient struct {
@@ -117,6 +124,26 @@ func (c *storyVersionServiceClient) ReviewStoryVersion(ctx context.Context, in *
 	return out, nil
 }
 
+func (c *storyVersionServiceClient) PublishStoryVersion(ctx context.Context, in *PublishStoryVersionRequest, opts ...grpc.CallOption) (*StoryVersion, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StoryVersion)
+	err := c.cc.Invoke(ctx, StoryVersionService_PublishStoryVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *storyVersionServiceClient) WithdrawStoryVersion(ctx context.Context, in *WithdrawStoryVersionRequest, opts ...grpc.CallOption) (*StoryVersion, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StoryVersion)
+	err := c.cc.Invoke(ctx, StoryVersionService_WithdrawStoryVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // StoryVersionServiceServer is the server API for StoryVersionService service.
 // All implementations must embed UnimplementedStoryVersionServiceServer
 // for forward compatibility.
@@ -136,6 +163,11 @@ type StoryVersionServiceServer interface {
 	// Holds a version against what a good telling has, for its audience: a checklist of
 	// named rules, each with what it looks for and what may help.
 	ReviewStoryVersion(context.Context, *ReviewStoryVersionRequest) (*ReviewStoryVersionResponse, error)
+	// Puts it into the tenant's library, without the author and with the date
+	// coarsened to the quarter. Publishing it again changes nothing.
+	PublishStoryVersion(context.Context, *PublishStoryVersionRequest) (*StoryVersion, error)
+	// Takes it out of the library.
+	WithdrawStoryVersion(context.Context, *WithdrawStoryVersionRequest) (*StoryVersion, error)
 	mustEmbedUnimplementedStoryVersionServiceServer()
 }
 
@@ -163,6 +195,12 @@ func (UnimplementedStoryVersionServiceServer) DeleteStoryVersion(context.Context
 }
 func (UnimplementedStoryVersionServiceServer) ReviewStoryVersion(context.Context, *ReviewStoryVersionRequest) (*ReviewStoryVersionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReviewStoryVersion not implemented")
+}
+func (UnimplementedStoryVersionServiceServer) PublishStoryVersion(context.Context, *PublishStoryVersionRequest) (*StoryVersion, error) {
+	return nil, status.Error(codes.Unimplemented, "method PublishStoryVersion not implemented")
+}
+func (UnimplementedStoryVersionServiceServer) WithdrawStoryVersion(context.Context, *WithdrawStoryVersionRequest) (*StoryVersion, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawStoryVersion not implemented")
 }
 func (UnimplementedStoryVersionServiceServer) mustEmbedUnimplementedStoryVersionServiceServer() {}
 func (UnimplementedStoryVersionServiceServer) testEmbeddedByValue()                             {}
@@ -293,6 +331,42 @@ func _StoryVersionService_ReviewStoryVersion_Handler(srv interface{}, ctx contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StoryVersionService_PublishStoryVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PublishStoryVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StoryVersionServiceServer).PublishStoryVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StoryVersionService_PublishStoryVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StoryVersionServiceServer).PublishStoryVersion(ctx, req.(*PublishStoryVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StoryVersionService_WithdrawStoryVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawStoryVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StoryVersionServiceServer).WithdrawStoryVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StoryVersionService_WithdrawStoryVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StoryVersionServiceServer).WithdrawStoryVersion(ctx, req.(*WithdrawStoryVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // StoryVersionService_ServiceDesc is the grpc.ServiceDesc for StoryVersionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -323,6 +397,14 @@ var StoryVersionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReviewStoryVersion",
 			Handler:    _StoryVersionService_ReviewStoryVersion_Handler,
+		},
+		{
+			MethodName: "PublishStoryVersion",
+			Handler:    _StoryVersionService_PublishStoryVersion_Handler,
+		},
+		{
+			MethodName: "WithdrawStoryVersion",
+			Handler:    _StoryVersionService_WithdrawStoryVersion_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
