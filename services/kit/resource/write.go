@@ -99,7 +99,6 @@ func (r *Resource[T]) insert(ctx context.Context, name, parent, requestID string
 	var zero T
 	m := doc.ProtoReflect()
 	r.behavior.clearOutput(m)
-	m.Clear(r.fields.etag)
 	r.behavior.truncateTimes(m)
 	if r.Defaults != nil {
 		if err := r.Defaults(ctx, name, doc, now); err != nil {
@@ -302,6 +301,9 @@ func (r *Resource[T]) commit(ctx context.Context, w store.Write) (T, error) {
 func (r *Resource[T]) stamp(doc T, name string, created, updated time.Time) {
 	m := doc.ProtoReflect()
 	m.Set(r.fields.name, protoreflect.ValueOfString(name))
+	if r.fields.etag == nil {
+		return // only the service itself writes it
+	}
 	m.Clear(r.fields.etag)
 	m.Set(r.fields.createTime, protoreflect.ValueOfMessage(timestamppb.New(created).ProtoReflect()))
 	m.Set(r.fields.updateTime, protoreflect.ValueOfMessage(timestamppb.New(updated).ProtoReflect()))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/journal/internal/guide"
 	"github.com/rebound-hq/rebound/services/journal/internal/telling"
 	"github.com/rebound-hq/rebound/services/kit/clock"
@@ -38,6 +39,7 @@ type Domain struct {
 	Stories        *resource.Resource[*journalv1.Story]
 	StoryVersions  *resource.Resource[*journalv1.StoryVersion]
 	LibraryStories *resource.Resource[*journalv1.LibraryStory]
+	LibraryMarks   *resource.Resource[*storagev1.LibraryMarks]
 
 	now       clock.Clock
 	person    func(context.Context) string
@@ -69,6 +71,7 @@ func New(deps *resource.Deps) *Domain {
 	d.Stories = resource.Must(deps, d.stories())
 	d.StoryVersions = resource.Must(deps, d.storyVersions())
 	d.LibraryStories = resource.Must(deps, d.libraryStories())
+	d.LibraryMarks = resource.Must(deps, d.libraryMarks())
 	return d
 }
 
@@ -78,7 +81,7 @@ func (d *Domain) Kinds() []store.Kind {
 		d.Setbacks.Kind(), d.Debriefs.Kind(), d.Lessons.Kind(), d.CheckIns.Kind(),
 		d.Gratitudes.Kind(), d.Profiles.Kind(), d.Affiliations.Kind(),
 		d.Strengths.Kind(), d.Reframes.Kind(), d.Reflections.Kind(), d.Visualizations.Kind(),
-		d.Connections.Kind(), d.Outreaches.Kind(), d.Stories.Kind(), d.StoryVersions.Kind(), d.LibraryStories.Kind(),
+		d.Connections.Kind(), d.Outreaches.Kind(), d.Stories.Kind(), d.StoryVersions.Kind(), d.LibraryStories.Kind(), d.LibraryMarks.Kind(),
 	}
 }
 

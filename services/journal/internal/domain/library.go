@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
@@ -26,22 +27,43 @@ const (
 	maxMarks = 10_000
 )
 
-// libraryStories are written by publishing only. What could tell who wrote one,
-// or when exactly, is taken off whenever one is shown.
+// libraryStories are written by publishing only, and tell nothing of their
+// authors: neither who, nor when exactly. Who has marked one is kept apart, so
+// that a story never changes.
 func (d *Domain) libraryStories() resource.Type[*journalv1.LibraryStory] {
 	return resource.Type[*journalv1.LibraryStory]{
 		ReadOnly:  true,
 		Filter:    []string{"area", "failure_kind", "quarter"},
 		Order:     []string{"name"},
 		Ascending: true,
-		Derive: func(_ context.Context, stories []*journalv1.LibraryStory) error {
-			for _, s := range stories {
-				s.HelpfulCount, s.MeTooCount = shownCount(s.GetHelpfulMarks()), shownCount(s.GetMeTooMarks())
-				s.Etag, s.CreateTime, s.UpdateTime, s.HelpfulMarks, s.MeTooMarks = "", nil, nil, nil, nil
-			}
-			return nil
-		},
+		Derive:    d.deriveCounts,
 	}
+}
+
+func (d *Domain) libraryMarks() resource.Type[*storagev1.LibraryMarks] {
+	return resource.Type[*storagev1.LibraryMarks]{ReadOnly: true, Order: []string{"name"}}
+}
+
+// marksOf is the name of the marks of a library story.
+func marksOf(story string) string {
+	return strings.Replace(story, "/libraryStories/", "/libraryMarks/", 1)
+}
+
+// deriveCounts counts the marks of all stories with one read.
+func (d *Domain) deriveCounts(ctx context.Context, stories []*journalv1.LibraryStory) error {
+	names := make([]string, len(stories))
+	for i, s := range stories {
+		names[i] = marksOf(s.GetName())
+	}
+	marks, err := d.LibraryMarks.Batch(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, s := range stories {
+		m := marks[names[i]]
+		s.HelpfulCount, s.MeTooCount = shownCount(m.GetHelpful()), shownCount(m.GetMeToo())
+	}
+	return nil
 }
 
 func shownCount(marks []string) *int32 {
@@ -51,9 +73,9 @@ func shownCount(marks []string) *int32 {
 	return proto.Int32(int32(len(marks)))
 }
 
-// PublishStoryVersion puts a version into the tenant's library. These are two
-// documents: the version remembers first under which name, so that calling again
-// finishes what was cut short, and nothing is published twice.
+// PublishStoryVersion puts a version into the tenant's library. These are
+// several documents: the version remembers first under which name, so that calling
+// again finishes what was cut short, and nothing is published twice.
 func (d *Domain) PublishStoryVersion(ctx context.Context, req *journalv1.PublishStoryVersionRequest) (*journalv1.StoryVersion, error) {
 	story, err := d.Stories.Fetch(ctx, parentName(req.GetName()))
 	if err != nil {
@@ -88,6 +110,9 @@ func (d *Domain) PublishStoryVersion(ctx context.Context, req *journalv1.Publish
 		}
 	}
 	published.Quarter = quarterOf(when)
+	if err := d.LibraryMarks.Put(ctx, marksOf(version.GetLibraryStory()), &storagev1.LibraryMarks{}); err != nil {
+		return nil, err
+	}
 	return version, d.LibraryStories.Put(ctx, version.GetLibraryStory(), published)
 }
 
@@ -112,6 +137,9 @@ func (d *Domain) WithdrawStoryVersion(ctx context.Context, req *journalv1.Withdr
 	if err := d.LibraryStories.Drop(ctx, version.GetLibraryStory()); err != nil {
 		return nil, err
 	}
+	if err := d.LibraryMarks.Drop(ctx, marksOf(version.GetLibraryStory())); err != nil {
+		return nil, err
+	}
 	return d.StoryVersions.Mutate(ctx, "withdrawn", req.GetName(), req.GetEtag(), func(v *journalv1.StoryVersion, _ time.Time) error {
 		v.LibraryStory = ""
 		return nil
@@ -120,23 +148,29 @@ func (d *Domain) WithdrawStoryVersion(ctx context.Context, req *journalv1.Withdr
 
 // MarkLibraryStoryHelpful says that a story helped.
 func (d *Domain) MarkLibraryStoryHelpful(ctx context.Context, req *journalv1.MarkLibraryStoryHelpfulRequest) (*journalv1.LibraryStory, error) {
-	return d.mark(ctx, "markedHelpful", req.GetName(), func(s *journalv1.LibraryStory) *[]string { return &s.HelpfulMarks })
+	return d.mark(ctx, req.GetName(), func(m *storagev1.LibraryMarks) *[]string { return &m.Helpful })
 }
 
 // MarkLibraryStoryMeToo says that one has been there, too.
 func (d *Domain) MarkLibraryStoryMeToo(ctx context.Context, req *journalv1.MarkLibraryStoryMeTooRequest) (*journalv1.LibraryStory, error) {
-	return d.mark(ctx, "markedMeToo", req.GetName(), func(s *journalv1.LibraryStory) *[]string { return &s.MeTooMarks })
+	return d.mark(ctx, req.GetName(), func(m *storagev1.LibraryMarks) *[]string { return &m.MeToo })
 }
 
 // mark adds a person's mark, once. Marks are digests of story and person, kept
 // encrypted: they tell that somebody comes again, and no more.
-func (d *Domain) mark(ctx context.Context, verb, name string, marks func(*journalv1.LibraryStory) *[]string) (*journalv1.LibraryStory, error) {
+func (d *Domain) mark(ctx context.Context, name string, marks func(*storagev1.LibraryMarks) *[]string) (*journalv1.LibraryStory, error) {
+	if _, err := d.LibraryStories.Fetch(ctx, name); err != nil {
+		return nil, err
+	}
 	sum := sha256.Sum256([]byte(name + "\x00" + d.person(ctx)))
 	digest := hex.EncodeToString(sum[:12])
-	return d.LibraryStories.Mutate(ctx, verb, name, "", func(s *journalv1.LibraryStory, _ time.Time) error {
-		if have := marks(s); !slices.Contains(*have, digest) && len(*have) < maxMarks {
+	if _, err := d.LibraryMarks.Mutate(ctx, "marked", marksOf(name), "", func(m *storagev1.LibraryMarks, _ time.Time) error {
+		if have := marks(m); !slices.Contains(*have, digest) && len(*have) < maxMarks {
 			*have = append(*have, digest)
 		}
 		return nil
-	})
+	}); err != nil {
+		return nil, err
+	}
+	return d.LibraryStories.Fetch(ctx, name)
 }

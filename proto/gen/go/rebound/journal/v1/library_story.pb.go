@@ -14,7 +14,6 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -32,28 +31,18 @@ type LibraryStory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name. Format: tenants/{tenant}/libraryStories/{library_story}.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Never shown: it would tell when it was published.
-	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Never shown: it would tell when it was published.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// Never shown: it would tell when it was last marked.
-	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// The story, exactly as its author confirmed it.
-	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	// The part of life it is about.
-	Area v1.Area `protobuf:"varint,6,opt,name=area,proto3,enum=rebound.type.v1.Area" json:"area,omitempty"`
+	Area v1.Area `protobuf:"varint,3,opt,name=area,proto3,enum=rebound.type.v1.Area" json:"area,omitempty"`
 	// What kind of failure it tells of.
-	FailureKind v1.FailureKind `protobuf:"varint,7,opt,name=failure_kind,json=failureKind,proto3,enum=rebound.type.v1.FailureKind" json:"failure_kind,omitempty"`
+	FailureKind v1.FailureKind `protobuf:"varint,4,opt,name=failure_kind,json=failureKind,proto3,enum=rebound.type.v1.FailureKind" json:"failure_kind,omitempty"`
 	// The quarter it happened in, such as 2026-Q4.
-	Quarter string `protobuf:"bytes,8,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	Quarter string `protobuf:"bytes,5,opt,name=quarter,proto3" json:"quarter,omitempty"`
 	// How many found it helpful; unset below 5.
-	HelpfulCount *int32 `protobuf:"varint,9,opt,name=helpful_count,json=helpfulCount,proto3,oneof" json:"helpful_count,omitempty"`
+	HelpfulCount *int32 `protobuf:"varint,6,opt,name=helpful_count,json=helpfulCount,proto3,oneof" json:"helpful_count,omitempty"`
 	// How many have been there, too; unset below 5.
-	MeTooCount *int32 `protobuf:"varint,10,opt,name=me_too_count,json=meTooCount,proto3,oneof" json:"me_too_count,omitempty"`
-	// Never shown: digests of those who found it helpful.
-	HelpfulMarks []string `protobuf:"bytes,11,rep,name=helpful_marks,json=helpfulMarks,proto3" json:"helpful_marks,omitempty"`
-	// Never shown: digests of those who have been there, too.
-	MeTooMarks    []string `protobuf:"bytes,12,rep,name=me_too_marks,json=meTooMarks,proto3" json:"me_too_marks,omitempty"`
+	MeTooCount    *int32 `protobuf:"varint,7,opt,name=me_too_count,json=meTooCount,proto3,oneof" json:"me_too_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -93,27 +82,6 @@ func (x *LibraryStory) GetName() string {
 		return x.Name
 	}
 	return ""
-}
-
-func (x *LibraryStory) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *LibraryStory) GetCreateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreateTime
-	}
-	return nil
-}
-
-func (x *LibraryStory) GetUpdateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.UpdateTime
-	}
-	return nil
 }
 
 func (x *LibraryStory) GetText() string {
@@ -156,20 +124,6 @@ func (x *LibraryStory) GetMeTooCount() int32 {
 		return *x.MeTooCount
 	}
 	return 0
-}
-
-func (x *LibraryStory) GetHelpfulMarks() []string {
-	if x != nil {
-		return x.HelpfulMarks
-	}
-	return nil
-}
-
-func (x *LibraryStory) GetMeTooMarks() []string {
-	if x != nil {
-		return x.MeTooMarks
-	}
-	return nil
 }
 
 // GetLibraryStoryRequest asks for GetLibraryStory.
@@ -462,25 +416,16 @@ var File_rebound_journal_v1_library_story_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_library_story_proto_rawDesc = "" +
 	"\n" +
-	"&rebound/journal/v1/library_story.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/setback.proto\"\xa8\x05\n" +
+	"&rebound/journal/v1/library_story.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1drebound/type/v1/setback.proto\"\xb2\x03\n" +
 	"\fLibraryStory\x12\x18\n" +
-	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
-	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
-	"createTime\x12A\n" +
-	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
-	"updateTime\x12\x18\n" +
-	"\x04text\x18\x05 \x01(\tB\x04\xc8\xc1\x18\x01R\x04text\x12)\n" +
-	"\x04area\x18\x06 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
-	"\ffailure_kind\x18\a \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x12\x18\n" +
-	"\aquarter\x18\b \x01(\tR\aquarter\x12(\n" +
-	"\rhelpful_count\x18\t \x01(\x05H\x00R\fhelpfulCount\x88\x01\x01\x12%\n" +
-	"\fme_too_count\x18\n" +
-	" \x01(\x05H\x01R\n" +
-	"meTooCount\x88\x01\x01\x12)\n" +
-	"\rhelpful_marks\x18\v \x03(\tB\x04\xc8\xc1\x18\x01R\fhelpfulMarks\x12&\n" +
-	"\fme_too_marks\x18\f \x03(\tB\x04\xc8\xc1\x18\x01R\n" +
-	"meTooMarks:t\xeaAq\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x18\n" +
+	"\x04text\x18\x02 \x01(\tB\x04\xc8\xc1\x18\x01R\x04text\x12)\n" +
+	"\x04area\x18\x03 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
+	"\ffailure_kind\x18\x04 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x12\x18\n" +
+	"\aquarter\x18\x05 \x01(\tR\aquarter\x12(\n" +
+	"\rhelpful_count\x18\x06 \x01(\x05H\x00R\fhelpfulCount\x88\x01\x01\x12%\n" +
+	"\fme_too_count\x18\a \x01(\x05H\x01R\n" +
+	"meTooCount\x88\x01\x01:t\xeaAq\n" +
 	" journal.rebound.dev/LibraryStory\x12/tenants/{tenant}/libraryStories/{library_story}*\x0elibraryStories2\flibraryStoryB\x10\n" +
 	"\x0e_helpful_countB\x0f\n" +
 	"\r_me_too_count\"W\n" +
@@ -534,29 +479,26 @@ var file_rebound_journal_v1_library_story_proto_goTypes = []any{
 	(*ListLibraryStoriesResponse)(nil),     // 3: rebound.journal.v1.ListLibraryStoriesResponse
 	(*MarkLibraryStoryHelpfulRequest)(nil), // 4: rebound.journal.v1.MarkLibraryStoryHelpfulRequest
 	(*MarkLibraryStoryMeTooRequest)(nil),   // 5: rebound.journal.v1.MarkLibraryStoryMeTooRequest
-	(*timestamppb.Timestamp)(nil),          // 6: google.protobuf.Timestamp
-	(v1.Area)(0),                           // 7: rebound.type.v1.Area
-	(v1.FailureKind)(0),                    // 8: rebound.type.v1.FailureKind
+	(v1.Area)(0),                           // 6: rebound.type.v1.Area
+	(v1.FailureKind)(0),                    // 7: rebound.type.v1.FailureKind
 }
 var file_rebound_journal_v1_library_story_proto_depIdxs = []int32{
-	6, // 0: rebound.journal.v1.LibraryStory.create_time:type_name -> google.protobuf.Timestamp
-	6, // 1: rebound.journal.v1.LibraryStory.update_time:type_name -> google.protobuf.Timestamp
-	7, // 2: rebound.journal.v1.LibraryStory.area:type_name -> rebound.type.v1.Area
-	8, // 3: rebound.journal.v1.LibraryStory.failure_kind:type_name -> rebound.type.v1.FailureKind
-	0, // 4: rebound.journal.v1.ListLibraryStoriesResponse.library_stories:type_name -> rebound.journal.v1.LibraryStory
-	1, // 5: rebound.journal.v1.LibraryStoryService.GetLibraryStory:input_type -> rebound.journal.v1.GetLibraryStoryRequest
-	2, // 6: rebound.journal.v1.LibraryStoryService.ListLibraryStories:input_type -> rebound.journal.v1.ListLibraryStoriesRequest
-	4, // 7: rebound.journal.v1.LibraryStoryService.MarkLibraryStoryHelpful:input_type -> rebound.journal.v1.MarkLibraryStoryHelpfulRequest
-	5, // 8: rebound.journal.v1.LibraryStoryService.MarkLibraryStoryMeToo:input_type -> rebound.journal.v1.MarkLibraryStoryMeTooRequest
-	0, // 9: rebound.journal.v1.LibraryStoryService.GetLibraryStory:output_type -> rebound.journal.v1.LibraryStory
-	3, // 10: rebound.journal.v1.LibraryStoryService.ListLibraryStories:output_type -> rebound.journal.v1.ListLibraryStoriesResponse
-	0, // 11: rebound.journal.v1.LibraryStoryService.MarkLibraryStoryHelpful:output_type -> rebound.journal.v1.LibraryStory
-	0, // 12: rebound.journal.v1.LibraryStoryService.MarkLibraryStoryMeToo:output_type -> rebound.journal.v1.LibraryStory
-	9, // [9:13] is the sub-list for method output_type
-	5, // [5:9] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 0: rebound.journal.v1.LibraryStory.area:type_name -> rebound.type.v1.Area
+	7, // 1: rebound.journal.v1.LibraryStory.failure_kind:type_name -> rebound.type.v1.FailureKind
+	0, // 2: rebound.journal.v1.ListLibraryStoriesResponse.library_stories:type_name -> rebound.journal.v1.LibraryStory
+	1, // 3: rebound.journal.v1.LibraryStoryService.GetLibraryStory:input_type -> rebound.journal.v1.GetLibraryStoryRequest
+	2, // 4: rebound.journal.v1.LibraryStoryService.ListLibraryStories:input_type -> rebound.journal.v1.ListLibraryStoriesRequest
+	4, // 5: rebound.journal.v1.LibraryStoryService.MarkLibraryStoryHelpful:input_type -> rebound.journal.v1.MarkLibraryStoryHelpfulRequest
+	5, // 6: rebound.journal.v1.LibraryStoryService.MarkLibraryStoryMeToo:input_type -> rebound.journal.v1.MarkLibraryStoryMeTooRequest
+	0, // 7: rebound.journal.v1.LibraryStoryService.GetLibraryStory:output_type -> rebound.journal.v1.LibraryStory
+	3, // 8: rebound.journal.v1.LibraryStoryService.ListLibraryStories:output_type -> rebound.journal.v1.ListLibraryStoriesResponse
+	0, // 9: rebound.journal.v1.LibraryStoryService.MarkLibraryStoryHelpful:output_type -> rebound.journal.v1.LibraryStory
+	0, // 10: rebound.journal.v1.LibraryStoryService.MarkLibraryStoryMeToo:output_type -> rebound.journal.v1.LibraryStory
+	7, // [7:11] is the sub-list for method output_type
+	3, // [3:7] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_rebound_journal_v1_library_story_proto_init() }

@@ -9,6 +9,8 @@
 package storagev1
 
 import (
+	_ "github.com/rebound-hq/rebound/proto/gen/go/rebound/privacy/v1"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -413,11 +415,76 @@ func (x *ResumeToken) GetPositions() []int64 {
 	return nil
 }
 
+// LibraryMarks is who has marked a library story, apart from the story itself.
+type LibraryMarks struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name. Format: tenants/{tenant}/libraryMarks/{library_marks}, the last part
+	// being that of the story.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Digests of those who found it helpful.
+	Helpful []string `protobuf:"bytes,2,rep,name=helpful,proto3" json:"helpful,omitempty"`
+	// Digests of those who have been there, too.
+	MeToo         []string `protobuf:"bytes,3,rep,name=me_too,json=meToo,proto3" json:"me_too,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LibraryMarks) Reset() {
+	*x = LibraryMarks{}
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LibraryMarks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LibraryMarks) ProtoMessage() {}
+
+func (x *LibraryMarks) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LibraryMarks.ProtoReflect.Descriptor instead.
+func (*LibraryMarks) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *LibraryMarks) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LibraryMarks) GetHelpful() []string {
+	if x != nil {
+		return x.Helpful
+	}
+	return nil
+}
+
+func (x *LibraryMarks) GetMeToo() []string {
+	if x != nil {
+		return x.MeToo
+	}
+	return nil
+}
+
 var File_rebound_storage_v1_storage_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_storage_proto_rawDesc = "" +
 	"\n" +
-	" rebound/storage/v1/storage.proto\x12\x12rebound.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x7f\n" +
+	" rebound/storage/v1/storage.proto\x12\x12rebound.storage.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a rebound/privacy/v1/privacy.proto\"\x7f\n" +
 	"\x06Sealed\x12;\n" +
 	"\x05texts\x18\x01 \x03(\v2%.rebound.storage.v1.Sealed.TextsEntryR\x05texts\x1a8\n" +
 	"\n" +
@@ -445,7 +512,12 @@ const file_rebound_storage_v1_storage_proto_rawDesc = "" +
 	"\vResumeToken\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\fR\arequest\x12\x1c\n" +
-	"\tpositions\x18\x03 \x03(\x03R\tpositionsBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
+	"\tpositions\x18\x03 \x03(\x03R\tpositions\"\xd7\x01\n" +
+	"\fLibraryMarks\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1e\n" +
+	"\ahelpful\x18\x02 \x03(\tB\x04\xc8\xc1\x18\x01R\ahelpful\x12\x1b\n" +
+	"\x06me_too\x18\x03 \x03(\tB\x04\xc8\xc1\x18\x01R\x05meToo:p\xeaAm\n" +
+	" journal.rebound.dev/LibraryMarks\x12-tenants/{tenant}/libraryMarks/{library_marks}*\flibraryMarks2\flibraryMarksBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_rebound_storage_v1_storage_proto_rawDescOnce sync.Once
@@ -459,7 +531,7 @@ func file_rebound_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_storage_proto_rawDescData
 }
 
-var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*Sealed)(nil),                // 0: rebound.storage.v1.Sealed
 	(*DataKey)(nil),               // 1: rebound.storage.v1.DataKey
@@ -467,13 +539,14 @@ var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*PageToken)(nil),             // 3: rebound.storage.v1.PageToken
 	(*Value)(nil),                 // 4: rebound.storage.v1.Value
 	(*ResumeToken)(nil),           // 5: rebound.storage.v1.ResumeToken
-	nil,                           // 6: rebound.storage.v1.Sealed.TextsEntry
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*LibraryMarks)(nil),          // 6: rebound.storage.v1.LibraryMarks
+	nil,                           // 7: rebound.storage.v1.Sealed.TextsEntry
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_rebound_storage_v1_storage_proto_depIdxs = []int32{
-	6, // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
+	7, // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
 	4, // 1: rebound.storage.v1.PageToken.cursor:type_name -> rebound.storage.v1.Value
-	7, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
+	8, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
 	3, // [3:3] is the sub-list for method output_type
 	3, // [3:3] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
@@ -496,7 +569,7 @@ func file_rebound_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_storage_proto_rawDesc), len(file_rebound_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
