@@ -199,8 +199,8 @@ func (r *benchRig) prepare(ctx context.Context) ([]measurement, error) {
 	}, nil
 }
 
-// replaying is what --only finds the replays by.
-const replaying = "gRPC replay, SSE replay"
+// streaming is what --only finds the streams by.
+const streaming = "commit to client, idle watchers, gRPC replay, SSE replay"
 
 func (b *benchCommand) measure(ctx context.Context, r *benchRig, measurements []measurement) ([]bench.Figure, error) {
 	var figures []bench.Figure
@@ -214,11 +214,19 @@ func (b *benchCommand) measure(ctx context.Context, r *benchRig, measurements []
 		}
 		figures = append(figures, f)
 	}
-	if !strings.Contains(replaying, b.Only) {
+	if !strings.Contains(streaming, b.Only) {
 		return figures, nil
 	}
+	delay, err := b.delay(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	idle, err := r.idle(ctx)
+	if err != nil {
+		return nil, err
+	}
 	replays, err := r.replays(ctx)
-	return append(figures, replays...), err
+	return append(append(figures, delay, idle), replays...), err
 }
 
 func (r *benchRig) auth(ctx context.Context, token string) context.Context {

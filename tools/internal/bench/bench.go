@@ -21,6 +21,20 @@ type Figure struct {
 	P50, P99 time.Duration
 	// Floor names the figure it is held against; "" for none.
 	Floor string
+	// Remark is what else there is to say.
+	Remark string
+}
+
+// Latencies gathers latencies one by one, for what workers do not measure. Not
+// safe for concurrent use.
+type Latencies struct{ all histogram }
+
+// Add adds one.
+func (l *Latencies) Add(d time.Duration) { l.all.add(d) }
+
+// Figure gives what was gathered over a time.
+func (l *Latencies) Figure(name string, over time.Duration) Figure {
+	return Figure{Name: name, PerSecond: float64(l.all.n) / over.Seconds(), P50: l.all.quantile(0.5), P99: l.all.quantile(0.99)}
 }
 
 // Measure has workers do something for a while.
@@ -67,14 +81,17 @@ func Print(w io.Writer, figures []Figure) error {
 		return err
 	}
 	for _, f := range figures {
-		share, p50, p99 := "", "", ""
+		share, p50, p99, rate := f.Remark, "", "", ""
+		if f.PerSecond > 0 {
+			rate = fmt.Sprintf("%.0f", f.PerSecond)
+		}
 		if f.Floor != "" && by[f.Floor] > 0 {
 			share = fmt.Sprintf("%.0f %% of %s", 100*f.PerSecond/by[f.Floor], f.Floor)
 		}
 		if f.P50 > 0 {
 			p50, p99 = f.P50.Round(time.Microsecond).String(), f.P99.Round(time.Microsecond).String()
 		}
-		if _, err := fmt.Fprintf(t, "%s\t%.0f\t%s\t%s\t%s\t\n", f.Name, f.PerSecond, p50, p99, share); err != nil {
+		if _, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", f.Name, rate, p50, p99, share); err != nil {
 			return err
 		}
 	}
