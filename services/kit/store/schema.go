@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -146,6 +147,15 @@ func (s Schema) Check() error {
 				}
 			}
 		}
+	}
+	return nil
+}
+
+// CheckNames says whether a record's name begins with its parent and its owner,
+// as listing along names takes for granted.
+func CheckNames(r Record) error {
+	if r.Parent != "" && !strings.HasPrefix(r.Name, r.Parent+"/") || r.Name != r.Owner && !strings.HasPrefix(r.Name, r.Owner+"/") {
+		return fmt.Errorf("%w: a name has to begin with its parent and its owner", ErrInvalid)
 	}
 	return nil
 }

@@ -22,12 +22,12 @@ type Record struct {
 	Kind string
 	// Name is the key within the store: a resource name.
 	Name string
-	// Parent is the name of the resource above; empty for none. Like Owner it
-	// follows from the name and never changes.
+	// Parent is the name of the resource above; empty for none. The name begins
+	// with it and a slash. Like Owner it follows from the name and never changes.
 	Parent string
 	// Owner is whose it is, the unit of partition, encryption and erasure:
 	// tenants/{tenant}/people/{person}, or another fixed name for what belongs
-	// to nobody.
+	// to nobody. The name begins with it and a slash, or is it.
 	Owner string
 	// RequestID is the id of the request that created it; empty for none.
 	RequestID string
@@ -74,8 +74,8 @@ type Result struct {
 	Record Record
 	// Replayed is true when an Insert found the record its RequestID had made.
 	Replayed bool
-	// Err is nil, ErrExists, ErrNotFound, ErrConflict, ErrTooLarge, ErrUnavailable
-	// or ErrClosed, possibly wrapped.
+	// Err is nil, ErrExists, ErrNotFound, ErrConflict, ErrTooLarge, ErrInvalid,
+	// ErrUnavailable or ErrClosed, possibly wrapped.
 	Err error
 }
 
@@ -145,7 +145,8 @@ type Documents interface {
 	// [no-alias] The store keeps no reference to what it was given, nor gives
 	// out what it keeps. [round-trip] Unicode, letter case, the NUL character,
 	// empty and large values come back as they were.
-	// [too-large] A body over 8 MiB is ErrTooLarge.
+	// [too-large] A body over 8 MiB is ErrTooLarge. [names] An Insert whose name
+	// does not begin with its parent or its owner is ErrInvalid.
 	//
 	// A ctx that ends early is answered with its error in every Result not yet
 	// known; such a write may have happened.

@@ -134,6 +134,11 @@ func (s *Store) encode(w store.Write) (*write, error) {
 	if p.kind == nil || w.Op < store.Insert || w.Op > store.Delete || (w.Op != store.Delete && w.Record.Body == nil) {
 		return nil, fmt.Errorf("%w: no kind %q, no such operation or no body", store.ErrInvalid, w.Record.Kind)
 	}
+	if w.Op == store.Insert {
+		if err := store.CheckNames(w.Record); err != nil {
+			return nil, err
+		}
+	}
 	for _, e := range w.Events {
 		raw, err := proto.Marshal(e)
 		if err != nil {

@@ -192,6 +192,9 @@ func migrateIndexes(ctx context.Context, tx *sql.Tx, t *table) error {
 		return err
 	}
 	for _, x := range t.kind.Indexes {
+		if byName(x) {
+			continue
+		}
 		name, create := t.index(x)
 		if have[name] == create {
 			delete(have, name)

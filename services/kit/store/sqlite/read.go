@@ -99,6 +99,9 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 // list builds the statement of a query: its shape alone decides its text, so
 // that there are few.
 func (t *table) list(x store.Index, q store.Query) (string, []any) {
+	if byName(x) {
+		return t.listNames(x, q)
+	}
 	last := column(x.Keys[len(x.Keys)-1])
 	above, direction := ">", "ASC"
 	if q.Descending {
@@ -132,6 +135,34 @@ func (t *table) list(x store.Index, q store.Query) (string, []any) {
 	}
 	name, _ := t.index(x)
 	return fmt.Sprintf(`SELECT %s FROM %s INDEXED BY "%s"%s ORDER BY %s LIMIT ?`, t.columns, t.name, name, condition, order), args
+}
+
+// listNames builds the statement of a query along the names of a parent or owner:
+// one range of names, of all the bounds the tightest, since SQLite would use any
+// one of them and look through the rest.
+func (t *table) listNames(x store.Index, q store.Query) (string, []any) {
+	prefix, _ := q.Prefix[0].(string)
+	low, lowOp := prefix+"/", ">"
+	high := prefix + "0" // what follows the slash
+	if from, ok := q.From.(string); ok && from > low {
+		low, lowOp = from, ">="
+	}
+	if until, ok := q.Until.(string); ok {
+		high = min(high, until)
+	}
+	direction := "ASC"
+	if q.Descending {
+		direction = "DESC"
+	}
+	switch {
+	case q.After == nil:
+	case q.Descending:
+		high = min(high, q.After.Name)
+	case q.After.Name >= low:
+		low, lowOp = q.After.Name, ">"
+	}
+	return fmt.Sprintf(`SELECT %s FROM %s INDEXED BY "%s" WHERE name %s ? AND name < ? AND %s = ? ORDER BY name %s LIMIT ?`,
+		t.columns, t.name, t.nameIndex(), lowOp, column(x.Keys[0]), direction), []any{low, high, prefix}
 }
 
 func (s *Store) query(ctx context.Context, t *table, text string, args []any, size int) (out []store.Record, err error) {

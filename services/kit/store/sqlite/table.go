@@ -81,7 +81,17 @@ func (t *table) addColumn(key store.Key) string {
 	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", t.name, column(key.Name), typ)
 }
 
-// index gives name and statement of a declared index. The record's name, at its
+// byName tells whether an index goes along all names of a parent or an owner:
+// names begin with both, so the one that comes with the primary key serves it, and
+// no write has to keep another.
+func byName(x store.Index) bool {
+	return len(x.Keys) == 2 && (x.Keys[0] == store.KeyParent || x.Keys[0] == store.KeyOwner) && x.Keys[1] == store.KeyName
+}
+
+// nameIndex is the index that comes with the primary key.
+func (t *table) nameIndex() string { return "sqlite_autoindex_" + strings.Trim(t.name, `"`) + "_1" }
+
+// index gives name and statement of a declared index that is not byName. The record's name, at its
 // end, breaks ties.
 func (t *table) index(x store.Index) (name, create string) {
 	columns := make([]string, 0, len(x.Keys)+1)

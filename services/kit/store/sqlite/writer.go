@@ -89,6 +89,11 @@ func (s *Store) prepare(w store.Write) prepared {
 		p.err = store.ErrInvalid
 		return p
 	}
+	if w.Op == store.Insert {
+		if p.err = store.CheckNames(w.Record); p.err != nil {
+			return p
+		}
+	}
 	for _, e := range w.Events {
 		var event packed
 		if event, p.err = pack(e, s.Partitions()); p.err != nil {

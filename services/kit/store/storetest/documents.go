@@ -171,6 +171,26 @@ var documentCases = []testCase{
 			}
 		}
 	}},
+	{"names", func(t *testing.T, f fixture) {
+		good := f.setback(ada, "a", 1)
+		for _, wrong := range []func(*store.Record){
+			func(r *store.Record) { r.Parent = grace },
+			func(r *store.Record) { r.Owner = grace },
+			func(r *store.Record) { r.Parent = ada + "/setback" }, // the beginning, but no whole segment
+			func(r *store.Record) { r.Owner = ada + "/setbacks/a/b" },
+		} {
+			r := good
+			wrong(&r)
+			if res := f.commit(store.Write{Op: store.Insert, Record: r}); !errors.Is(res.Err, store.ErrInvalid) {
+				t.Errorf("parent %s, owner %s: %v", r.Parent, r.Owner, res.Err)
+			}
+		}
+		own := good
+		own.Owner, own.Parent = good.Name, ""
+		if res := f.commit(store.Write{Op: store.Insert, Record: own}); res.Err != nil {
+			t.Error(res.Err)
+		}
+	}},
 	{"no-alias", func(t *testing.T, f fixture) {
 		given := f.setback(ada, "a", 3)
 		event := f.event(given, "recorded")
