@@ -45,7 +45,7 @@ func (s *Store) Read(ctx context.Context, partition int, after int64, limit int)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(ctx, eventID(partition, after), eventID(partition+1, 0), limit)
+	rows, err := st.QueryContext(unhurried(ctx), eventID(partition, after), eventID(partition+1, 0), limit)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -118,7 +118,7 @@ func (s *Store) Seek(ctx context.Context, partition int, t time.Time) (int64, er
 	for low < high {
 		middle := low + (high-low)/2
 		var id, first, maxTime int64
-		if err := st.QueryRowContext(ctx, base+middle, end).Scan(&id, &first, &maxTime); err != nil {
+		if err := st.QueryRowContext(unhurried(ctx), base+middle, end).Scan(&id, &first, &maxTime); err != nil {
 			return 0, unavailable(err)
 		}
 		if maxTime >= t.UnixMilli() {

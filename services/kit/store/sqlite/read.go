@@ -20,7 +20,7 @@ func (s *Store) Get(ctx context.Context, kind, name string) (store.Record, error
 	if err != nil {
 		return store.Record{}, err
 	}
-	r, err := scan(t, st.QueryRowContext(ctx, name).Scan)
+	r, err := scan(t, st.QueryRowContext(unhurried(ctx), name).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Record{}, store.ErrNotFound
 	}
@@ -170,7 +170,7 @@ func (s *Store) query(ctx context.Context, t *table, text string, args []any, si
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(ctx, args...)
+	rows, err := st.QueryContext(unhurried(ctx), args...)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -214,6 +214,11 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %s", store.ErrUnavailable, err.Error())
 }
 
+// unhurried is a context for one query: it does not end before the query does.
+// Every query is one short range of an index; watching for an end that comes
+// earlier would cost goroutines with each of them.
+func unhurried(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+
 // statements prepares each query text once.
 type statements struct {
 	db *sql.DB
@@ -222,6 +227,9 @@ type statements struct {
 }
 
 func (p *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if st, ok := p.by[text]; ok {
