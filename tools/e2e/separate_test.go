@@ -21,8 +21,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/metadata"
+
+	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/rpc"
+	"github.com/rebound-hq/rebound/services/kit/service"
 	"github.com/rebound-hq/rebound/services/kit/store/mongo/mongotest"
 	"github.com/rebound-hq/rebound/tools/internal/system"
 )
@@ -51,7 +56,7 @@ func TestSeparateServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	tlsFlags := certificates(t, dir)
-	service := func(name string) []string {
+	settings := func(name string) []string {
 		args := append([]string{
 			"--listen", "127.0.0.1:0", "--keys-file", filepath.Join(dir, "keys.json"),
 			"--auth-issuer", auth.DevIssuer, "--auth-jwks-file", issuer.JWKSFile(), "--auth-tenants", "acme",
@@ -61,9 +66,10 @@ func TestSeparateServices(t *testing.T) {
 		}
 		return append(args, "--store-path", filepath.Join(dir, name+".db"))
 	}
-	journal := startDaemon(t, dir, "journald", service("journal")...)
-	goals := startDaemon(t, dir, "goalsd", service("goals")...)
-	insights := startDaemon(t, dir, "insightsd", append(service("insights"),
+	journalArgs := settings("journal")
+	journal := startDaemon(t, dir, "journald", journalArgs...)
+	goals := startDaemon(t, dir, "goalsd", settings("goals")...)
+	insights := startDaemon(t, dir, "insightsd", append(settings("insights"),
 		"--source-journal", journal, "--source-goals", goals, "--source-token-file", tokenFile)...)
 	edge := startDaemon(t, dir, "gatewayd", append([]string{
 		"--listen", "127.0.0.1:0", "--journal", journal, "--goals", goals, "--insights", insights,
@@ -75,6 +81,14 @@ func TestSeparateServices(t *testing.T) {
 	getUpAgain(c)
 	if got, _ := collect(t, lines, 1); got[0].kind != "INSIGHT_KIND_STEP_MOMENTUM" {
 		t.Errorf("the stream says %v", kinds(got))
+	}
+	if os.Getenv("MONGODB_URI") != "" {
+		// Another instance on the same database: what it commits reaches insights
+		// through the first one's stream.
+		recoverAt(t, r, startDaemon(t, dir, "journald", journalArgs...), dir)
+		if got, _ := collect(t, lines, 1); got[0].kind != "INSIGHT_KIND_SETBACK_RECOVERED" {
+			t.Errorf("the stream says %v", kinds(got))
+		}
 	}
 	closeStream()
 	// A tenant that is not served here.
@@ -88,6 +102,26 @@ func TestSeparateServices(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// recoverAt recovers from the journey's setback at one instance of the journal.
+func recoverAt(t *testing.T, r *rig, target, dir string) {
+	t.Helper()
+	files := service.TLS{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), CAFile: filepath.Join(dir, "ca.pem")}
+	tlsConfig, err := files.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := rpc.Dial(target, rpc.DialOptions{Limits: rpc.DefaultLimits(), TLS: tlsConfig})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+r.token("acme", "ada", "person"))
+	s, err := journalv1.NewSetbackServiceClient(conn).RecoverSetback(ctx, &journalv1.RecoverSetbackRequest{Name: "tenants/acme/people/ada/setbacks/launch"})
+	if err != nil || s.GetRecoveredOn() == nil {
+		t.Fatal(s, err)
+	}
 }
 
 // startDaemon starts a program and gives the address it says it serves on. When
