@@ -30,7 +30,11 @@ func allowed(method, role, relation string) bool {
 	switch method {
 	case "ListDebriefQuestions":
 		return true
-	case "StreamEvents":
+	case "ErasePerson":
+		return role == "admin" && inTenant || role == "person" && relation == "own"
+	case "GetErasure":
+		return (role == "admin" || role == "person") && inTenant
+	case "StreamEvents", "AcknowledgeErasure":
 		return role == "service"
 	case "UpdateAffiliation":
 		return role == "admin" && inTenant

@@ -68,7 +68,7 @@ func TestSeparateServices(t *testing.T) {
 	}
 	journalArgs := settings("journal")
 	journal := startDaemon(t, dir, "journald", journalArgs...)
-	goals := startDaemon(t, dir, "goalsd", settings("goals")...)
+	goals := startDaemon(t, dir, "goalsd", append(settings("goals"), "--source-journal", journal, "--source-token-file", tokenFile)...)
 	insights := startDaemon(t, dir, "insightsd", append(settings("insights"),
 		"--source-journal", journal, "--source-goals", goals, "--source-token-file", tokenFile)...)
 	edge := startDaemon(t, dir, "gatewayd", append([]string{

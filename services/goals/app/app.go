@@ -3,27 +3,57 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	"github.com/rebound-hq/rebound/services/goals/internal/domain"
+	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/service"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// Definition is the goals service.
-func Definition() service.Definition {
+// Sources say where erasures are told of.
+type Sources struct {
+	Journal   string `default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
+	TokenFile string `type:"path" help:"File with the service token to read events with, renewed by the platform."`
+}
+
+// Definition is the goals service. Tokens, when not nil, stands in for the token
+// file.
+func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 	return service.Definition{
 		Name:          "goals",
 		SchemaVersion: domain.SchemaVersion,
-		Declare:       func(deps *resource.Deps) (service.App, error) { return goals{domain.New(deps)}, nil },
+		Declare: func(deps *resource.Deps) (service.App, error) {
+			if tokens == nil {
+				if sources.TokenFile == "" {
+					return nil, errors.New("source-token-file is required: erasures are read with a service token")
+				}
+				tokens = auth.FileSource(sources.TokenFile)
+			}
+			return goals{domain.New(deps), sources, tokens}, nil
+		},
 	}
 }
 
-type goals struct{ *domain.Domain }
+type goals struct {
+	*domain.Domain
+	sources Sources
+	tokens  auth.TokenSource
+}
+
+// Kinds implements service.App.
+func (g goals) Kinds() []store.Kind { return append(g.Domain.Kinds(), eventlog.CheckpointKind()) }
 
 // Start implements service.App.
-func (g goals) Start(context.Context, *service.Env) ([]rpc.Service, []service.Task, error) {
+func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
+	erasures, err := service.FollowErasures(env, "goals", g.sources.Journal, g.tokens, env.Eraser.Erase)
+	if err != nil {
+		return nil, nil, err
+	}
 	services, err := resource.Services(
 		resource.In(goalsv1.File_rebound_goals_v1_goal_proto, g.Goals.Methods(),
 			resource.Unary("AchieveGoal", g.AchieveGoal),
@@ -37,5 +67,5 @@ func (g goals) Start(context.Context, *service.Env) ([]rpc.Service, []service.Ta
 			resource.Unary("CompleteStep", g.CompleteStep),
 			resource.Unary("UndoStep", g.UndoStep)),
 	)
-	return services, nil, err
+	return services, []service.Task{erasures}, err
 }

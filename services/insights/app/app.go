@@ -25,7 +25,7 @@ import (
 
 // schemaVersion grows when stored documents change in a way that older releases
 // cannot read.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // Sources say where events come from.
 type Sources struct {
@@ -85,7 +85,13 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		return nil, nil, err
 	}
 	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
-	var tasks []service.Task
+	erasures, err := service.FollowErasures(env, "insights", a.sources.Journal, a.tokens, func(ctx context.Context, owner string) (int64, error) {
+		return consumer.Erase(ctx, owner, env.Eraser.Erase)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	tasks := []service.Task{erasures}
 	for source, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
 		task, err := a.read(env, consumer, source, target)
 		if err != nil {

@@ -6,9 +6,11 @@ import (
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	"github.com/rebound-hq/rebound/services/journal/internal/domain"
+	"github.com/rebound-hq/rebound/services/journal/internal/erase"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/service"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // Definition is the journal service.
@@ -16,14 +18,25 @@ func Definition() service.Definition {
 	return service.Definition{
 		Name:          "journal",
 		SchemaVersion: domain.SchemaVersion,
-		Declare:       func(deps *resource.Deps) (service.App, error) { return journal{domain.New(deps)}, nil },
+		Declare: func(deps *resource.Deps) (service.App, error) {
+			return journal{domain.New(deps), erase.New(deps)}, nil
+		},
 	}
 }
 
-type journal struct{ *domain.Domain }
+type journal struct {
+	*domain.Domain
+	erase *erase.Service
+}
+
+// Kinds implements service.App.
+func (j journal) Kinds() []store.Kind { return append(j.Domain.Kinds(), j.erase.Kinds()...) }
 
 // Start implements service.App.
-func (j journal) Start(context.Context, *service.Env) ([]rpc.Service, []service.Task, error) {
+func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
+	j.erase.Begin(erase.Parts{
+		Docs: env.Store, Eraser: env.Eraser, Keyring: env.Keyring, Withdraw: j.WithdrawAll, Log: env.Telemetry.Logger,
+	})
 	services, err := resource.Services(
 		resource.In(journalv1.File_rebound_journal_v1_setback_proto, j.Setbacks.Methods(),
 			resource.Unary("CloseSetback", j.CloseSetback),
@@ -63,6 +76,10 @@ func (j journal) Start(context.Context, *service.Env) ([]rpc.Service, []service.
 			resource.Unary("MarkLibraryStoryMeToo", j.MarkLibraryStoryMeToo)),
 		resource.In(journalv1.File_rebound_journal_v1_on_this_day_proto, nil,
 			resource.Unary("GetOnThisDay", j.GetOnThisDay)),
+		resource.In(journalv1.File_rebound_journal_v1_erasure_proto, nil,
+			resource.Unary("ErasePerson", j.erase.ErasePerson),
+			resource.Unary("GetErasure", j.erase.GetErasure),
+			resource.Unary("AcknowledgeErasure", j.erase.AcknowledgeErasure)),
 	)
-	return services, nil, err
+	return services, []service.Task{j.erase.Run}, err
 }

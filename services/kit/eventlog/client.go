@@ -18,6 +18,7 @@ import (
 // Client reads an event stream and comes back by itself after failures.
 type Client struct {
 	events eventsv1.EventServiceClient
+	types  []string
 	log    *slog.Logger
 	// pause makes the waits between attempts.
 	pause func() backoff.BackOff
@@ -30,6 +31,13 @@ func NewClient(events eventsv1.EventServiceClient, log *slog.Logger) *Client {
 		b.InitialInterval, b.MaxInterval = 50*time.Millisecond, 5*time.Second
 		return b
 	}}
+}
+
+// Only gives a client that reads events of some types only.
+func (c *Client) Only(types ...string) *Client {
+	only := *c
+	only.types = types
+	return &only
 }
 
 // Run hands responses to handle, those that have queued up as one, from a token on (empty: the earliest), until
@@ -71,7 +79,7 @@ const ahead = 16
 
 func (c *Client) stream(ctx context.Context, token *string, handle func(*eventsv1.StreamEventsResponse) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.events.StreamEvents(ctx, &eventsv1.StreamEventsRequest{ResumeToken: *token})
+	stream, err := c.events.StreamEvents(ctx, &eventsv1.StreamEventsRequest{ResumeToken: *token, Types: c.types})
 	if err != nil {
 		cancel()
 		return err

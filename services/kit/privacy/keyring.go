@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	"google.golang.org/protobuf/proto"
 
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/keys"
@@ -183,20 +184,63 @@ func (k *Keyring) unwrap(ctx context.Context, r store.Record) (tink.AEAD, error)
 }
 
 // Destroy erases a person's data key: all they wrote is unreadable from now on,
-// in backups too. A mark stays, so that no new key is made. Other processes
-// notice within a minute.
-func (k *Keyring) Destroy(ctx context.Context, owner string) error {
-	k.cache.Remove(owner)
+// in backups too. A mark stays, so that no new key is made; it keeps how many
+// documents there were, as the first one to call said. Other processes notice
+// within a minute.
+func (k *Keyring) Destroy(ctx context.Context, owner string, records int64) (int64, error) {
+	err := k.change(ctx, owner, nil, func(key *storagev1.DataKey) bool {
+		if len(key.GetWrapped()) == 0 && key.GetName() != "" {
+			records = key.GetErasedRecords()
+			return false
+		}
+		key.Name, key.Wrapped, key.ErasedRecords = owner+keySuffix, nil, records
+		return true
+	})
+	return records, err
+}
+
+// Erased tells whether a person was erased, and how many documents there were.
+func (k *Keyring) Erased(ctx context.Context, owner string) (records int64, erased bool, err error) {
+	r, err := k.docs.Get(ctx, keyKind, owner+keySuffix)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	key := r.Body.(*storagev1.DataKey)
+	return key.GetErasedRecords(), len(key.GetWrapped()) == 0, nil
+}
+
+// Publish commits an event about an erased person, with the mark of the erasure:
+// once per erasure, however often it is called.
+func (k *Keyring) Publish(ctx context.Context, owner, erasure string, event *eventsv1.Event) error {
+	return k.change(ctx, owner, []*eventsv1.Event{event}, func(key *storagev1.DataKey) bool {
+		if key.GetPublishedErasure() == erasure {
+			return false
+		}
+		key.PublishedErasure = erasure
+		return true
+	})
+}
+
+// change writes a data key's record, making it where there is none, until it is
+// written or nothing is to be.
+func (k *Keyring) change(ctx context.Context, owner string, events []*eventsv1.Event, edit func(*storagev1.DataKey) bool) error {
 	for {
 		r, err := k.docs.Get(ctx, keyKind, owner+keySuffix)
-		w := store.Write{Op: store.Replace, Record: r}
+		w := store.Write{Op: store.Replace, Record: r, Events: events}
 		if errors.Is(err, store.ErrNotFound) {
-			w = store.Write{Op: store.Insert, Record: k.record(owner, nil)}
+			w.Op, w.Record = store.Insert, k.record(owner, nil)
+			w.Record.Body = &storagev1.DataKey{}
 		} else if err != nil {
 			return err
 		}
-		w.Record.Body = &storagev1.DataKey{Name: owner + keySuffix}
-		w.Record.UpdateTime = k.clock()
+		body := proto.Clone(w.Record.Body).(*storagev1.DataKey)
+		if !edit(body) {
+			return nil
+		}
+		w.Record.Body, w.Record.UpdateTime = body, k.clock()
 		err = k.docs.Commit(ctx, w)[0].Err
 		k.cache.Remove(owner)
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {

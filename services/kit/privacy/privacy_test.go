@@ -125,8 +125,8 @@ func TestDestroy(t *testing.T) {
 		t.Fatal(res[0].Err)
 	}
 	for range 2 { // destroying twice is no mistake
-		if err := s.keyring.Destroy(t.Context(), ada); err != nil {
-			t.Fatal(err)
+		if n, err := s.keyring.Destroy(t.Context(), ada, 7); err != nil || n != 7 {
+			t.Fatal(n, err)
 		}
 	}
 	if _, err := s.Get(t.Context(), "setbacks", r.Name); !errors.Is(err, privacy.ErrErased) || !errors.Is(err, store.ErrNotFound) {

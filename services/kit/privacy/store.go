@@ -68,6 +68,12 @@ func (s *sealing) seal(ctx context.Context, w store.Write) (store.Record, error)
 	if len(p.fields) == 0 {
 		return r, nil
 	}
+	// Asked for even where there are no words: to an erased person nothing is
+	// written any more.
+	key, err := s.keyring.forWrite(ctx, r.Owner)
+	if err != nil {
+		return r, err
+	}
 	r.Body = proto.Clone(r.Body)
 	texts := map[string]string{}
 	p.edit(r.Body.ProtoReflect(), "", func(path, text string) string {
@@ -78,10 +84,6 @@ func (s *sealing) seal(ctx context.Context, w store.Write) (store.Record, error)
 	})
 	if len(texts) == 0 {
 		return r, nil
-	}
-	key, err := s.keyring.forWrite(ctx, r.Owner)
-	if err != nil {
-		return r, err
 	}
 	plain, err := proto.Marshal(&storagev1.Sealed{Texts: texts})
 	if err != nil {

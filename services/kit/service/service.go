@@ -14,6 +14,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/erasure"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/keys"
@@ -55,6 +56,8 @@ type Task func(ctx context.Context) error
 type Env struct {
 	Config    Config
 	Store     store.Store
+	Keyring   *privacy.Keyring
+	Eraser    *erasure.Eraser
 	Keys      *keys.Set
 	Hub       *eventlog.Hub
 	Bookmarks *eventlog.Bookmarks
@@ -126,7 +129,8 @@ func Open(ctx context.Context, c Config, def Definition, o Options) (_ *Running,
 	if err := keyring.Verify(ctx); err != nil {
 		return nil, err
 	}
-	env.Store = privacy.NewStore(inner, keyring)
+	env.Store, env.Keyring = privacy.NewStore(inner, keyring), keyring
+	env.Eraser = erasure.New(inner, keyring, schema.Kinds)
 	deps.Store = env.Store
 	env.Hub = eventlog.NewHub(env.Store)
 	env.Bookmarks = eventlog.NewBookmarks(env.Store, env.Store.ID(), token.New(env.Keys.Tokens()))

@@ -94,12 +94,14 @@ func Open(ctx context.Context, o Options) (_ *System, err error) {
 	if s.journal, err = s.service(ctx, o, o.Journal, journal.Definition()); err != nil {
 		return nil, err
 	}
-	if s.goals, err = s.service(ctx, o, o.Goals, goals.Definition()); err != nil {
+	tokens := func(service string) auth.TokenSource {
+		return s.Issuer.Source(auth.Claims{Subject: service, Roles: []string{"service"}, TTL: time.Hour})
+	}
+	if s.goals, err = s.service(ctx, o, o.Goals, goals.Definition(goals.Sources{Journal: s.journal.Addr()}, tokens("goals"))); err != nil {
 		return nil, err
 	}
-	tokens := s.Issuer.Source(auth.Claims{Subject: "insights", Roles: []string{"service"}, TTL: time.Hour})
 	sources := insights.Sources{Journal: s.journal.Addr(), Goals: s.goals.Addr()}
-	if s.insights, err = s.service(ctx, o, o.Insights, insights.Definition(sources, tokens)); err != nil {
+	if s.insights, err = s.service(ctx, o, o.Insights, insights.Definition(sources, tokens("insights"))); err != nil {
 		return nil, err
 	}
 	s.gateway, err = gateway.Open(ctx, gateway.Config{

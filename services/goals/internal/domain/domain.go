@@ -12,7 +12,7 @@ import (
 
 // SchemaVersion grows when stored documents change in a way that older
 // releases cannot read.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 // Domain is all resource types of the goals service.
 type Domain struct {

@@ -30,14 +30,13 @@ import (
 const (
 	Projections = "projection"
 	Insights    = "insights"
-	checkpoints = "checkpoints"
 )
 
 // Kinds declares what the consumer keeps besides insights.
 func Kinds() []store.Kind {
 	return []store.Kind{
 		{Name: Projections, New: func() proto.Message { return &storagev1.Projection{} }},
-		{Name: checkpoints, New: func() proto.Message { return &storagev1.Checkpoint{} }},
+		eventlog.CheckpointKind(),
 	}
 }
 
@@ -48,9 +47,10 @@ const checkpointEvery = time.Second
 
 // Consumer applies events. Several sources may feed one consumer.
 type Consumer struct {
-	docs  store.Documents
-	clock clock.Clock
-	log   *slog.Logger
+	docs        store.Documents
+	checkpoints *eventlog.Checkpoints
+	clock       clock.Clock
+	log         *slog.Logger
 	// one batch at a time: two sources that meet in one person's projection
 	// would only make each other try again.
 	mu sync.Mutex
@@ -58,23 +58,23 @@ type Consumer struct {
 
 // New gives a consumer that writes to a store.
 func New(docs store.Documents, now clock.Clock, log *slog.Logger) *Consumer {
-	return &Consumer{docs: docs, clock: now, log: log}
+	return &Consumer{docs: docs, checkpoints: eventlog.NewCheckpoints(docs, now), clock: now, log: log}
 }
 
 // Run reads a source until ctx ends or the source refuses for good.
 func (c *Consumer) Run(ctx context.Context, source string, client *eventlog.Client) error {
-	at, err := c.checkpoint(ctx, source)
+	at, err := c.checkpoints.Load(ctx, source)
 	if err != nil {
 		return err
 	}
 	saved := time.Time{}
-	return client.Run(ctx, at.Body.(*storagev1.Checkpoint).GetToken(), func(ctx context.Context, res *eventsv1.StreamEventsResponse) error {
+	return client.Run(ctx, at.Token(), func(ctx context.Context, res *eventsv1.StreamEventsResponse) error {
 		if err := c.patiently(ctx, res.GetEvents()); err != nil {
 			return err
 		}
 		if now := c.clock(); now.Sub(saved) >= checkpointEvery {
 			saved = now
-			at = c.save(ctx, at, res.GetNextToken())
+			at = c.checkpoints.Save(ctx, at, res.GetNextToken())
 		}
 		return nil
 	})
@@ -191,34 +191,27 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 	}
 }
 
-// checkpoint reads the place reached in a source, making it when there is none.
-func (c *Consumer) checkpoint(ctx context.Context, source string) (store.Record, error) {
-	name := "checkpoints/" + source
-	rec, err := c.docs.Get(ctx, checkpoints, name)
-	if !errors.Is(err, store.ErrNotFound) {
-		return rec, err
+// Erase erases a person: what is kept of them becomes a mark that nothing is to be
+// kept any more, then their insights go. Events that come late find the mark.
+func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		found, err := c.docs.GetBatch(ctx, Projections, []string{projection.Name(owner)})
+		if err != nil {
+			return 0, err
+		}
+		rec, op := c.projectionOf(owner, found), store.Replace
+		if rec.Revision == 0 {
+			op = store.Insert
+		}
+		rec.Body = &storagev1.Projection{Name: rec.Name, Erased: true}
+		err = c.commit(ctx, []store.Write{{Op: op, Record: *rec}}, nil)
+		if err == nil {
+			return erase(ctx, owner)
+		}
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) {
+			return 0, err
+		}
 	}
-	now := c.clock()
-	rec = store.Record{Kind: checkpoints, Name: name, Owner: name, CreateTime: now, UpdateTime: now, Body: &storagev1.Checkpoint{Name: name}}
-	res := c.docs.Commit(ctx, store.Write{Op: store.Insert, Record: rec})[0]
-	if errors.Is(res.Err, store.ErrExists) {
-		return c.docs.Get(ctx, checkpoints, name)
-	}
-	return res.Record, res.Err
-}
-
-// save writes the place reached down. That it fails now and then is no harm: it
-// is only where to go on from.
-func (c *Consumer) save(ctx context.Context, at store.Record, token string) store.Record {
-	next := at
-	next.UpdateTime = c.clock()
-	next.Body = &storagev1.Checkpoint{Name: at.Name, Token: token}
-	res := c.docs.Commit(ctx, store.Write{Op: store.Replace, Record: next})[0]
-	if res.Err == nil {
-		return res.Record
-	}
-	if again, err := c.docs.Get(ctx, checkpoints, at.Name); err == nil {
-		return again // another instance reads the same source
-	}
-	return at
 }

@@ -28,9 +28,10 @@ func New(owner string) *storagev1.Projection {
 func Name(owner string) string { return owner + "/projection" }
 
 // Applied tells whether an event was applied before: its position is at or below
-// the one that was applied last from its source. Events may come again.
+// the one that was applied last from its source. Events may come again. To an
+// erased person, none applies any more.
 func Applied(p *storagev1.Projection, e *eventsv1.Event) bool {
-	return e.GetPosition() <= p.GetPositions()[e.GetSource()]
+	return p.GetErased() || e.GetPosition() <= p.GetPositions()[e.GetSource()]
 }
 
 // Apply applies one event and gives the insights it brings. One that was applied

@@ -146,6 +146,23 @@ func (d *Domain) WithdrawStoryVersion(ctx context.Context, req *journalv1.Withdr
 	})
 }
 
+// WithdrawAll takes all that a person published out of the library.
+func (d *Domain) WithdrawAll(ctx context.Context, owner string) error {
+	versions, err := d.StoryVersions.All(ctx, owner+"/stories/-")
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v.GetLibraryStory() == "" {
+			continue
+		}
+		if _, err := d.WithdrawStoryVersion(ctx, &journalv1.WithdrawStoryVersionRequest{Name: v.GetName()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // MarkLibraryStoryHelpful says that a story helped.
 func (d *Domain) MarkLibraryStoryHelpful(ctx context.Context, req *journalv1.MarkLibraryStoryHelpfulRequest) (*journalv1.LibraryStory, error) {
 	return d.mark(ctx, req.GetName(), func(m *storagev1.LibraryMarks) *[]string { return &m.Helpful })

@@ -65,6 +65,7 @@ type Event struct {
 	//	*Event_Outreach
 	//	*Event_Story
 	//	*Event_StoryVersion
+	//	*Event_PersonErased
 	//	*Event_Goal
 	//	*Event_Milestone
 	//	*Event_Step
@@ -302,6 +303,15 @@ func (x *Event) GetStoryVersion() *StoryVersionFacts {
 	return nil
 }
 
+func (x *Event) GetPersonErased() *PersonErasedFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_PersonErased); ok {
+			return x.PersonErased
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetGoal() *GoalFacts {
 	if x != nil {
 		if x, ok := x.Data.(*Event_Goal); ok {
@@ -417,6 +427,11 @@ type Event_StoryVersion struct {
 	StoryVersion *StoryVersionFacts `protobuf:"bytes,34,opt,name=story_version,json=storyVersion,proto3,oneof"`
 }
 
+type Event_PersonErased struct {
+	// About a person who was erased.
+	PersonErased *PersonErasedFacts `protobuf:"bytes,35,opt,name=person_erased,json=personErased,proto3,oneof"`
+}
+
 type Event_Goal struct {
 	// About a goal.
 	Goal *GoalFacts `protobuf:"bytes,40,opt,name=goal,proto3,oneof"`
@@ -467,6 +482,8 @@ func (*Event_Story) isEvent_Data() {}
 
 func (*Event_StoryVersion) isEvent_Data() {}
 
+func (*Event_PersonErased) isEvent_Data() {}
+
 func (*Event_Goal) isEvent_Data() {}
 
 func (*Event_Milestone) isEvent_Data() {}
@@ -479,7 +496,7 @@ var File_rebound_events_v1_event_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xa1\v\n" +
+	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xee\v\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -507,7 +524,8 @@ const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"connection\x12>\n" +
 	"\boutreach\x18  \x01(\v2 .rebound.events.v1.OutreachFactsH\x00R\boutreach\x125\n" +
 	"\x05story\x18! \x01(\v2\x1d.rebound.events.v1.StoryFactsH\x00R\x05story\x12K\n" +
-	"\rstory_version\x18\" \x01(\v2$.rebound.events.v1.StoryVersionFactsH\x00R\fstoryVersion\x122\n" +
+	"\rstory_version\x18\" \x01(\v2$.rebound.events.v1.StoryVersionFactsH\x00R\fstoryVersion\x12K\n" +
+	"\rperson_erased\x18# \x01(\v2$.rebound.events.v1.PersonErasedFactsH\x00R\fpersonErased\x122\n" +
 	"\x04goal\x18( \x01(\v2\x1c.rebound.events.v1.GoalFactsH\x00R\x04goal\x12A\n" +
 	"\tmilestone\x18) \x01(\v2!.rebound.events.v1.MilestoneFactsH\x00R\tmilestone\x122\n" +
 	"\x04step\x18* \x01(\v2\x1c.rebound.events.v1.StepFactsH\x00R\x04step\x128\n" +
@@ -545,10 +563,11 @@ var file_rebound_events_v1_event_proto_goTypes = []any{
 	(*OutreachFacts)(nil),         // 14: rebound.events.v1.OutreachFacts
 	(*StoryFacts)(nil),            // 15: rebound.events.v1.StoryFacts
 	(*StoryVersionFacts)(nil),     // 16: rebound.events.v1.StoryVersionFacts
-	(*GoalFacts)(nil),             // 17: rebound.events.v1.GoalFacts
-	(*MilestoneFacts)(nil),        // 18: rebound.events.v1.MilestoneFacts
-	(*StepFacts)(nil),             // 19: rebound.events.v1.StepFacts
-	(*v1.Insight)(nil),            // 20: rebound.insights.v1.Insight
+	(*PersonErasedFacts)(nil),     // 17: rebound.events.v1.PersonErasedFacts
+	(*GoalFacts)(nil),             // 18: rebound.events.v1.GoalFacts
+	(*MilestoneFacts)(nil),        // 19: rebound.events.v1.MilestoneFacts
+	(*StepFacts)(nil),             // 20: rebound.events.v1.StepFacts
+	(*v1.Insight)(nil),            // 21: rebound.insights.v1.Insight
 }
 var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	1,  // 0: rebound.events.v1.Event.time:type_name -> google.protobuf.Timestamp
@@ -567,15 +586,16 @@ var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	14, // 13: rebound.events.v1.Event.outreach:type_name -> rebound.events.v1.OutreachFacts
 	15, // 14: rebound.events.v1.Event.story:type_name -> rebound.events.v1.StoryFacts
 	16, // 15: rebound.events.v1.Event.story_version:type_name -> rebound.events.v1.StoryVersionFacts
-	17, // 16: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
-	18, // 17: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
-	19, // 18: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
-	20, // 19: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	17, // 16: rebound.events.v1.Event.person_erased:type_name -> rebound.events.v1.PersonErasedFacts
+	18, // 17: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
+	19, // 18: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
+	20, // 19: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
+	21, // 20: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_event_proto_init() }
@@ -600,6 +620,7 @@ func file_rebound_events_v1_event_proto_init() {
 		(*Event_Outreach)(nil),
 		(*Event_Story)(nil),
 		(*Event_StoryVersion)(nil),
+		(*Event_PersonErased)(nil),
 		(*Event_Goal)(nil),
 		(*Event_Milestone)(nil),
 		(*Event_Step)(nil),

@@ -1488,6 +1488,53 @@ func (x *StoryVersionFacts) GetPublished() bool {
 	return false
 }
 
+// PersonErasedFacts says that a person was erased: whoever keeps something of
+// theirs deletes it. Types: person.erased.
+type PersonErasedFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The erasure. Format: tenants/{tenant}/erasures/{erasure}.
+	Erasure       string `protobuf:"bytes,1,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersonErasedFacts) Reset() {
+	*x = PersonErasedFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersonErasedFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersonErasedFacts) ProtoMessage() {}
+
+func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersonErasedFacts.ProtoReflect.Descriptor instead.
+func (*PersonErasedFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *PersonErasedFacts) GetErasure() string {
+	if x != nil {
+		return x.Erasure
+	}
+	return ""
+}
+
 var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
@@ -1612,7 +1659,9 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\x11StoryVersionFacts\x12\x14\n" +
 	"\x05story\x18\x01 \x01(\tR\x05story\x125\n" +
 	"\baudience\x18\x02 \x01(\x0e2\x19.rebound.type.v1.AudienceR\baudience\x12\x1c\n" +
-	"\tpublished\x18\x03 \x01(\bR\tpublishedBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
+	"\tpublished\x18\x03 \x01(\bR\tpublished\"-\n" +
+	"\x11PersonErasedFacts\x12\x18\n" +
+	"\aerasure\x18\x01 \x01(\tR\aerasureBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
 
 var (
 	file_rebound_events_v1_facts_proto_rawDescOnce sync.Once
@@ -1626,7 +1675,7 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
@@ -1648,63 +1697,64 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*OutreachFacts)(nil),         // 17: rebound.events.v1.OutreachFacts
 	(*StoryFacts)(nil),            // 18: rebound.events.v1.StoryFacts
 	(*StoryVersionFacts)(nil),     // 19: rebound.events.v1.StoryVersionFacts
-	nil,                           // 20: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 21: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 22: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 23: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 24: google.type.Date
-	(v1.Feeling)(0),               // 25: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 26: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 27: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 28: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(v1.GoalState)(0),             // 30: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 31: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 32: rebound.type.v1.StepState
-	(v1.EvidencePrompt)(0),        // 33: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 34: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 35: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 36: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 37: rebound.type.v1.OutreachChannel
-	(v1.Audience)(0),              // 38: rebound.type.v1.Audience
+	(*PersonErasedFacts)(nil),     // 20: rebound.events.v1.PersonErasedFacts
+	nil,                           // 21: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 22: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 23: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 24: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 25: google.type.Date
+	(v1.Feeling)(0),               // 26: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 27: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 28: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 29: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(v1.GoalState)(0),             // 31: rebound.type.v1.GoalState
+	(v1.MilestoneState)(0),        // 32: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 33: rebound.type.v1.StepState
+	(v1.EvidencePrompt)(0),        // 34: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 35: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 36: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 37: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 38: rebound.type.v1.OutreachChannel
+	(v1.Audience)(0),              // 39: rebound.type.v1.Audience
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	21, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	22, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	23, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	24, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	25, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	26, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	24, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	27, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	22, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	23, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	24, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	25, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	26, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	27, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	25, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	28, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
 	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
-	28, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	24, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	29, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	24, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
-	25, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	29, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	24, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	24, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	20, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	24, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	30, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	24, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	31, // 21: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	24, // 22: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	32, // 23: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	29, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	25, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	30, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	25, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	26, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	30, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	25, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	25, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	21, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	25, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	31, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	25, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	32, // 21: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	25, // 22: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	33, // 23: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
 	11, // 24: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	29, // 25: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	24, // 26: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	24, // 27: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	33, // 28: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	34, // 29: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	24, // 30: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	24, // 31: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	35, // 32: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	36, // 33: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	37, // 34: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	38, // 35: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
+	30, // 25: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	25, // 26: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	25, // 27: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	34, // 28: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	35, // 29: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	25, // 30: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	25, // 31: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	36, // 32: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	37, // 33: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	38, // 34: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	39, // 35: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
 	36, // [36:36] is the sub-list for method output_type
 	36, // [36:36] is the sub-list for method input_type
 	36, // [36:36] is the sub-list for extension type_name
@@ -1725,7 +1775,7 @@ func file_rebound_events_v1_facts_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -77,10 +77,14 @@ type DataKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name. Format: tenants/{tenant}/people/{person}/dataKey.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The encrypted key set.
-	Wrapped       []byte `protobuf:"bytes,2,opt,name=wrapped,proto3" json:"wrapped,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The encrypted key set; empty once the person was erased.
+	Wrapped []byte `protobuf:"bytes,2,opt,name=wrapped,proto3" json:"wrapped,omitempty"`
+	// How many documents there were when the person was erased.
+	ErasedRecords int64 `protobuf:"varint,3,opt,name=erased_records,json=erasedRecords,proto3" json:"erased_records,omitempty"`
+	// The erasure that was published; empty: none.
+	PublishedErasure string `protobuf:"bytes,4,opt,name=published_erasure,json=publishedErasure,proto3" json:"published_erasure,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *DataKey) Reset() {
@@ -125,6 +129,20 @@ func (x *DataKey) GetWrapped() []byte {
 		return x.Wrapped
 	}
 	return nil
+}
+
+func (x *DataKey) GetErasedRecords() int64 {
+	if x != nil {
+		return x.ErasedRecords
+	}
+	return 0
+}
+
+func (x *DataKey) GetPublishedErasure() string {
+	if x != nil {
+		return x.PublishedErasure
+	}
+	return ""
 }
 
 // Checkpoint is how far a consumer has read a source.
@@ -480,6 +498,134 @@ func (x *LibraryMarks) GetMeToo() []string {
 	return nil
 }
 
+// ErasureQueue is the erasures that are not finished here.
+type ErasureQueue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name. Format: erasures/queue.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Erasures by name, in the order in which they began.
+	Erasures      []string `protobuf:"bytes,2,rep,name=erasures,proto3" json:"erasures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ErasureQueue) Reset() {
+	*x = ErasureQueue{}
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ErasureQueue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ErasureQueue) ProtoMessage() {}
+
+func (x *ErasureQueue) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ErasureQueue.ProtoReflect.Descriptor instead.
+func (*ErasureQueue) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ErasureQueue) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ErasureQueue) GetErasures() []string {
+	if x != nil {
+		return x.Erasures
+	}
+	return nil
+}
+
+// EraseConfirmation is the content of a confirmation token.
+type EraseConfirmation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who is to be erased. Format: tenants/{tenant}/people/{person}.
+	Person string `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	// Who asked.
+	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
+	// The erasure that it will be.
+	Erasure string `protobuf:"bytes,3,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	// When the token stops being good.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseConfirmation) Reset() {
+	*x = EraseConfirmation{}
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseConfirmation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseConfirmation) ProtoMessage() {}
+
+func (x *EraseConfirmation) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseConfirmation.ProtoReflect.Descriptor instead.
+func (*EraseConfirmation) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *EraseConfirmation) GetPerson() string {
+	if x != nil {
+		return x.Person
+	}
+	return ""
+}
+
+func (x *EraseConfirmation) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *EraseConfirmation) GetErasure() string {
+	if x != nil {
+		return x.Erasure
+	}
+	return ""
+}
+
+func (x *EraseConfirmation) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
 var File_rebound_storage_v1_storage_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_storage_proto_rawDesc = "" +
@@ -490,10 +636,12 @@ const file_rebound_storage_v1_storage_proto_rawDesc = "" +
 	"\n" +
 	"TextsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"7\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8b\x01\n" +
 	"\aDataKey\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\awrapped\x18\x02 \x01(\fR\awrapped\"6\n" +
+	"\awrapped\x18\x02 \x01(\fR\awrapped\x12%\n" +
+	"\x0eerased_records\x18\x03 \x01(\x03R\rerasedRecords\x12+\n" +
+	"\x11published_erasure\x18\x04 \x01(\tR\x10publishedErasure\"6\n" +
 	"\n" +
 	"Checkpoint\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
@@ -517,7 +665,16 @@ const file_rebound_storage_v1_storage_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1e\n" +
 	"\ahelpful\x18\x02 \x03(\tB\x04\xc8\xc1\x18\x01R\ahelpful\x12\x1b\n" +
 	"\x06me_too\x18\x03 \x03(\tB\x04\xc8\xc1\x18\x01R\x05meToo:p\xeaAm\n" +
-	" journal.rebound.dev/LibraryMarks\x12-tenants/{tenant}/libraryMarks/{library_marks}*\flibraryMarks2\flibraryMarksBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
+	" journal.rebound.dev/LibraryMarks\x12-tenants/{tenant}/libraryMarks/{library_marks}*\flibraryMarks2\flibraryMarks\">\n" +
+	"\fErasureQueue\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\berasures\x18\x02 \x03(\tR\berasures\"\xa0\x01\n" +
+	"\x11EraseConfirmation\x12\x16\n" +
+	"\x06person\x18\x01 \x01(\tR\x06person\x12\x1c\n" +
+	"\tprincipal\x18\x02 \x01(\tR\tprincipal\x12\x18\n" +
+	"\aerasure\x18\x03 \x01(\tR\aerasure\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTimeBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_rebound_storage_v1_storage_proto_rawDescOnce sync.Once
@@ -531,7 +688,7 @@ func file_rebound_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_storage_proto_rawDescData
 }
 
-var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*Sealed)(nil),                // 0: rebound.storage.v1.Sealed
 	(*DataKey)(nil),               // 1: rebound.storage.v1.DataKey
@@ -540,18 +697,21 @@ var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*Value)(nil),                 // 4: rebound.storage.v1.Value
 	(*ResumeToken)(nil),           // 5: rebound.storage.v1.ResumeToken
 	(*LibraryMarks)(nil),          // 6: rebound.storage.v1.LibraryMarks
-	nil,                           // 7: rebound.storage.v1.Sealed.TextsEntry
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*ErasureQueue)(nil),          // 7: rebound.storage.v1.ErasureQueue
+	(*EraseConfirmation)(nil),     // 8: rebound.storage.v1.EraseConfirmation
+	nil,                           // 9: rebound.storage.v1.Sealed.TextsEntry
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_rebound_storage_v1_storage_proto_depIdxs = []int32{
-	7, // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
-	4, // 1: rebound.storage.v1.PageToken.cursor:type_name -> rebound.storage.v1.Value
-	8, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	9,  // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
+	4,  // 1: rebound.storage.v1.PageToken.cursor:type_name -> rebound.storage.v1.Value
+	10, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
+	10, // 3: rebound.storage.v1.EraseConfirmation.expire_time:type_name -> google.protobuf.Timestamp
+	4,  // [4:4] is the sub-list for method output_type
+	4,  // [4:4] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_rebound_storage_v1_storage_proto_init() }
@@ -569,7 +729,7 @@ func file_rebound_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_storage_proto_rawDesc), len(file_rebound_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
