@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
+	"time"
 
 	"github.com/rebound-hq/rebound/services/kit/privacy"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -17,6 +20,9 @@ type Eraser struct {
 	docs    store.Documents
 	keyring *privacy.Keyring
 	along   []way
+
+	mu     sync.Mutex
+	erased map[string]time.Time // those that Run looks after, and since when
 }
 
 // way is how to find one kind of an owner's documents.
@@ -25,7 +31,7 @@ type way struct{ kind, index string }
 // New gives an eraser for a store: the bare one, not the one that encrypts, which
 // could not read what has lost its key.
 func New(docs store.Documents, keyring *privacy.Keyring, kinds []store.Kind) *Eraser {
-	e := &Eraser{docs: docs, keyring: keyring}
+	e := &Eraser{docs: docs, keyring: keyring, erased: map[string]time.Time{}}
 	for _, k := range kinds {
 		if index := ownerIndex(k); index != "" {
 			e.along = append(e.along, way{k.Name, index})
@@ -90,12 +96,57 @@ func (e *Eraser) Erase(ctx context.Context, owner string) (int64, error) {
 			return 0, err
 		}
 	}
-	for _, w := range e.along {
-		if err := e.deleteAll(ctx, w, owner); err != nil {
-			return 0, fmt.Errorf("erasing %s: %w", w.kind, err)
+	if err := e.sweep(ctx, owner); err != nil {
+		return 0, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.erased[owner] = time.Now()
+	return n, nil
+}
+
+// How long, and how often, Run looks after those who were erased.
+const (
+	lookAfter = 2 * privacy.CacheTime
+	sweepEach = 15 * time.Second
+)
+
+// Run deletes once more what others write to erased people while they do not know
+// of it yet: calls that were under way, and processes that still hold the key.
+func (e *Eraser) Run(ctx context.Context) error {
+	ticker := time.NewTicker(sweepEach)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			e.SweepAll(ctx)
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return n, nil
+}
+
+// SweepAll is one round of Run. What fails is met by the next.
+func (e *Eraser) SweepAll(ctx context.Context) {
+	e.mu.Lock()
+	owners := maps.Clone(e.erased)
+	e.mu.Unlock()
+	for owner, since := range owners {
+		if err := e.sweep(ctx, owner); err == nil && time.Since(since) > lookAfter {
+			e.mu.Lock()
+			delete(e.erased, owner)
+			e.mu.Unlock()
+		}
+	}
+}
+
+func (e *Eraser) sweep(ctx context.Context, owner string) error {
+	for _, w := range e.along {
+		if err := e.deleteAll(ctx, w, owner); err != nil {
+			return fmt.Errorf("erasing %s: %w", w.kind, err)
+		}
+	}
+	return nil
 }
 
 // deleteAll deletes page by page. What changes meanwhile is met again.

@@ -54,6 +54,7 @@ type rig struct {
 	inner   *flaky
 	sealing store.Store
 	keyring *privacy.Keyring
+	another *privacy.Keyring // of another process
 	eraser  *erasure.Eraser
 }
 
@@ -75,6 +76,7 @@ func newRig(t *testing.T) *rig {
 	t.Cleanup(func() { _ = s.Close() })
 	r := &rig{t: t, inner: &flaky{Store: s, left: 1 << 30}}
 	r.keyring = privacy.NewKeyring(r.inner, set, clock.System)
+	r.another = privacy.NewKeyring(r.inner, set, clock.System)
 	r.sealing = privacy.NewStore(r.inner, r.keyring)
 	r.eraser = erasure.New(r.inner, r.keyring, schema.Kinds)
 	for _, owner := range []string{ada, grace} {
@@ -138,6 +140,29 @@ func TestCutShort(t *testing.T) {
 		if res := r.sealing.Commit(t.Context(), store.Write{Op: store.Insert, Record: record(ada, "setbacks", 1)}); !errors.Is(res[0].Err, privacy.ErrErased) {
 			t.Fatalf("something is written to an erased person: %v", res[0].Err)
 		}
+	}
+}
+
+// TestLateWrites: what another process writes with the key that it still holds is
+// deleted by the next round.
+func TestLateWrites(t *testing.T) {
+	r := newRig(t)
+	other := privacy.NewStore(r.inner, r.another)
+	write := func(i int) error {
+		return other.Commit(t.Context(), store.Write{Op: store.Insert, Record: record(ada, "setbacks", each+i)})[0].Err
+	}
+	if err := write(0); err != nil { // now it holds the key
+		t.Fatal(err)
+	}
+	if _, err := r.eraser.Erase(t.Context(), ada); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(1); err != nil || r.count(ada) != 1 {
+		t.Fatalf("%v, %d documents", err, r.count(ada))
+	}
+	r.eraser.SweepAll(t.Context())
+	if left, others := r.count(ada), r.count(grace); left != 0 || others != 2*each {
+		t.Errorf("%d are left, and %d of somebody else", left, others)
 	}
 }
 

@@ -27,13 +27,14 @@ import (
 // read or written any more.
 var ErrErased = errors.New("privacy: the person was erased")
 
+// CacheTime is how long a key is used without looking again: another process may
+// have destroyed it.
+const CacheTime = time.Minute
+
 // Limits of the keyring.
 const (
 	// cachedOwners is how many people's keys are held in memory.
 	cachedOwners = 10_000
-	// cacheTime is how long a key is used without looking again: another
-	// process may have destroyed it.
-	cacheTime = time.Minute
 )
 
 const (
@@ -53,7 +54,7 @@ type Keyring struct {
 
 // NewKeyring works on the store that data keys lie in: not a sealing one.
 func NewKeyring(docs store.Documents, kms keys.KMS, now clock.Clock) *Keyring {
-	return &Keyring{docs: docs, kms: kms, clock: now, cache: expirable.NewLRU[string, tink.AEAD](cachedOwners, nil, cacheTime)}
+	return &Keyring{docs: docs, kms: kms, clock: now, cache: expirable.NewLRU[string, tink.AEAD](cachedOwners, nil, CacheTime)}
 }
 
 // Kind is the kind of record that data keys are.

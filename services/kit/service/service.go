@@ -202,7 +202,7 @@ func (r *Running) serve(ctx context.Context, app App, env *Env, o Options, valid
 	if err != nil {
 		return err
 	}
-	r.tasks = []func(context.Context) error{env.Hub.Run}
+	r.tasks = []func(context.Context) error{env.Hub.Run, env.Eraser.Run}
 	for _, t := range tasks {
 		r.tasks = append(r.tasks, t)
 	}
