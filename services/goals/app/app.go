@@ -59,13 +59,22 @@ func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []serv
 			resource.Unary("AchieveGoal", g.AchieveGoal),
 			resource.Unary("DropGoal", g.DropGoal),
 			resource.Unary("HoldGoal", g.HoldGoal),
-			resource.Unary("ResumeGoal", g.ResumeGoal)),
+			resource.Unary("ResumeGoal", g.ResumeGoal),
+			resource.Unary("CheckInKeyResult", g.CheckInKeyResult),
+			resource.Unary("MeetObstacle", g.MeetObstacle)),
 		resource.In(goalsv1.File_rebound_goals_v1_milestone_proto, g.Milestones.Methods(),
 			resource.Unary("ReachMilestone", g.ReachMilestone),
 			resource.Unary("CelebrateMilestone", g.CelebrateMilestone)),
 		resource.In(goalsv1.File_rebound_goals_v1_step_proto, g.Steps.Methods(),
 			resource.Unary("CompleteStep", g.CompleteStep),
 			resource.Unary("UndoStep", g.UndoStep)),
+		resource.In(goalsv1.File_rebound_goals_v1_value_proto, g.Values.Methods()),
+		resource.In(goalsv1.File_rebound_goals_v1_avenue_proto, g.Avenues.Methods(),
+			resource.Unary("BatchCreateAvenues", g.BatchCreateAvenues),
+			resource.Unary("CompareAvenues", g.CompareAvenues),
+			resource.Unary("ChooseAvenue", g.ChooseAvenue),
+			resource.Unary("RejectAvenue", g.RejectAvenue),
+			resource.Unary("ReopenAvenue", g.ReopenAvenue)),
 	)
 	return services, []service.Task{erasures}, err
 }

@@ -15,9 +15,13 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	policyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/fault"
@@ -230,6 +234,30 @@ func TestRulesAreRequired(t *testing.T) {
 	health := healthpb.File_grpc_health_v1_health_proto.Services().Get(0)
 	if _, err := auth.LoadRules(health); err == nil {
 		t.Fatal("methods without a rule were accepted")
+	}
+}
+
+// TestItemsAreAList: a rule that charges for the elements of what is no list does not start.
+func TestItemsAreAList(t *testing.T) {
+	avenues := goalsv1.File_rebound_goals_v1_avenue_proto
+	if _, err := auth.LoadRules(avenues.Services().Get(0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, items := range []string{"parent", "absent"} {
+		file := protodesc.ToFileDescriptorProto(avenues)
+		for _, m := range file.GetService()[0].GetMethod() {
+			if m.GetName() == "BatchCreateAvenues" {
+				rule := proto.GetExtension(m.GetOptions(), policyv1.E_Rule).(*policyv1.Rule)
+				rule.Items = items
+			}
+		}
+		changed, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := auth.LoadRules(changed.Services().Get(0)); err == nil || !strings.Contains(err.Error(), items) {
+			t.Errorf("%s was accepted as a list: %v", items, err)
+		}
 	}
 }
 

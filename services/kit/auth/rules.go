@@ -43,6 +43,11 @@ func loadRule(md protoreflect.MethodDescriptor) (*method, error) {
 	if rule == nil || len(rule.GetAllow()) == 0 && !rule.GetAuthenticated() && !rule.GetPublic() {
 		return nil, fmt.Errorf("it has no rule that lets anybody in")
 	}
+	if items := rule.GetItems(); items != "" {
+		if fd := md.Input().Fields().ByName(protoreflect.Name(items)); fd == nil || !fd.IsList() {
+			return nil, fmt.Errorf("its rule charges for %s, which is no list of %s", items, md.Input().FullName())
+		}
+	}
 	m := &method{rule: rule}
 	for _, a := range rule.GetAllow() {
 		if policyv1.Role_name[int32(a.GetRole())] == "" || a.GetRole() == 0 ||

@@ -62,6 +62,8 @@ type Change[T proto.Message] struct {
 	Old T
 	// New is the document after, which Decide may finish; the zero T on delete.
 	New T
+	// Revision is what Old has in the store; 0 on create.
+	Revision int64
 	// Now is the time of the write.
 	Now time.Time
 	// Verb is "create", "update", "delete" or the name given to Mutate.

@@ -4,8 +4,8 @@ import (
 	"context"
 )
 
-// Put makes a document of a type that the service itself writes. That it is
-// there already is no error: it is left as it is.
+// Put makes a document that the service itself writes. That it is there already
+// is no error: it is left as it is.
 func (r *Resource[T]) Put(ctx context.Context, name string, doc T) error {
 	if err := r.names.checkName("name", name); err != nil {
 		return err

@@ -2,6 +2,8 @@ package resource
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -60,6 +62,35 @@ func (r *Resource[T]) CheckReference(ctx context.Context, field, owner, name str
 	return err
 }
 
+// CheckReferences is CheckReference for a list: with one read it looks at those names
+// that are not among known, which were good before, and gives their documents by name.
+func (r *Resource[T]) CheckReferences(ctx context.Context, field, owner string, names, known []string) (map[string]T, error) {
+	at := func(i int) string { return fmt.Sprintf("%s[%d]", field, i) }
+	var asked []string
+	for i, name := range names {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if err := r.names.checkName(at(i), name); err != nil {
+			return nil, err
+		}
+		if ownerOf(name) != owner {
+			return nil, fault.Invalid(at(i), "REFERENCE_FOREIGN", "must name a resource of the same person")
+		}
+		asked = append(asked, name)
+	}
+	found, err := r.Batch(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		if _, ok := found[name]; !ok && !slices.Contains(known, name) {
+			return nil, fault.Invalid(at(i), "REFERENCE_UNKNOWN", "names a resource that does not exist")
+		}
+	}
+	return found, nil
+}
+
 // Methods are the standard methods of this type; Service takes those that the
 // gRPC service has.
 func (r *Resource[T]) Methods() []Method {
@@ -116,4 +147,17 @@ func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
 			return docs, nil
 		}
 	}
+}
+
+// Last gives the document below a parent with the greatest value of an order field; the
+// zero T when there is none.
+func (r *Resource[T]) Last(ctx context.Context, parent, field string) (T, error) {
+	var zero T
+	page, err := r.deps.Store.List(ctx, store.Query{
+		Kind: r.kind, Index: r.listIndex[field], Prefix: []store.Value{parent}, Descending: true, Limit: 1,
+	})
+	if err != nil || len(page.Records) == 0 {
+		return zero, err
+	}
+	return r.show(page.Records[0]), nil
 }

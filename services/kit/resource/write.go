@@ -96,25 +96,34 @@ func (r *Resource[T]) parentExists(ctx context.Context, parent string) error {
 
 // insert makes a document that is not there yet.
 func (r *Resource[T]) insert(ctx context.Context, name, parent, requestID string, doc T, now time.Time) (T, error) {
-	var zero T
+	w, err := r.insertion(ctx, name, parent, requestID, doc, now)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return r.commit(ctx, w)
+}
+
+// insertion completes and decides on a document that is not there yet.
+func (r *Resource[T]) insertion(ctx context.Context, name, parent, requestID string, doc T, now time.Time) (store.Write, error) {
 	m := doc.ProtoReflect()
 	r.behavior.clearOutput(m)
 	r.behavior.truncateTimes(m)
 	if r.Defaults != nil {
 		if err := r.Defaults(ctx, name, doc, now); err != nil {
-			return zero, err
+			return store.Write{}, err
 		}
 	}
 	change := Change[T]{Name: name, Owner: ownerOf(name), Kind: r.kind, New: doc, Now: now, Verb: createVerb}
 	events, err := r.decide(ctx, change)
 	if err != nil {
-		return zero, err
+		return store.Write{}, err
 	}
 	r.stamp(doc, name, now, now)
-	return r.commit(ctx, store.Write{Op: store.Insert, Events: events, Record: store.Record{
+	return store.Write{Op: store.Insert, Events: events, Record: store.Record{
 		Kind: r.kind, Name: name, Parent: parent, Owner: change.Owner, RequestID: requestID,
 		CreateTime: now, UpdateTime: now, Body: doc,
-	}})
+	}}, nil
 }
 
 // Update is the AIP-134 method.
@@ -214,9 +223,12 @@ func (r *Resource[T]) write(ctx context.Context, verb, name, etag string, next f
 		if vs := r.behavior.changedImmutable(doc.ProtoReflect(), old.ProtoReflect(), r.singular+"."); len(vs) > 0 {
 			return zero, fault.Invalids(vs...)
 		}
-		events, err := r.decide(ctx, Change[T]{Name: name, Owner: rec.Owner, Kind: r.kind, Old: old, New: doc, Now: now, Verb: verb})
+		events, err := r.decide(ctx, Change[T]{Name: name, Owner: rec.Owner, Kind: r.kind, Old: old, New: doc, Revision: rec.Revision, Now: now, Verb: verb})
 		if err != nil {
 			return zero, err
+		}
+		if proto.Equal(old, doc) { // the domain has put back what was changed
+			return r.derived(ctx, r.show(rec))
 		}
 		r.stamp(doc, name, rec.CreateTime, now)
 		rec.Body, rec.UpdateTime, rec.Sealed = doc, now, nil
@@ -262,7 +274,7 @@ func (r *Resource[T]) Delete(ctx context.Context, req proto.Message) (proto.Mess
 }
 
 func (r *Resource[T]) deletion(rec store.Record) Change[T] {
-	return Change[T]{Name: rec.Name, Owner: rec.Owner, Kind: r.kind, Old: rec.Body.(T), Now: r.deps.Clock(), Verb: deleteVerb}
+	return Change[T]{Name: rec.Name, Owner: rec.Owner, Kind: r.kind, Old: rec.Body.(T), Revision: rec.Revision, Now: r.deps.Clock(), Verb: deleteVerb}
 }
 
 func (r *Resource[T]) remove(ctx context.Context, rec store.Record) error {
@@ -286,15 +298,23 @@ func (r *Resource[T]) record(ctx context.Context, name, etag string) (store.Reco
 }
 
 func (r *Resource[T]) commit(ctx context.Context, w store.Write) (T, error) {
+	doc, err := r.committed(w, r.deps.Store.Commit(ctx, w)[0])
+	if err != nil {
+		return doc, err
+	}
+	return r.derived(ctx, doc)
+}
+
+// committed gives the document that a commit has written.
+func (r *Resource[T]) committed(w store.Write, res store.Result) (T, error) {
 	var zero T
-	res := r.deps.Store.Commit(ctx, w)[0]
 	switch {
 	case errors.Is(res.Err, store.ErrExists):
 		return zero, fault.Exists(w.Record.Name)
 	case res.Err != nil:
 		return zero, res.Err
 	}
-	return r.derived(ctx, r.show(res.Record))
+	return r.show(res.Record), nil
 }
 
 // stamp writes the standard fields into a document that is about to be stored.

@@ -128,7 +128,7 @@ func mapErrors(ctx context.Context, c *Call, next func(context.Context) error) e
 	if err == nil {
 		return nil
 	}
-	f := toFault(err)
+	f := Fault(err)
 	return mapped{f, statusOf(f, c.RequestID)}
 }
 
@@ -212,7 +212,8 @@ func exempt(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.Health/") || strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-// limitRate charges each call to its caller's budget of the rule's class.
+// limitRate charges each call to its caller's budget of the rule's class; a call that
+// brings several items, as many times.
 func limitRate(l Limits) (func(context.Context, *Call, proto.Message) error, error) {
 	type key struct {
 		caller string
@@ -222,7 +223,7 @@ func limitRate(l Limits) (func(context.Context, *Call, proto.Message) error, err
 	if err != nil {
 		return nil, err
 	}
-	return func(_ context.Context, c *Call, _ proto.Message) error {
+	return func(_ context.Context, c *Call, req proto.Message) error {
 		if c.Principal == nil {
 			return nil
 		}
@@ -234,14 +235,25 @@ func limitRate(l Limits) (func(context.Context, *Call, proto.Message) error, err
 				limiter = earlier
 			}
 		}
-		if limiter.Allow() {
+		// What is more than a whole budget would never be let through.
+		n := min(charge(c.Rule, req), limiter.Burst())
+		if limiter.AllowN(time.Now(), n) {
 			return nil
 		}
 		return &fault.Fault{
 			Code: codes.ResourceExhausted, Reason: "RATE_LIMITED", Message: "too many calls; wait a little",
-			RetryAfter: max(time.Second/time.Duration(l.perSecond(k.class)), 10*time.Millisecond),
+			RetryAfter: max(time.Duration(n)*time.Second/time.Duration(l.perSecond(k.class)), 10*time.Millisecond),
 		}
 	}, nil
+}
+
+// charge is how many calls a request counts as.
+func charge(rule *policyv1.Rule, req proto.Message) int {
+	if rule.GetItems() == "" {
+		return 1
+	}
+	m := req.ProtoReflect()
+	return max(1, m.Get(m.Descriptor().Fields().ByName(protoreflect.Name(rule.GetItems()))).List().Len())
 }
 
 // limitStreams counts the open streams of each caller.

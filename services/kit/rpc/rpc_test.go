@@ -29,6 +29,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	policyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
@@ -363,6 +364,32 @@ func TestRateLimit(t *testing.T) {
 	}
 	if !found {
 		t.Error("no RetryInfo")
+	}
+}
+
+// TestRatePerItem: a call that brings several items is charged for each, and one that
+// brings more than a whole budget is let through when the budget is whole.
+func TestRatePerItem(t *testing.T) {
+	limits := DefaultLimits()
+	limits.WritesPerSecond = 10 // bursts of 20
+	limit, err := limitRate(limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(caller string, lines int) bool {
+		t.Helper()
+		c := &Call{Principal: &auth.Principal{Person: caller}, Rule: &policyv1.Rule{Rate: policyv1.Rate_RATE_WRITE, Items: "lines"}}
+		err := limit(t.Context(), c, &goalsv1.BatchCreateAvenuesRequest{Lines: make([]string, lines)})
+		if f, ok := fault.As(err); err != nil && (!ok || f.Reason != "RATE_LIMITED" || f.RetryAfter < 100*time.Millisecond) {
+			t.Errorf("%v", err)
+		}
+		return err == nil
+	}
+	if !call("ada", 12) || call("ada", 12) || !call("ada", 6) || !call("ada", 0) {
+		t.Error("lines are not charged one by one")
+	}
+	if !call("grace", 1000) || call("grace", 1000) {
+		t.Error("a batch above the burst is not charged as a burst")
 	}
 }
 

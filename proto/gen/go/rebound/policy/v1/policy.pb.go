@@ -223,7 +223,10 @@ type Rule struct {
 	// True: every caller with a valid token may call, whatever the role. Default: false.
 	Authenticated bool `protobuf:"varint,4,opt,name=authenticated,proto3" json:"authenticated,omitempty"`
 	// True: no token is asked for. Default: false.
-	Public        bool `protobuf:"varint,5,opt,name=public,proto3" json:"public,omitempty"`
+	Public bool `protobuf:"varint,5,opt,name=public,proto3" json:"public,omitempty"`
+	// Name of a list in the request of which each element is charged to the rate limit
+	// like a call. Default: none, a call is charged as one.
+	Items         string `protobuf:"bytes,6,opt,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +294,13 @@ func (x *Rule) GetPublic() bool {
 		return x.Public
 	}
 	return false
+}
+
+func (x *Rule) GetItems() string {
+	if x != nil {
+		return x.Items
+	}
+	return ""
 }
 
 // Allow lets one role in, under one relation to the named resource.
@@ -371,13 +381,14 @@ var File_rebound_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_rebound_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x1erebound/policy/v1/policy.proto\x12\x11rebound.policy.v1\x1a google/protobuf/descriptor.proto\"\xbd\x01\n" +
+	"\x1erebound/policy/v1/policy.proto\x12\x11rebound.policy.v1\x1a google/protobuf/descriptor.proto\"\xd3\x01\n" +
 	"\x04Rule\x12.\n" +
 	"\x05allow\x18\x01 \x03(\v2\x18.rebound.policy.v1.AllowR\x05allow\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12+\n" +
 	"\x04rate\x18\x03 \x01(\x0e2\x17.rebound.policy.v1.RateR\x04rate\x12$\n" +
 	"\rauthenticated\x18\x04 \x01(\bR\rauthenticated\x12\x16\n" +
-	"\x06public\x18\x05 \x01(\bR\x06public\"m\n" +
+	"\x06public\x18\x05 \x01(\bR\x06public\x12\x14\n" +
+	"\x05items\x18\x06 \x01(\tR\x05items\"m\n" +
 	"\x05Allow\x12+\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x17.rebound.policy.v1.RoleR\x04role\x127\n" +
 	"\brelation\x18\x02 \x01(\x0e2\x1b.rebound.policy.v1.RelationR\brelation*\x84\x01\n" +
