@@ -1,0 +1,348 @@
+package domain
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"pgregory.net/rapid"
+
+	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/resource/resourcetest"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// hooked is a store with something that happens before each commit of a kind; an error
+// comes in place of the commit.
+type hooked struct {
+	store.Store
+	before func(kind string) error
+}
+
+func (h *hooked) Commit(ctx context.Context, writes ...store.Write) []store.Result {
+	if err := h.before(writes[0].Record.Kind); err != nil {
+		return []store.Result{{Record: writes[0].Record, Err: err}}
+	}
+	return h.Store.Commit(ctx, writes...)
+}
+
+func goalName(owner, id string) string { return owner + "/goals/" + id }
+
+func makeGoal(d *Domain, owner, id, parent string) error {
+	_, err := d.Goals.Create(context.Background(), &goalsv1.CreateGoalRequest{Parent: owner, GoalId: id, Goal: &goalsv1.Goal{Title: "t", ParentGoal: parent}})
+	return err
+}
+
+// putUnder makes a goal a part of another; "" takes it out.
+func putUnder(d *Domain, goal, parent string) error {
+	_, err := d.Goals.Update(context.Background(), &goalsv1.UpdateGoalRequest{
+		Goal: &goalsv1.Goal{Name: goal, ParentGoal: parent}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"parent_goal"}},
+	})
+	return err
+}
+
+// parents reads which goal is a part of which.
+func parents(t interface{ Fatal(...any) }, d *Domain, owner string) map[string]string {
+	goals, err := d.Goals.All(context.Background(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, g := range goals {
+		if g.GetParentGoal() != "" {
+			out[g.GetName()] = g.GetParentGoal()
+		}
+	}
+	return out
+}
+
+// cyclic tells whether a walk up from any goal comes back to it.
+func cyclic(parent map[string]string) bool {
+	for start := range parent {
+		at := parent[start]
+		for range parent {
+			if at == start {
+				return true
+			}
+			at = parent[at]
+		}
+	}
+	return false
+}
+
+func refusedAs(err error, reason string) bool {
+	f, ok := fault.As(err)
+	return ok && f.Reason == reason
+}
+
+func TestSubGoals(t *testing.T) {
+	r := newRig(t)
+	for _, id := range []string{"a", "b", "c"} {
+		if err := makeGoal(r.d, ada, id, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b, c := goalName(ada, "a"), goalName(ada, "b"), goalName(ada, "c")
+	for parent, reason := range map[string]string{
+		a: "REFERENCE_SELF", goalName(ada, "absent"): "REFERENCE_UNKNOWN", "x": "NAME_INVALID",
+		"tenants/acme/people/grace/goals/a": "REFERENCE_FOREIGN",
+	} {
+		resourcetest.Refused(t, putUnder(r.d, a, parent), reason)
+	}
+	for _, edge := range [][2]string{{a, b}, {b, c}} {
+		if err := putUnder(r.d, edge[0], edge[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resourcetest.Refused(t, putUnder(r.d, c, a), "GOAL_CYCLE")
+	resourcetest.Refused(t, putUnder(r.d, b, a), "GOAL_CYCLE")
+	if got := parents(t, r.d, ada); !maps.Equal(got, map[string]string{a: b, b: c}) {
+		t.Errorf("%v", got)
+	}
+	// Turned around at once, without waiting for anything.
+	if err := putUnder(r.d, a, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := putUnder(r.d, c, a); err != nil {
+		t.Errorf("c under a, which is under nothing: %v", err)
+	}
+	// A goal that is made again under its old name is no way around.
+	if err := makeGoal(r.d, ada, "d", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.d.Goals.Delete(t.Context(), &goalsv1.DeleteGoalRequest{Name: a}); err != nil {
+		t.Fatal(err)
+	}
+	if got := parents(t, r.d, ada); got[c] != a {
+		t.Errorf("a sub-goal lost the name of its parent: %v", got)
+	}
+	resourcetest.Refused(t, makeGoal(r.d, ada, "a", b), "GOAL_CYCLE")
+	if err := makeGoal(r.d, ada, "a", goalName(ada, "d")); err != nil {
+		t.Error(err)
+	}
+	res, err := r.d.Goals.List(t.Context(), &goalsv1.ListGoalsRequest{Parent: ada, Filter: fmt.Sprintf("parent_goal = %q", c)})
+	if err != nil || len(res.(*goalsv1.ListGoalsResponse).GetGoals()) != 1 {
+		t.Errorf("%v, %v", res, err)
+	}
+	events := r.Events(t, ada)
+	if f := events[len(events)-1].GetGoal(); f.GetParentGoal() != goalName(ada, "d") {
+		t.Errorf("%v", f)
+	}
+}
+
+// TestNoOrderMakesACycle: one edit after the other, a goal becomes a part of another
+// exactly when that is not a part of it.
+func TestNoOrderMakesACycle(t *testing.T) {
+	r := newRig(t)
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		owner := fmt.Sprintf("tenants/acme/people/p%d", n)
+		model, there := map[string]string{}, map[string]bool{}
+		id := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
+		for range rapid.IntRange(1, 15).Draw(rt, "edits") {
+			r.Clock.Advance(time.Millisecond)
+			goal, parent := goalName(owner, id.Draw(rt, "goal")), goalName(owner, id.Draw(rt, "parent"))
+			if rapid.IntRange(0, 4).Draw(rt, "out") == 0 {
+				parent = ""
+			}
+			want := ""
+			after := maps.Clone(model)
+			after[goal] = parent
+			switch {
+			case parent == goal:
+				want = "REFERENCE_SELF"
+			case parent == "":
+				delete(after, goal)
+			case model[goal] != parent && !there[parent]:
+				want = "REFERENCE_UNKNOWN"
+			case model[goal] != parent && cyclic(after):
+				want = "GOAL_CYCLE"
+			}
+			var err error
+			switch {
+			case !there[goal]:
+				err = makeGoal(r.d, owner, goal[len(owner)+len("/goals/"):], parent)
+			case rapid.IntRange(0, 5).Draw(rt, "delete") == 0:
+				_, err = r.d.Goals.Delete(context.Background(), &goalsv1.DeleteGoalRequest{Name: goal})
+				delete(after, goal)
+				want = ""
+				delete(there, goal)
+				if err != nil {
+					rt.Fatal(err)
+				}
+				model = after
+				continue
+			default:
+				err = putUnder(r.d, goal, parent)
+			}
+			if want != "" {
+				if !refusedAs(err, want) {
+					rt.Fatalf("%s under %q: got %v, want %s; %v", goal, parent, err, want, model)
+				}
+				continue
+			}
+			if err != nil {
+				rt.Fatalf("%s under %q: %v; %v", goal, parent, err, model)
+			}
+			model, there[goal] = after, true
+		}
+		if got := parents(rt, r.d, owner); !maps.Equal(got, model) {
+			rt.Fatalf("%v, want %v", got, model)
+		}
+	})
+}
+
+// TestNoInterleavingMakesACycle: edits begin in the middle of other edits, before any of
+// their writes, and some of these writes never happen. After every write the goals are
+// free of cycles.
+func TestNoInterleavingMakesACycle(t *testing.T) {
+	r := newRig(t)
+	hook := &hooked{Store: r.Deps.Store.(store.Store)}
+	r.Deps.Store = hook
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		owner := fmt.Sprintf("tenants/acme/people/p%d", n)
+		ids := []string{"a", "b", "c", "d"}
+		hook.before = func(string) error { return nil }
+		for _, id := range ids {
+			if err := makeGoal(r.d, owner, id, ""); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		depth, budget := 0, rapid.IntRange(1, 8).Draw(rt, "edits")
+		var edit func()
+		edit = func() {
+			budget--
+			// What was cut short is abandoned; nothing that is under way takes so long.
+			if depth == 0 && rapid.IntRange(0, 4).Draw(rt, "later") == 0 {
+				r.Clock.Advance(abandoned + time.Millisecond)
+			}
+			goal, parent := rapid.SampledFrom(ids).Draw(rt, "goal"), rapid.SampledFrom(ids).Draw(rt, "parent")
+			to := goalName(owner, parent)
+			if parent == goal {
+				to = ""
+			}
+			// Refused, conflicting and cut short ones are fine: what counts is what is there.
+			_ = putUnder(r.d, goalName(owner, goal), to)
+			if p := parents(rt, r.d, owner); cyclic(p) {
+				rt.Fatalf("a cycle: %v", p)
+			}
+		}
+		hook.before = func(kind string) error {
+			if depth < 3 && budget > 0 && rapid.Bool().Draw(rt, "meanwhile "+kind) {
+				depth++
+				edit()
+				depth--
+			}
+			if rapid.IntRange(0, 5).Draw(rt, "cut short") == 0 {
+				return store.ErrUnavailable
+			}
+			return nil
+		}
+		for budget > 0 {
+			edit()
+		}
+	})
+}
+
+// TestTwoAtOnce: while one goal is about to become a part of another, the other cannot
+// become a part of it; when the first was cut short, it can after a while.
+func TestTwoAtOnce(t *testing.T) {
+	r := newRig(t)
+	a, b := goalName(ada, "a"), goalName(ada, "b")
+	for _, id := range []string{"a", "b"} {
+		if err := makeGoal(r.d, ada, id, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	meanwhile, cut := func() {}, false
+	r.Deps.Store = &hooked{Store: r.Deps.Store.(store.Store), before: func(kind string) error {
+		if kind != "goals" {
+			return nil
+		}
+		do := meanwhile
+		meanwhile = func() {}
+		do()
+		if cut {
+			return store.ErrUnavailable
+		}
+		return nil
+	}}
+	var second error
+	meanwhile = func() { second = putUnder(r.d, b, a) }
+	if err := putUnder(r.d, a, b); err != nil {
+		t.Fatal(err)
+	}
+	resourcetest.Refused(t, second, "GOAL_CYCLE")
+	if err := putUnder(r.d, a, ""); err != nil {
+		t.Fatal(err)
+	}
+	cut = true
+	if err := putUnder(r.d, a, b); err == nil {
+		t.Fatal("a commit that failed was answered well")
+	}
+	cut = false
+	resourcetest.Refused(t, putUnder(r.d, b, a), "GOAL_CYCLE")
+	r.Clock.Advance(abandoned + time.Millisecond)
+	if err := putUnder(r.d, b, a); err != nil {
+		t.Errorf("what was abandoned is in the way: %v", err)
+	}
+}
+
+// TestRing: four goals that at the same time are each to become a part of the next.
+func TestRing(t *testing.T) {
+	r := newRig(t)
+	ids := []string{"a", "b", "c", "d"}
+	for round := range 5 {
+		owner := fmt.Sprintf("tenants/acme/people/ring-%d", round)
+		for _, id := range ids {
+			if err := makeGoal(r.d, owner, id, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		errs := make([]error, len(ids))
+		var wg sync.WaitGroup
+		for i := range ids {
+			wg.Go(func() { errs[i] = putUnder(r.d, goalName(owner, ids[i]), goalName(owner, ids[(i+1)%len(ids)])) })
+		}
+		wg.Wait()
+		refused := 0
+		for _, err := range errs {
+			switch {
+			case refusedAs(err, "GOAL_CYCLE"):
+				refused++
+			case err != nil:
+				t.Errorf("%v", err)
+			}
+		}
+		if p := parents(t, r.d, owner); refused != 1 || len(p) != len(ids)-1 || cyclic(p) {
+			t.Errorf("%d were refused: %v", refused, p)
+		}
+	}
+}
+
+// TestTreeStaysSmall: edges that are over do not gather.
+func TestTreeStaysSmall(t *testing.T) {
+	r := newRig(t)
+	for _, id := range []string{"a", "b", "c"} {
+		if err := makeGoal(r.d, ada, id, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 20 {
+		if err := putUnder(r.d, goalName(ada, "a"), goalName(ada, []string{"b", "c"}[i%2])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, err := r.d.Trees.Fetch(t.Context(), ada+"/goalTree")
+	if err != nil || len(tree.GetEdges()) > 2 {
+		t.Errorf("%d edges, %v", len(tree.GetEdges()), err)
+	}
+}
