@@ -260,7 +260,7 @@ func TestImportAndDemo(t *testing.T) {
 	lives := func() string {
 		p := r.as("demo", "demo-001", "person")
 		var all bytes.Buffer
-		for _, kind := range []string{"setbacks", "lessons", "checkIns", "gratitudes", "goals"} {
+		for _, kind := range []string{"setbacks", "lessons", "checkIns", "gratitudes", "goals", "values", "avenues"} {
 			all.WriteString(p.do("GET", "/v1/tenants/demo/people/demo-001/"+kind+"?orderBy=name&pageSize=1000", "").raw)
 		}
 		return regexp.MustCompile(`"progress":[0-9.]+`).ReplaceAllString(all.String(), "")

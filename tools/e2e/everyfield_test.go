@@ -135,6 +135,8 @@ func (f *canaryFiller) fill(m protoreflect.Message) {
 			m.Set(fd, protoreflect.ValueOfEnum(1))
 		case fd.Kind() == protoreflect.Int32Kind && !fd.IsList():
 			m.Set(fd, protoreflect.ValueOfInt32(1))
+		case fd.Name() == "target" && fd.Kind() == protoreflect.DoubleKind:
+			m.Set(fd, protoreflect.ValueOfFloat64(1))
 		case fd.Name() == "question":
 			m.Set(fd, protoreflect.ValueOfString("why"))
 		}

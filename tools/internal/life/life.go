@@ -34,6 +34,8 @@ type Counts struct {
 	Setbacks, Debriefs, Lessons, CheckIns, Gratitudes, Goals, Milestones, Steps, Completions, Recoveries atomic.Int64
 	// Practices are strengths, reframes, reflections, visualizations and outreaches.
 	Practices atomic.Int64
+	// Chosen are the avenues that became goals.
+	Values, Avenues, Chosen, KeyResultCheckIns, ObstaclesMet atomic.Int64
 }
 
 // workers is how many people live at once.
@@ -78,6 +80,9 @@ type lived struct {
 
 func (l *lived) live(ctx context.Context) error {
 	if err := l.do(ctx, "PATCH", "/profile", body{"timeZone": "Europe/Berlin", "consents": body{"aggregateInsights": true, "shareWithPipeline": l.rand.IntN(4) > 0}}); err != nil {
+		return err
+	}
+	if err := l.matters(ctx); err != nil {
 		return err
 	}
 	for day := range l.play.Days {
@@ -171,18 +176,19 @@ func (l *lived) debrief(ctx context.Context, day int, _ time.Time) error {
 	})
 }
 
-// plan makes a lesson a goal with small steps.
+// plan makes a lesson a goal with small steps; some first look for other avenues.
 func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
 	if l.lesson == "" || l.goal != "" {
 		return nil
 	}
-	l.goal = fmt.Sprintf("goal-%d", day)
 	lesson := l.person.Name + "/lessons/" + l.lesson
+	if err := l.aim(ctx, day, lesson); err != nil {
+		return err
+	}
 	requests := []struct {
 		path string
 		body body
 	}{
-		{"/goals?goalId=" + l.goal, body{"title": "Get better at asking", "origins": []string{lesson}}},
 		{"/lessons/" + l.lesson + ":plan", body{"goal": l.person.Name + "/goals/" + l.goal}},
 		{"/goals/" + l.goal + "/milestones?milestoneId=first", body{"title": "Asked three times", "reward": "A long weekend"}},
 	}
@@ -218,6 +224,9 @@ func (l *lived) step(ctx context.Context, _ int, at time.Time) error {
 	if err := l.do(ctx, "POST", "/goals/"+step+":complete", body{"completeTime": at.Format(time.RFC3339), "timeZone": "Europe/Berlin", "requestId": requestID}); err != nil {
 		return err
 	}
+	if err := l.checkInKeyResult(ctx, step); err != nil {
+		return err
+	}
 	if len(l.steps) > 0 {
 		return nil
 	}
@@ -242,7 +251,12 @@ func (l *lived) recover(ctx context.Context, _ int, at time.Time) error {
 
 // do sends a request. What a run before has left behind is no failure.
 func (l *lived) do(ctx context.Context, method, path string, b body) error {
-	err := l.person.Do(ctx, method, path, b, nil)
+	return l.ask(ctx, method, path, b, nil)
+}
+
+// ask is do for a request whose answer matters.
+func (l *lived) ask(ctx context.Context, method, path string, b body, out any) error {
+	err := l.person.Do(ctx, method, path, b, out)
 	switch api.Reason(err) {
 	case "ALREADY_EXISTS", "SETBACK_RECOVERED", "GOAL_STATE", "STEP_DONE", "OUTREACH_STATE":
 		return nil

@@ -29,7 +29,7 @@ func (d *Domain) goals() resource.Type[*goalsv1.Goal] {
 
 func (d *Domain) decideGoal(ctx context.Context, c resource.Change[*goalsv1.Goal]) ([]*eventsv1.Event, error) {
 	if c.Deleted() {
-		return c.Event("created", nil), nil
+		return c.Event("created", nil), d.settleEdges(ctx, c)
 	}
 	if c.Created() {
 		c.New.State = typev1.GoalState_GOAL_STATE_ACTIVE

@@ -44,7 +44,7 @@ func (d *Domain) placeGoal(ctx context.Context, c resource.Change[*goalsv1.Goal]
 	if !c.Created() {
 		edge.Etag = resource.Etag(c.Revision)
 	}
-	name := c.Owner + "/goalTree"
+	name := treeOf(c.Owner)
 	add := func(t *storagev1.GoalTree, now time.Time) error { return d.addEdge(ctx, t, edge, now) }
 	_, err := d.Trees.Mutate(ctx, "placed", name, "", add)
 	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" {
@@ -55,6 +55,32 @@ func (d *Domain) placeGoal(ctx context.Context, c resource.Change[*goalsv1.Goal]
 	}
 	_, err = d.Trees.Mutate(ctx, "placed", name, "", add)
 	return err
+}
+
+// treeOf is the name of a person's tree.
+func treeOf(owner string) string { return owner + "/goalTree" }
+
+// settleEdges ties the edge that a goal was made with to the revision that is about to be
+// deleted: then it is over as soon as the goal is gone. Before, it looks like that of a
+// goal which is about to be made.
+func (d *Domain) settleEdges(ctx context.Context, c resource.Change[*goalsv1.Goal]) error {
+	_, err := d.Trees.Mutate(ctx, "placed", treeOf(c.Owner), "", func(t *storagev1.GoalTree, _ time.Time) error {
+		for _, e := range t.GetEdges() {
+			if e.GetGoal() == c.Name && e.GetEtag() == "" && madeWith(e, c.Old) {
+				e.Etag = resource.Etag(c.Revision)
+			}
+		}
+		return nil
+	})
+	if f, ok := fault.As(err); ok && f.Reason == "NOT_FOUND" {
+		return nil // no goal of the person was ever a part of another
+	}
+	return err
+}
+
+// madeWith tells whether a goal was made when the edge was added.
+func madeWith(e *storagev1.GoalEdge, goal *goalsv1.Goal) bool {
+	return goal != nil && proto.Equal(goal.GetCreateTime(), e.GetAddTime())
 }
 
 // addEdge adds an edge to a tree, or says that it would close a cycle.
@@ -157,11 +183,10 @@ func (d *Domain) prune(ctx context.Context, t *storagev1.GoalTree, names []strin
 // is made once, at the time that its edge was added. What may still be under way is over
 // when it has been abandoned.
 func over(e *storagev1.GoalEdge, goal *goalsv1.Goal, now time.Time) bool {
-	made := goal != nil && proto.Equal(goal.GetCreateTime(), e.GetAddTime())
 	switch {
 	case goal.GetParentGoal() == e.GetParentGoal():
 		return false
-	case e.GetEtag() == "" && !made, e.GetEtag() == goal.GetEtag():
+	case e.GetEtag() == "" && !madeWith(e, goal), e.GetEtag() == goal.GetEtag():
 		return now.Sub(e.GetAddTime().AsTime()) > abandoned
 	}
 	return true

@@ -125,12 +125,24 @@ func TestSubGoals(t *testing.T) {
 	if err := makeGoal(r.d, ada, "a", goalName(ada, "d")); err != nil {
 		t.Error(err)
 	}
+	// What a goal was made with is gone as soon as the goal is.
+	for _, edge := range [][2]string{{"p", ""}, {"q", goalName(ada, "p")}, {"r", goalName(ada, "q")}} {
+		if err := makeGoal(r.d, ada, edge[0], edge[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.d.Goals.Delete(t.Context(), &goalsv1.DeleteGoalRequest{Name: goalName(ada, "q")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := putUnder(r.d, goalName(ada, "p"), goalName(ada, "r")); err != nil {
+		t.Errorf("a goal that was deleted is in the way: %v", err)
+	}
 	res, err := r.d.Goals.List(t.Context(), &goalsv1.ListGoalsRequest{Parent: ada, Filter: fmt.Sprintf("parent_goal = %q", c)})
 	if err != nil || len(res.(*goalsv1.ListGoalsResponse).GetGoals()) != 1 {
 		t.Errorf("%v, %v", res, err)
 	}
 	events := r.Events(t, ada)
-	if f := events[len(events)-1].GetGoal(); f.GetParentGoal() != goalName(ada, "d") {
+	if f := events[len(events)-1].GetGoal(); f.GetParentGoal() != goalName(ada, "r") {
 		t.Errorf("%v", f)
 	}
 }
