@@ -277,6 +277,9 @@ func TestImportAndDemo(t *testing.T) {
 	if again := lives(); again != first || len(first) < 1000 {
 		t.Errorf("playing again with the same seed adds something: %d and %d bytes", len(first), len(again))
 	}
+	if out, err = rebound("goals", "--tenant", "demo", "--person", "demo-001", "--all"); err != nil || !strings.Contains(out, "Calmer work") || !strings.Contains(out, "Questions asked in time") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // TestWatchComesBack: a watcher goes on by itself after the server was away.

@@ -95,8 +95,7 @@ func TestCheckIns(t *testing.T) {
 	r.Clock.Advance(time.Hour)
 	const request = "7f6a3c7e-4b7d-4b53-9a8e-0d2f3c1b2a11"
 	for range 2 { // the second time it is the same request
-		var err error
-		if g, err = r.d.CheckInKeyResult(t.Context(), &goalsv1.CheckInKeyResultRequest{
+		if _, err := r.d.CheckInKeyResult(t.Context(), &goalsv1.CheckInKeyResultRequest{
 			Name: r.goal, KeyResult: "users", Current: proto.Float64(4), Confidence: proto.Float64(0.7), Note: " good week", RequestId: request,
 		}); err != nil {
 			t.Fatal(err)

@@ -147,6 +147,52 @@ func TestSubGoals(t *testing.T) {
 	}
 }
 
+// edit is one edit of a person's goals, and what is to come of it.
+type edit struct {
+	goal, parent string
+	create, gone bool
+	refused      string // the reason; "" for none
+	after        map[string]string
+}
+
+// drawEdit draws an edit of goals of which some are there, and says what is to come of it.
+func drawEdit(rt *rapid.T, owner string, model map[string]string, there map[string]bool) edit {
+	id := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
+	e := edit{goal: goalName(owner, id.Draw(rt, "goal")), parent: goalName(owner, id.Draw(rt, "parent")), after: maps.Clone(model)}
+	if rapid.IntRange(0, 4).Draw(rt, "out") == 0 {
+		e.parent = ""
+	}
+	if e.create = !there[e.goal]; !e.create && rapid.IntRange(0, 5).Draw(rt, "delete") == 0 {
+		e.gone = true
+		delete(e.after, e.goal)
+		return e
+	}
+	e.after[e.goal] = e.parent
+	switch {
+	case e.parent == "":
+		delete(e.after, e.goal)
+	case e.parent == e.goal:
+		e.refused = "REFERENCE_SELF"
+	case model[e.goal] == e.parent:
+	case !there[e.parent]:
+		e.refused = "REFERENCE_UNKNOWN"
+	case cyclic(e.after):
+		e.refused = "GOAL_CYCLE"
+	}
+	return e
+}
+
+func (e edit) do(d *Domain, owner string) error {
+	switch {
+	case e.create:
+		return makeGoal(d, owner, e.goal[len(owner)+len("/goals/"):], e.parent)
+	case e.gone:
+		_, err := d.Goals.Delete(context.Background(), &goalsv1.DeleteGoalRequest{Name: e.goal})
+		return err
+	}
+	return putUnder(d, e.goal, e.parent)
+}
+
 // TestNoOrderMakesACycle: one edit after the other, a goal becomes a part of another
 // exactly when that is not a part of it.
 func TestNoOrderMakesACycle(t *testing.T) {
@@ -156,53 +202,20 @@ func TestNoOrderMakesACycle(t *testing.T) {
 		n++
 		owner := fmt.Sprintf("tenants/acme/people/p%d", n)
 		model, there := map[string]string{}, map[string]bool{}
-		id := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
 		for range rapid.IntRange(1, 15).Draw(rt, "edits") {
 			r.Clock.Advance(time.Millisecond)
-			goal, parent := goalName(owner, id.Draw(rt, "goal")), goalName(owner, id.Draw(rt, "parent"))
-			if rapid.IntRange(0, 4).Draw(rt, "out") == 0 {
-				parent = ""
-			}
-			want := ""
-			after := maps.Clone(model)
-			after[goal] = parent
+			e := drawEdit(rt, owner, model, there)
+			err := e.do(r.d, owner)
 			switch {
-			case parent == goal:
-				want = "REFERENCE_SELF"
-			case parent == "":
-				delete(after, goal)
-			case model[goal] != parent && !there[parent]:
-				want = "REFERENCE_UNKNOWN"
-			case model[goal] != parent && cyclic(after):
-				want = "GOAL_CYCLE"
-			}
-			var err error
-			switch {
-			case !there[goal]:
-				err = makeGoal(r.d, owner, goal[len(owner)+len("/goals/"):], parent)
-			case rapid.IntRange(0, 5).Draw(rt, "delete") == 0:
-				_, err = r.d.Goals.Delete(context.Background(), &goalsv1.DeleteGoalRequest{Name: goal})
-				delete(after, goal)
-				want = ""
-				delete(there, goal)
-				if err != nil {
-					rt.Fatal(err)
+			case e.refused != "":
+				if !refusedAs(err, e.refused) {
+					rt.Fatalf("%v: got %v, of %v", e, err, model)
 				}
-				model = after
-				continue
+			case err != nil:
+				rt.Fatalf("%v: %v, of %v", e, err, model)
 			default:
-				err = putUnder(r.d, goal, parent)
+				model, there[e.goal] = e.after, !e.gone
 			}
-			if want != "" {
-				if !refusedAs(err, want) {
-					rt.Fatalf("%s under %q: got %v, want %s; %v", goal, parent, err, want, model)
-				}
-				continue
-			}
-			if err != nil {
-				rt.Fatalf("%s under %q: %v; %v", goal, parent, err, model)
-			}
-			model, there[goal] = after, true
 		}
 		if got := parents(rt, r.d, owner); !maps.Equal(got, model) {
 			rt.Fatalf("%v, want %v", got, model)
@@ -210,8 +223,50 @@ func TestNoOrderMakesACycle(t *testing.T) {
 	})
 }
 
+// meanwhile plays edits that begin in the middle of others.
+type meanwhile struct {
+	r             *rig
+	rt            *rapid.T
+	owner         string
+	depth, budget int
+}
+
+var fourIDs = []string{"a", "b", "c", "d"}
+
+// edit makes one edit, and looks at what is there after it.
+func (m *meanwhile) edit() {
+	m.budget--
+	// What was cut short is abandoned; nothing that is under way takes so long.
+	if m.depth == 0 && rapid.IntRange(0, 4).Draw(m.rt, "later") == 0 {
+		m.r.Clock.Advance(abandoned + time.Millisecond)
+	}
+	goal, parent := rapid.SampledFrom(fourIDs).Draw(m.rt, "goal"), rapid.SampledFrom(fourIDs).Draw(m.rt, "parent")
+	to := goalName(m.owner, parent)
+	if parent == goal {
+		to = ""
+	}
+	// Refused, conflicting and cut short ones are fine: what counts is what is there.
+	_ = putUnder(m.r.d, goalName(m.owner, goal), to)
+	if p := parents(m.rt, m.r.d, m.owner); cyclic(p) {
+		m.rt.Fatalf("a cycle: %v", p)
+	}
+}
+
+// before is what happens before each write.
+func (m *meanwhile) before(kind string) error {
+	if m.depth < 3 && m.budget > 0 && rapid.Bool().Draw(m.rt, "meanwhile "+kind) {
+		m.depth++
+		m.edit()
+		m.depth--
+	}
+	if rapid.IntRange(0, 5).Draw(m.rt, "cut short") == 0 {
+		return store.ErrUnavailable
+	}
+	return nil
+}
+
 // TestNoInterleavingMakesACycle: edits begin in the middle of other edits, before any of
-// their writes, and some of these writes never happen. After every write the goals are
+// their writes, and some of these writes never happen. After every edit the goals are
 // free of cycles.
 func TestNoInterleavingMakesACycle(t *testing.T) {
 	r := newRig(t)
@@ -220,46 +275,16 @@ func TestNoInterleavingMakesACycle(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		owner := fmt.Sprintf("tenants/acme/people/p%d", n)
-		ids := []string{"a", "b", "c", "d"}
+		m := &meanwhile{r: r, rt: rt, owner: fmt.Sprintf("tenants/acme/people/p%d", n), budget: rapid.IntRange(1, 8).Draw(rt, "edits")}
 		hook.before = func(string) error { return nil }
-		for _, id := range ids {
-			if err := makeGoal(r.d, owner, id, ""); err != nil {
+		for _, id := range fourIDs {
+			if err := makeGoal(r.d, m.owner, id, ""); err != nil {
 				rt.Fatal(err)
 			}
 		}
-		depth, budget := 0, rapid.IntRange(1, 8).Draw(rt, "edits")
-		var edit func()
-		edit = func() {
-			budget--
-			// What was cut short is abandoned; nothing that is under way takes so long.
-			if depth == 0 && rapid.IntRange(0, 4).Draw(rt, "later") == 0 {
-				r.Clock.Advance(abandoned + time.Millisecond)
-			}
-			goal, parent := rapid.SampledFrom(ids).Draw(rt, "goal"), rapid.SampledFrom(ids).Draw(rt, "parent")
-			to := goalName(owner, parent)
-			if parent == goal {
-				to = ""
-			}
-			// Refused, conflicting and cut short ones are fine: what counts is what is there.
-			_ = putUnder(r.d, goalName(owner, goal), to)
-			if p := parents(rt, r.d, owner); cyclic(p) {
-				rt.Fatalf("a cycle: %v", p)
-			}
-		}
-		hook.before = func(kind string) error {
-			if depth < 3 && budget > 0 && rapid.Bool().Draw(rt, "meanwhile "+kind) {
-				depth++
-				edit()
-				depth--
-			}
-			if rapid.IntRange(0, 5).Draw(rt, "cut short") == 0 {
-				return store.ErrUnavailable
-			}
-			return nil
-		}
-		for budget > 0 {
-			edit()
+		hook.before = m.before
+		for m.budget > 0 {
+			m.edit()
 		}
 	})
 }
