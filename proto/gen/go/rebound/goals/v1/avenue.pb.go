@@ -194,70 +194,6 @@ func (x *Avenue) GetRejectReason() string {
 	return ""
 }
 
-// AvenueRatings is what a person thinks of an avenue.
-type AvenueRatings struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// How realistic it is, 1 (hardly) to 5 (very). Default: 0, not rated.
-	Realistic int32 `protobuf:"varint,1,opt,name=realistic,proto3" json:"realistic,omitempty"`
-	// How well it fits what matters, 1 (hardly) to 5 (very). Default: 0, not rated.
-	ValuesFit int32 `protobuf:"varint,2,opt,name=values_fit,json=valuesFit,proto3" json:"values_fit,omitempty"`
-	// How much joy it would bring, 1 (hardly any) to 5 (a lot). Default: 0, not rated.
-	Joy           int32 `protobuf:"varint,3,opt,name=joy,proto3" json:"joy,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AvenueRatings) Reset() {
-	*x = AvenueRatings{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[1]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AvenueRatings) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AvenueRatings) ProtoMessage() {}
-
-func (x *AvenueRatings) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[1]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AvenueRatings.ProtoReflect.Descriptor instead.
-func (*AvenueRatings) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *AvenueRatings) GetRealistic() int32 {
-	if x != nil {
-		return x.Realistic
-	}
-	return 0
-}
-
-func (x *AvenueRatings) GetValuesFit() int32 {
-	if x != nil {
-		return x.ValuesFit
-	}
-	return 0
-}
-
-func (x *AvenueRatings) GetJoy() int32 {
-	if x != nil {
-		return x.Joy
-	}
-	return 0
-}
-
 // Experiment is a small way of trying an avenue out.
 type Experiment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -273,7 +209,7 @@ type Experiment struct {
 
 func (x *Experiment) Reset() {
 	*x = Experiment{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[2]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -285,7 +221,7 @@ func (x *Experiment) String() string {
 func (*Experiment) ProtoMessage() {}
 
 func (x *Experiment) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[2]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -298,7 +234,7 @@ func (x *Experiment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Experiment.ProtoReflect.Descriptor instead.
 func (*Experiment) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{2}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Experiment) GetWhat() string {
@@ -341,7 +277,7 @@ type CreateAvenueRequest struct {
 
 func (x *CreateAvenueRequest) Reset() {
 	*x = CreateAvenueRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[3]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +289,7 @@ func (x *CreateAvenueRequest) String() string {
 func (*CreateAvenueRequest) ProtoMessage() {}
 
 func (x *CreateAvenueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[3]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +302,7 @@ func (x *CreateAvenueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAvenueRequest.ProtoReflect.Descriptor instead.
 func (*CreateAvenueRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{3}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CreateAvenueRequest) GetParent() string {
@@ -408,7 +344,7 @@ type GetAvenueRequest struct {
 
 func (x *GetAvenueRequest) Reset() {
 	*x = GetAvenueRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[4]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -420,7 +356,7 @@ func (x *GetAvenueRequest) String() string {
 func (*GetAvenueRequest) ProtoMessage() {}
 
 func (x *GetAvenueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[4]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -433,7 +369,7 @@ func (x *GetAvenueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAvenueRequest.ProtoReflect.Descriptor instead.
 func (*GetAvenueRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{4}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetAvenueRequest) GetName() string {
@@ -468,7 +404,7 @@ type ListAvenuesRequest struct {
 
 func (x *ListAvenuesRequest) Reset() {
 	*x = ListAvenuesRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[5]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +416,7 @@ func (x *ListAvenuesRequest) String() string {
 func (*ListAvenuesRequest) ProtoMessage() {}
 
 func (x *ListAvenuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[5]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +429,7 @@ func (x *ListAvenuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAvenuesRequest.ProtoReflect.Descriptor instead.
 func (*ListAvenuesRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{5}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListAvenuesRequest) GetParent() string {
@@ -551,7 +487,7 @@ type ListAvenuesResponse struct {
 
 func (x *ListAvenuesResponse) Reset() {
 	*x = ListAvenuesResponse{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[6]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -563,7 +499,7 @@ func (x *ListAvenuesResponse) String() string {
 func (*ListAvenuesResponse) ProtoMessage() {}
 
 func (x *ListAvenuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[6]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -576,7 +512,7 @@ func (x *ListAvenuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAvenuesResponse.ProtoReflect.Descriptor instead.
 func (*ListAvenuesResponse) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{6}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListAvenuesResponse) GetAvenues() []*Avenue {
@@ -608,7 +544,7 @@ type UpdateAvenueRequest struct {
 
 func (x *UpdateAvenueRequest) Reset() {
 	*x = UpdateAvenueRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[7]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +556,7 @@ func (x *UpdateAvenueRequest) String() string {
 func (*UpdateAvenueRequest) ProtoMessage() {}
 
 func (x *UpdateAvenueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[7]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +569,7 @@ func (x *UpdateAvenueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvenueRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAvenueRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{7}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateAvenueRequest) GetAvenue() *Avenue {
@@ -670,7 +606,7 @@ type DeleteAvenueRequest struct {
 
 func (x *DeleteAvenueRequest) Reset() {
 	*x = DeleteAvenueRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[8]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +618,7 @@ func (x *DeleteAvenueRequest) String() string {
 func (*DeleteAvenueRequest) ProtoMessage() {}
 
 func (x *DeleteAvenueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[8]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +631,7 @@ func (x *DeleteAvenueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteAvenueRequest.ProtoReflect.Descriptor instead.
 func (*DeleteAvenueRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{8}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeleteAvenueRequest) GetName() string {
@@ -731,7 +667,7 @@ type BatchCreateAvenuesRequest struct {
 
 func (x *BatchCreateAvenuesRequest) Reset() {
 	*x = BatchCreateAvenuesRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[9]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +679,7 @@ func (x *BatchCreateAvenuesRequest) String() string {
 func (*BatchCreateAvenuesRequest) ProtoMessage() {}
 
 func (x *BatchCreateAvenuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[9]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +692,7 @@ func (x *BatchCreateAvenuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCreateAvenuesRequest.ProtoReflect.Descriptor instead.
 func (*BatchCreateAvenuesRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{9}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BatchCreateAvenuesRequest) GetParent() string {
@@ -798,7 +734,7 @@ type BatchCreateAvenuesResponse struct {
 
 func (x *BatchCreateAvenuesResponse) Reset() {
 	*x = BatchCreateAvenuesResponse{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[10]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +746,7 @@ func (x *BatchCreateAvenuesResponse) String() string {
 func (*BatchCreateAvenuesResponse) ProtoMessage() {}
 
 func (x *BatchCreateAvenuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[10]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +759,7 @@ func (x *BatchCreateAvenuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCreateAvenuesResponse.ProtoReflect.Descriptor instead.
 func (*BatchCreateAvenuesResponse) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{10}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BatchCreateAvenuesResponse) GetResults() []*BatchCreateAvenuesResult {
@@ -846,7 +782,7 @@ type BatchCreateAvenuesResult struct {
 
 func (x *BatchCreateAvenuesResult) Reset() {
 	*x = BatchCreateAvenuesResult{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[11]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +794,7 @@ func (x *BatchCreateAvenuesResult) String() string {
 func (*BatchCreateAvenuesResult) ProtoMessage() {}
 
 func (x *BatchCreateAvenuesResult) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[11]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +807,7 @@ func (x *BatchCreateAvenuesResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCreateAvenuesResult.ProtoReflect.Descriptor instead.
 func (*BatchCreateAvenuesResult) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{11}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BatchCreateAvenuesResult) GetStatus() *status.Status {
@@ -888,346 +824,6 @@ func (x *BatchCreateAvenuesResult) GetAvenue() *Avenue {
 	return nil
 }
 
-// CompareAvenuesRequest asks for CompareAvenues.
-type CompareAvenuesRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose avenues. Format: tenants/{tenant}/people/{person}.
-	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Which ones, by name, whatever their state. At most 100, each once. Default: the OPEN
-	// ones, the latest 100 of them.
-	Avenues []string `protobuf:"bytes,2,rep,name=avenues,proto3" json:"avenues,omitempty"`
-	// How much each rating counts. Default: all the same.
-	Weights       *CompareWeights `protobuf:"bytes,3,opt,name=weights,proto3" json:"weights,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CompareAvenuesRequest) Reset() {
-	*x = CompareAvenuesRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CompareAvenuesRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CompareAvenuesRequest) ProtoMessage() {}
-
-func (x *CompareAvenuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[12]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CompareAvenuesRequest.ProtoReflect.Descriptor instead.
-func (*CompareAvenuesRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *CompareAvenuesRequest) GetParent() string {
-	if x != nil {
-		return x.Parent
-	}
-	return ""
-}
-
-func (x *CompareAvenuesRequest) GetAvenues() []string {
-	if x != nil {
-		return x.Avenues
-	}
-	return nil
-}
-
-func (x *CompareAvenuesRequest) GetWeights() *CompareWeights {
-	if x != nil {
-		return x.Weights
-	}
-	return nil
-}
-
-// CompareWeights says how much each rating counts. At least one must be above 0.
-type CompareWeights struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// How much realistic counts, 0 (not at all) to 100. Default: 1.
-	Realistic *float64 `protobuf:"fixed64,1,opt,name=realistic,proto3,oneof" json:"realistic,omitempty"`
-	// How much values_fit counts, 0 (not at all) to 100. Default: 1.
-	ValuesFit *float64 `protobuf:"fixed64,2,opt,name=values_fit,json=valuesFit,proto3,oneof" json:"values_fit,omitempty"`
-	// How much joy counts, 0 (not at all) to 100. Default: 1.
-	Joy           *float64 `protobuf:"fixed64,3,opt,name=joy,proto3,oneof" json:"joy,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CompareWeights) Reset() {
-	*x = CompareWeights{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CompareWeights) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CompareWeights) ProtoMessage() {}
-
-func (x *CompareWeights) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[13]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CompareWeights.ProtoReflect.Descriptor instead.
-func (*CompareWeights) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *CompareWeights) GetRealistic() float64 {
-	if x != nil && x.Realistic != nil {
-		return *x.Realistic
-	}
-	return 0
-}
-
-func (x *CompareWeights) GetValuesFit() float64 {
-	if x != nil && x.ValuesFit != nil {
-		return *x.ValuesFit
-	}
-	return 0
-}
-
-func (x *CompareWeights) GetJoy() float64 {
-	if x != nil && x.Joy != nil {
-		return *x.Joy
-	}
-	return 0
-}
-
-// CompareAvenuesResponse answers CompareAvenues.
-type CompareAvenuesResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// One row per avenue, the highest score first, those without a score last; ties by name.
-	Rows []*ComparedAvenue `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
-	// The weights that counted, so that they sum to 1.
-	Weights       *CompareWeights `protobuf:"bytes,2,opt,name=weights,proto3" json:"weights,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CompareAvenuesResponse) Reset() {
-	*x = CompareAvenuesResponse{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CompareAvenuesResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CompareAvenuesResponse) ProtoMessage() {}
-
-func (x *CompareAvenuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[14]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CompareAvenuesResponse.ProtoReflect.Descriptor instead.
-func (*CompareAvenuesResponse) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *CompareAvenuesResponse) GetRows() []*ComparedAvenue {
-	if x != nil {
-		return x.Rows
-	}
-	return nil
-}
-
-func (x *CompareAvenuesResponse) GetWeights() *CompareWeights {
-	if x != nil {
-		return x.Weights
-	}
-	return nil
-}
-
-// ComparedAvenue is one row of a comparison.
-type ComparedAvenue struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The avenue. Format: tenants/{tenant}/people/{person}/avenues/{avenue}.
-	Avenue string `protobuf:"bytes,1,opt,name=avenue,proto3" json:"avenue,omitempty"`
-	// Its title.
-	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Its place, from 1. The same score is the same place.
-	Rank int32 `protobuf:"varint,3,opt,name=rank,proto3" json:"rank,omitempty"`
-	// Weighted mean of its ratings, 1 to 5, to four decimals. A rating that is missing does
-	// not count, nor does its weight. Unset: nothing that counts is rated.
-	Score *float64 `protobuf:"fixed64,4,opt,name=score,proto3,oneof" json:"score,omitempty"`
-	// How much of the weight the score rests on, 0 (nothing is rated) to 1 (everything is).
-	Coverage float64 `protobuf:"fixed64,5,opt,name=coverage,proto3" json:"coverage,omitempty"`
-	// Its ratings.
-	Ratings *AvenueRatings `protobuf:"bytes,6,opt,name=ratings,proto3" json:"ratings,omitempty"`
-	// Why it stands where it stands.
-	Reasons       []*CompareReason `protobuf:"bytes,7,rep,name=reasons,proto3" json:"reasons,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ComparedAvenue) Reset() {
-	*x = ComparedAvenue{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ComparedAvenue) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ComparedAvenue) ProtoMessage() {}
-
-func (x *ComparedAvenue) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[15]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ComparedAvenue.ProtoReflect.Descriptor instead.
-func (*ComparedAvenue) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{15}
-}
-
-func (x *ComparedAvenue) GetAvenue() string {
-	if x != nil {
-		return x.Avenue
-	}
-	return ""
-}
-
-func (x *ComparedAvenue) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *ComparedAvenue) GetRank() int32 {
-	if x != nil {
-		return x.Rank
-	}
-	return 0
-}
-
-func (x *ComparedAvenue) GetScore() float64 {
-	if x != nil && x.Score != nil {
-		return *x.Score
-	}
-	return 0
-}
-
-func (x *ComparedAvenue) GetCoverage() float64 {
-	if x != nil {
-		return x.Coverage
-	}
-	return 0
-}
-
-func (x *ComparedAvenue) GetRatings() *AvenueRatings {
-	if x != nil {
-		return x.Ratings
-	}
-	return nil
-}
-
-func (x *ComparedAvenue) GetReasons() []*CompareReason {
-	if x != nil {
-		return x.Reasons
-	}
-	return nil
-}
-
-// CompareReason is one reason in a comparison.
-type CompareReason struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// What kind of reason it is.
-	Kind v1.CompareReasonKind `protobuf:"varint,1,opt,name=kind,proto3,enum=rebound.type.v1.CompareReasonKind" json:"kind,omitempty"`
-	// The reason in a sentence, made of ratings and names of values.
-	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CompareReason) Reset() {
-	*x = CompareReason{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CompareReason) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CompareReason) ProtoMessage() {}
-
-func (x *CompareReason) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CompareReason.ProtoReflect.Descriptor instead.
-func (*CompareReason) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *CompareReason) GetKind() v1.CompareReasonKind {
-	if x != nil {
-		return x.Kind
-	}
-	return v1.CompareReasonKind(0)
-}
-
-func (x *CompareReason) GetText() string {
-	if x != nil {
-		return x.Text
-	}
-	return ""
-}
-
 // ChooseAvenueRequest asks for ChooseAvenue.
 type ChooseAvenueRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1241,7 +837,7 @@ type ChooseAvenueRequest struct {
 
 func (x *ChooseAvenueRequest) Reset() {
 	*x = ChooseAvenueRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[17]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +849,7 @@ func (x *ChooseAvenueRequest) String() string {
 func (*ChooseAvenueRequest) ProtoMessage() {}
 
 func (x *ChooseAvenueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[17]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +862,7 @@ func (x *ChooseAvenueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChooseAvenueRequest.ProtoReflect.Descriptor instead.
 func (*ChooseAvenueRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{17}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ChooseAvenueRequest) GetName() string {
@@ -1296,7 +892,7 @@ type ChooseAvenueResponse struct {
 
 func (x *ChooseAvenueResponse) Reset() {
 	*x = ChooseAvenueResponse{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[18]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1308,7 +904,7 @@ func (x *ChooseAvenueResponse) String() string {
 func (*ChooseAvenueResponse) ProtoMessage() {}
 
 func (x *ChooseAvenueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[18]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1321,7 +917,7 @@ func (x *ChooseAvenueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChooseAvenueResponse.ProtoReflect.Descriptor instead.
 func (*ChooseAvenueResponse) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{18}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ChooseAvenueResponse) GetAvenue() *Avenue {
@@ -1353,7 +949,7 @@ type RejectAvenueRequest struct {
 
 func (x *RejectAvenueRequest) Reset() {
 	*x = RejectAvenueRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[19]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +961,7 @@ func (x *RejectAvenueRequest) String() string {
 func (*RejectAvenueRequest) ProtoMessage() {}
 
 func (x *RejectAvenueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[19]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +974,7 @@ func (x *RejectAvenueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectAvenueRequest.ProtoReflect.Descriptor instead.
 func (*RejectAvenueRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{19}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RejectAvenueRequest) GetName() string {
@@ -1415,7 +1011,7 @@ type ReopenAvenueRequest struct {
 
 func (x *ReopenAvenueRequest) Reset() {
 	*x = ReopenAvenueRequest{}
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[20]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1427,7 +1023,7 @@ func (x *ReopenAvenueRequest) String() string {
 func (*ReopenAvenueRequest) ProtoMessage() {}
 
 func (x *ReopenAvenueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[20]
+	mi := &file_rebound_goals_v1_avenue_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1440,7 +1036,7 @@ func (x *ReopenAvenueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReopenAvenueRequest.ProtoReflect.Descriptor instead.
 func (*ReopenAvenueRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{20}
+	return file_rebound_goals_v1_avenue_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReopenAvenueRequest) GetName() string {
@@ -1461,7 +1057,7 @@ var File_rebound_goals_v1_avenue_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_avenue_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/goals/v1/avenue.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x16google/type/date.proto\x1a\x1brebound/goals/v1/goal.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1crebound/type/v1/avenue.proto\"\xdc\x06\n" +
+	"\x1drebound/goals/v1/avenue.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x16google/type/date.proto\x1a(rebound/goals/v1/avenue_comparison.proto\x1a\x1brebound/goals/v1/goal.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1crebound/type/v1/avenue.proto\"\xdc\x06\n" +
 	"\x06Avenue\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -1483,12 +1079,7 @@ const file_rebound_goals_v1_avenue_proto_rawDesc = "" +
 	"\x04goal\x18\r \x01(\tB\x1f\xe2A\x01\x03\xfaA\x18\n" +
 	"\x16goals.rebound.dev/GoalR\x04goal\x12-\n" +
 	"\rreject_reason\x18\x0e \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\frejectReason:a\xeaA^\n" +
-	"\x18goals.rebound.dev/Avenue\x121tenants/{tenant}/people/{person}/avenues/{avenue}*\aavenues2\x06avenue\"\x7f\n" +
-	"\rAvenueRatings\x12'\n" +
-	"\trealistic\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x00R\trealistic\x12(\n" +
-	"\n" +
-	"values_fit\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x00R\tvaluesFit\x12\x1b\n" +
-	"\x03joy\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x00R\x03joy\"}\n" +
+	"\x18goals.rebound.dev/Avenue\x121tenants/{tenant}/people/{person}/avenues/{avenue}*\aavenues2\x06avenue\"}\n" +
 	"\n" +
 	"Experiment\x12$\n" +
 	"\x04what\x18\x01 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xf4\x03\xc8\xc1\x18\x01R\x04what\x12!\n" +
@@ -1533,37 +1124,7 @@ const file_rebound_goals_v1_avenue_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2*.rebound.goals.v1.BatchCreateAvenuesResultR\aresults\"x\n" +
 	"\x18BatchCreateAvenuesResult\x12*\n" +
 	"\x06status\x18\x01 \x01(\v2\x12.google.rpc.StatusR\x06status\x120\n" +
-	"\x06avenue\x18\x02 \x01(\v2\x18.rebound.goals.v1.AvenueR\x06avenue\"\xd8\x01\n" +
-	"\x15CompareAvenuesRequest\x129\n" +
-	"\x06parent\x18\x01 \x01(\tB!\xe2A\x01\x02\xfaA\x1a\x12\x18goals.rebound.dev/AvenueR\x06parent\x12H\n" +
-	"\aavenues\x18\x02 \x03(\tB.\xfaA\x1a\n" +
-	"\x18goals.rebound.dev/Avenue\xbaH\x0e\x92\x01\v\x10d\x18\x01\"\x05r\x03\x18\x80\x04R\aavenues\x12:\n" +
-	"\aweights\x18\x03 \x01(\v2 .rebound.goals.v1.CompareWeightsR\aweights\"\xe4\x01\n" +
-	"\x0eCompareWeights\x12<\n" +
-	"\trealistic\x18\x01 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\trealistic\x88\x01\x01\x12=\n" +
-	"\n" +
-	"values_fit\x18\x02 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\tvaluesFit\x88\x01\x01\x120\n" +
-	"\x03joy\x18\x03 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\x03joy\x88\x01\x01B\f\n" +
-	"\n" +
-	"_realisticB\r\n" +
-	"\v_values_fitB\x06\n" +
-	"\x04_joy\"\x8a\x01\n" +
-	"\x16CompareAvenuesResponse\x124\n" +
-	"\x04rows\x18\x01 \x03(\v2 .rebound.goals.v1.ComparedAvenueR\x04rows\x12:\n" +
-	"\aweights\x18\x02 \x01(\v2 .rebound.goals.v1.CompareWeightsR\aweights\"\xae\x02\n" +
-	"\x0eComparedAvenue\x125\n" +
-	"\x06avenue\x18\x01 \x01(\tB\x1d\xfaA\x1a\n" +
-	"\x18goals.rebound.dev/AvenueR\x06avenue\x12\x1a\n" +
-	"\x05title\x18\x02 \x01(\tB\x04\xc8\xc1\x18\x01R\x05title\x12\x12\n" +
-	"\x04rank\x18\x03 \x01(\x05R\x04rank\x12\x19\n" +
-	"\x05score\x18\x04 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x1a\n" +
-	"\bcoverage\x18\x05 \x01(\x01R\bcoverage\x129\n" +
-	"\aratings\x18\x06 \x01(\v2\x1f.rebound.goals.v1.AvenueRatingsR\aratings\x129\n" +
-	"\areasons\x18\a \x03(\v2\x1f.rebound.goals.v1.CompareReasonR\areasonsB\b\n" +
-	"\x06_score\"a\n" +
-	"\rCompareReason\x126\n" +
-	"\x04kind\x18\x01 \x01(\x0e2\".rebound.type.v1.CompareReasonKindR\x04kind\x12\x18\n" +
-	"\x04text\x18\x02 \x01(\tB\x04\xc8\xc1\x18\x01R\x04text\"i\n" +
+	"\x06avenue\x18\x02 \x01(\v2\x18.rebound.goals.v1.AvenueR\x06avenue\"i\n" +
 	"\x13ChooseAvenueRequest\x125\n" +
 	"\x04name\x18\x01 \x01(\tB!\xe2A\x01\x02\xfaA\x1a\n" +
 	"\x18goals.rebound.dev/AvenueR\x04name\x12\x1b\n" +
@@ -1614,89 +1175,79 @@ func file_rebound_goals_v1_avenue_proto_rawDescGZIP() []byte {
 	return file_rebound_goals_v1_avenue_proto_rawDescData
 }
 
-var file_rebound_goals_v1_avenue_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_rebound_goals_v1_avenue_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_rebound_goals_v1_avenue_proto_goTypes = []any{
 	(*Avenue)(nil),                     // 0: rebound.goals.v1.Avenue
-	(*AvenueRatings)(nil),              // 1: rebound.goals.v1.AvenueRatings
-	(*Experiment)(nil),                 // 2: rebound.goals.v1.Experiment
-	(*CreateAvenueRequest)(nil),        // 3: rebound.goals.v1.CreateAvenueRequest
-	(*GetAvenueRequest)(nil),           // 4: rebound.goals.v1.GetAvenueRequest
-	(*ListAvenuesRequest)(nil),         // 5: rebound.goals.v1.ListAvenuesRequest
-	(*ListAvenuesResponse)(nil),        // 6: rebound.goals.v1.ListAvenuesResponse
-	(*UpdateAvenueRequest)(nil),        // 7: rebound.goals.v1.UpdateAvenueRequest
-	(*DeleteAvenueRequest)(nil),        // 8: rebound.goals.v1.DeleteAvenueRequest
-	(*BatchCreateAvenuesRequest)(nil),  // 9: rebound.goals.v1.BatchCreateAvenuesRequest
-	(*BatchCreateAvenuesResponse)(nil), // 10: rebound.goals.v1.BatchCreateAvenuesResponse
-	(*BatchCreateAvenuesResult)(nil),   // 11: rebound.goals.v1.BatchCreateAvenuesResult
-	(*CompareAvenuesRequest)(nil),      // 12: rebound.goals.v1.CompareAvenuesRequest
-	(*CompareWeights)(nil),             // 13: rebound.goals.v1.CompareWeights
-	(*CompareAvenuesResponse)(nil),     // 14: rebound.goals.v1.CompareAvenuesResponse
-	(*ComparedAvenue)(nil),             // 15: rebound.goals.v1.ComparedAvenue
-	(*CompareReason)(nil),              // 16: rebound.goals.v1.CompareReason
-	(*ChooseAvenueRequest)(nil),        // 17: rebound.goals.v1.ChooseAvenueRequest
-	(*ChooseAvenueResponse)(nil),       // 18: rebound.goals.v1.ChooseAvenueResponse
-	(*RejectAvenueRequest)(nil),        // 19: rebound.goals.v1.RejectAvenueRequest
-	(*ReopenAvenueRequest)(nil),        // 20: rebound.goals.v1.ReopenAvenueRequest
-	(*timestamppb.Timestamp)(nil),      // 21: google.protobuf.Timestamp
-	(v1.AvenueKind)(0),                 // 22: rebound.type.v1.AvenueKind
-	(v1.AvenueState)(0),                // 23: rebound.type.v1.AvenueState
-	(*date.Date)(nil),                  // 24: google.type.Date
-	(*fieldmaskpb.FieldMask)(nil),      // 25: google.protobuf.FieldMask
-	(*status.Status)(nil),              // 26: google.rpc.Status
-	(v1.CompareReasonKind)(0),          // 27: rebound.type.v1.CompareReasonKind
-	(*Goal)(nil),                       // 28: rebound.goals.v1.Goal
-	(*emptypb.Empty)(nil),              // 29: google.protobuf.Empty
+	(*Experiment)(nil),                 // 1: rebound.goals.v1.Experiment
+	(*CreateAvenueRequest)(nil),        // 2: rebound.goals.v1.CreateAvenueRequest
+	(*GetAvenueRequest)(nil),           // 3: rebound.goals.v1.GetAvenueRequest
+	(*ListAvenuesRequest)(nil),         // 4: rebound.goals.v1.ListAvenuesRequest
+	(*ListAvenuesResponse)(nil),        // 5: rebound.goals.v1.ListAvenuesResponse
+	(*UpdateAvenueRequest)(nil),        // 6: rebound.goals.v1.UpdateAvenueRequest
+	(*DeleteAvenueRequest)(nil),        // 7: rebound.goals.v1.DeleteAvenueRequest
+	(*BatchCreateAvenuesRequest)(nil),  // 8: rebound.goals.v1.BatchCreateAvenuesRequest
+	(*BatchCreateAvenuesResponse)(nil), // 9: rebound.goals.v1.BatchCreateAvenuesResponse
+	(*BatchCreateAvenuesResult)(nil),   // 10: rebound.goals.v1.BatchCreateAvenuesResult
+	(*ChooseAvenueRequest)(nil),        // 11: rebound.goals.v1.ChooseAvenueRequest
+	(*ChooseAvenueResponse)(nil),       // 12: rebound.goals.v1.ChooseAvenueResponse
+	(*RejectAvenueRequest)(nil),        // 13: rebound.goals.v1.RejectAvenueRequest
+	(*ReopenAvenueRequest)(nil),        // 14: rebound.goals.v1.ReopenAvenueRequest
+	(*timestamppb.Timestamp)(nil),      // 15: google.protobuf.Timestamp
+	(v1.AvenueKind)(0),                 // 16: rebound.type.v1.AvenueKind
+	(*AvenueRatings)(nil),              // 17: rebound.goals.v1.AvenueRatings
+	(v1.AvenueState)(0),                // 18: rebound.type.v1.AvenueState
+	(*date.Date)(nil),                  // 19: google.type.Date
+	(*fieldmaskpb.FieldMask)(nil),      // 20: google.protobuf.FieldMask
+	(*status.Status)(nil),              // 21: google.rpc.Status
+	(*Goal)(nil),                       // 22: rebound.goals.v1.Goal
+	(*CompareAvenuesRequest)(nil),      // 23: rebound.goals.v1.CompareAvenuesRequest
+	(*emptypb.Empty)(nil),              // 24: google.protobuf.Empty
+	(*CompareAvenuesResponse)(nil),     // 25: rebound.goals.v1.CompareAvenuesResponse
 }
 var file_rebound_goals_v1_avenue_proto_depIdxs = []int32{
-	21, // 0: rebound.goals.v1.Avenue.create_time:type_name -> google.protobuf.Timestamp
-	21, // 1: rebound.goals.v1.Avenue.update_time:type_name -> google.protobuf.Timestamp
-	22, // 2: rebound.goals.v1.Avenue.kind:type_name -> rebound.type.v1.AvenueKind
-	1,  // 3: rebound.goals.v1.Avenue.ratings:type_name -> rebound.goals.v1.AvenueRatings
-	2,  // 4: rebound.goals.v1.Avenue.experiments:type_name -> rebound.goals.v1.Experiment
-	23, // 5: rebound.goals.v1.Avenue.state:type_name -> rebound.type.v1.AvenueState
-	21, // 6: rebound.goals.v1.Avenue.decide_time:type_name -> google.protobuf.Timestamp
-	24, // 7: rebound.goals.v1.Experiment.by:type_name -> google.type.Date
+	15, // 0: rebound.goals.v1.Avenue.create_time:type_name -> google.protobuf.Timestamp
+	15, // 1: rebound.goals.v1.Avenue.update_time:type_name -> google.protobuf.Timestamp
+	16, // 2: rebound.goals.v1.Avenue.kind:type_name -> rebound.type.v1.AvenueKind
+	17, // 3: rebound.goals.v1.Avenue.ratings:type_name -> rebound.goals.v1.AvenueRatings
+	1,  // 4: rebound.goals.v1.Avenue.experiments:type_name -> rebound.goals.v1.Experiment
+	18, // 5: rebound.goals.v1.Avenue.state:type_name -> rebound.type.v1.AvenueState
+	15, // 6: rebound.goals.v1.Avenue.decide_time:type_name -> google.protobuf.Timestamp
+	19, // 7: rebound.goals.v1.Experiment.by:type_name -> google.type.Date
 	0,  // 8: rebound.goals.v1.CreateAvenueRequest.avenue:type_name -> rebound.goals.v1.Avenue
 	0,  // 9: rebound.goals.v1.ListAvenuesResponse.avenues:type_name -> rebound.goals.v1.Avenue
 	0,  // 10: rebound.goals.v1.UpdateAvenueRequest.avenue:type_name -> rebound.goals.v1.Avenue
-	25, // 11: rebound.goals.v1.UpdateAvenueRequest.update_mask:type_name -> google.protobuf.FieldMask
-	22, // 12: rebound.goals.v1.BatchCreateAvenuesRequest.kind:type_name -> rebound.type.v1.AvenueKind
-	11, // 13: rebound.goals.v1.BatchCreateAvenuesResponse.results:type_name -> rebound.goals.v1.BatchCreateAvenuesResult
-	26, // 14: rebound.goals.v1.BatchCreateAvenuesResult.status:type_name -> google.rpc.Status
+	20, // 11: rebound.goals.v1.UpdateAvenueRequest.update_mask:type_name -> google.protobuf.FieldMask
+	16, // 12: rebound.goals.v1.BatchCreateAvenuesRequest.kind:type_name -> rebound.type.v1.AvenueKind
+	10, // 13: rebound.goals.v1.BatchCreateAvenuesResponse.results:type_name -> rebound.goals.v1.BatchCreateAvenuesResult
+	21, // 14: rebound.goals.v1.BatchCreateAvenuesResult.status:type_name -> google.rpc.Status
 	0,  // 15: rebound.goals.v1.BatchCreateAvenuesResult.avenue:type_name -> rebound.goals.v1.Avenue
-	13, // 16: rebound.goals.v1.CompareAvenuesRequest.weights:type_name -> rebound.goals.v1.CompareWeights
-	15, // 17: rebound.goals.v1.CompareAvenuesResponse.rows:type_name -> rebound.goals.v1.ComparedAvenue
-	13, // 18: rebound.goals.v1.CompareAvenuesResponse.weights:type_name -> rebound.goals.v1.CompareWeights
-	1,  // 19: rebound.goals.v1.ComparedAvenue.ratings:type_name -> rebound.goals.v1.AvenueRatings
-	16, // 20: rebound.goals.v1.ComparedAvenue.reasons:type_name -> rebound.goals.v1.CompareReason
-	27, // 21: rebound.goals.v1.CompareReason.kind:type_name -> rebound.type.v1.CompareReasonKind
-	0,  // 22: rebound.goals.v1.ChooseAvenueResponse.avenue:type_name -> rebound.goals.v1.Avenue
-	28, // 23: rebound.goals.v1.ChooseAvenueResponse.goal:type_name -> rebound.goals.v1.Goal
-	3,  // 24: rebound.goals.v1.AvenueService.CreateAvenue:input_type -> rebound.goals.v1.CreateAvenueRequest
-	4,  // 25: rebound.goals.v1.AvenueService.GetAvenue:input_type -> rebound.goals.v1.GetAvenueRequest
-	5,  // 26: rebound.goals.v1.AvenueService.ListAvenues:input_type -> rebound.goals.v1.ListAvenuesRequest
-	7,  // 27: rebound.goals.v1.AvenueService.UpdateAvenue:input_type -> rebound.goals.v1.UpdateAvenueRequest
-	8,  // 28: rebound.goals.v1.AvenueService.DeleteAvenue:input_type -> rebound.goals.v1.DeleteAvenueRequest
-	9,  // 29: rebound.goals.v1.AvenueService.BatchCreateAvenues:input_type -> rebound.goals.v1.BatchCreateAvenuesRequest
-	12, // 30: rebound.goals.v1.AvenueService.CompareAvenues:input_type -> rebound.goals.v1.CompareAvenuesRequest
-	17, // 31: rebound.goals.v1.AvenueService.ChooseAvenue:input_type -> rebound.goals.v1.ChooseAvenueRequest
-	19, // 32: rebound.goals.v1.AvenueService.RejectAvenue:input_type -> rebound.goals.v1.RejectAvenueRequest
-	20, // 33: rebound.goals.v1.AvenueService.ReopenAvenue:input_type -> rebound.goals.v1.ReopenAvenueRequest
-	0,  // 34: rebound.goals.v1.AvenueService.CreateAvenue:output_type -> rebound.goals.v1.Avenue
-	0,  // 35: rebound.goals.v1.AvenueService.GetAvenue:output_type -> rebound.goals.v1.Avenue
-	6,  // 36: rebound.goals.v1.AvenueService.ListAvenues:output_type -> rebound.goals.v1.ListAvenuesResponse
-	0,  // 37: rebound.goals.v1.AvenueService.UpdateAvenue:output_type -> rebound.goals.v1.Avenue
-	29, // 38: rebound.goals.v1.AvenueService.DeleteAvenue:output_type -> google.protobuf.Empty
-	10, // 39: rebound.goals.v1.AvenueService.BatchCreateAvenues:output_type -> rebound.goals.v1.BatchCreateAvenuesResponse
-	14, // 40: rebound.goals.v1.AvenueService.CompareAvenues:output_type -> rebound.goals.v1.CompareAvenuesResponse
-	18, // 41: rebound.goals.v1.AvenueService.ChooseAvenue:output_type -> rebound.goals.v1.ChooseAvenueResponse
-	0,  // 42: rebound.goals.v1.AvenueService.RejectAvenue:output_type -> rebound.goals.v1.Avenue
-	0,  // 43: rebound.goals.v1.AvenueService.ReopenAvenue:output_type -> rebound.goals.v1.Avenue
-	34, // [34:44] is the sub-list for method output_type
-	24, // [24:34] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	0,  // 16: rebound.goals.v1.ChooseAvenueResponse.avenue:type_name -> rebound.goals.v1.Avenue
+	22, // 17: rebound.goals.v1.ChooseAvenueResponse.goal:type_name -> rebound.goals.v1.Goal
+	2,  // 18: rebound.goals.v1.AvenueService.CreateAvenue:input_type -> rebound.goals.v1.CreateAvenueRequest
+	3,  // 19: rebound.goals.v1.AvenueService.GetAvenue:input_type -> rebound.goals.v1.GetAvenueRequest
+	4,  // 20: rebound.goals.v1.AvenueService.ListAvenues:input_type -> rebound.goals.v1.ListAvenuesRequest
+	6,  // 21: rebound.goals.v1.AvenueService.UpdateAvenue:input_type -> rebound.goals.v1.UpdateAvenueRequest
+	7,  // 22: rebound.goals.v1.AvenueService.DeleteAvenue:input_type -> rebound.goals.v1.DeleteAvenueRequest
+	8,  // 23: rebound.goals.v1.AvenueService.BatchCreateAvenues:input_type -> rebound.goals.v1.BatchCreateAvenuesRequest
+	23, // 24: rebound.goals.v1.AvenueService.CompareAvenues:input_type -> rebound.goals.v1.CompareAvenuesRequest
+	11, // 25: rebound.goals.v1.AvenueService.ChooseAvenue:input_type -> rebound.goals.v1.ChooseAvenueRequest
+	13, // 26: rebound.goals.v1.AvenueService.RejectAvenue:input_type -> rebound.goals.v1.RejectAvenueRequest
+	14, // 27: rebound.goals.v1.AvenueService.ReopenAvenue:input_type -> rebound.goals.v1.ReopenAvenueRequest
+	0,  // 28: rebound.goals.v1.AvenueService.CreateAvenue:output_type -> rebound.goals.v1.Avenue
+	0,  // 29: rebound.goals.v1.AvenueService.GetAvenue:output_type -> rebound.goals.v1.Avenue
+	5,  // 30: rebound.goals.v1.AvenueService.ListAvenues:output_type -> rebound.goals.v1.ListAvenuesResponse
+	0,  // 31: rebound.goals.v1.AvenueService.UpdateAvenue:output_type -> rebound.goals.v1.Avenue
+	24, // 32: rebound.goals.v1.AvenueService.DeleteAvenue:output_type -> google.protobuf.Empty
+	9,  // 33: rebound.goals.v1.AvenueService.BatchCreateAvenues:output_type -> rebound.goals.v1.BatchCreateAvenuesResponse
+	25, // 34: rebound.goals.v1.AvenueService.CompareAvenues:output_type -> rebound.goals.v1.CompareAvenuesResponse
+	12, // 35: rebound.goals.v1.AvenueService.ChooseAvenue:output_type -> rebound.goals.v1.ChooseAvenueResponse
+	0,  // 36: rebound.goals.v1.AvenueService.RejectAvenue:output_type -> rebound.goals.v1.Avenue
+	0,  // 37: rebound.goals.v1.AvenueService.ReopenAvenue:output_type -> rebound.goals.v1.Avenue
+	28, // [28:38] is the sub-list for method output_type
+	18, // [18:28] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_rebound_goals_v1_avenue_proto_init() }
@@ -1704,16 +1255,15 @@ func file_rebound_goals_v1_avenue_proto_init() {
 	if File_rebound_goals_v1_avenue_proto != nil {
 		return
 	}
+	file_rebound_goals_v1_avenue_comparison_proto_init()
 	file_rebound_goals_v1_goal_proto_init()
-	file_rebound_goals_v1_avenue_proto_msgTypes[13].OneofWrappers = []any{}
-	file_rebound_goals_v1_avenue_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_goals_v1_avenue_proto_rawDesc), len(file_rebound_goals_v1_avenue_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

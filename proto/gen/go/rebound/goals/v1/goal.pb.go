@@ -243,430 +243,6 @@ func (x *Goal) GetDropTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// KeyResult is a number that shows that a goal is reached.
-type KeyResult struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id within the goal: 1 to 63 lower-case letters, digits and inner hyphens. An update
-	// that sends it back keeps the history. Default: made by the server.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What is counted, in one line. 1 to 200 characters.
-	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Where it stood at first, in unit, -1e12 to 1e12. Default: 0.
-	Start float64 `protobuf:"fixed64,3,opt,name=start,proto3" json:"start,omitempty"`
-	// Where it is to be, in unit, -1e12 to 1e12. Another number than start; below it for
-	// what is to become less.
-	Target float64 `protobuf:"fixed64,4,opt,name=target,proto3" json:"target,omitempty"`
-	// Where it stands, in unit, -1e12 to 1e12. Default: as it was; start for a new one.
-	Current *float64 `protobuf:"fixed64,5,opt,name=current,proto3,oneof" json:"current,omitempty"`
-	// What the numbers count, such as users. At most 40 characters. Default: empty.
-	Unit string `protobuf:"bytes,6,opt,name=unit,proto3" json:"unit,omitempty"`
-	// How likely it seems to get there, 0 (not at all) to 1 (certain). Default: as it was;
-	// not stated for a new one.
-	Confidence *float64 `protobuf:"fixed64,7,opt,name=confidence,proto3,oneof" json:"confidence,omitempty"`
-	// How it went, oldest first: every check-in, and every change of current and confidence
-	// by other means. The latest 100.
-	CheckIns []*KeyResultCheckIn `protobuf:"bytes,8,rep,name=check_ins,json=checkIns,proto3" json:"check_ins,omitempty"`
-	// How much of the way is done, 0 to 1: (current - start) / (target - start).
-	Score         float64 `protobuf:"fixed64,9,opt,name=score,proto3" json:"score,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *KeyResult) Reset() {
-	*x = KeyResult{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[1]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *KeyResult) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*KeyResult) ProtoMessage() {}
-
-func (x *KeyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[1]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use KeyResult.ProtoReflect.Descriptor instead.
-func (*KeyResult) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *KeyResult) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *KeyResult) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *KeyResult) GetStart() float64 {
-	if x != nil {
-		return x.Start
-	}
-	return 0
-}
-
-func (x *KeyResult) GetTarget() float64 {
-	if x != nil {
-		return x.Target
-	}
-	return 0
-}
-
-func (x *KeyResult) GetCurrent() float64 {
-	if x != nil && x.Current != nil {
-		return *x.Current
-	}
-	return 0
-}
-
-func (x *KeyResult) GetUnit() string {
-	if x != nil {
-		return x.Unit
-	}
-	return ""
-}
-
-func (x *KeyResult) GetConfidence() float64 {
-	if x != nil && x.Confidence != nil {
-		return *x.Confidence
-	}
-	return 0
-}
-
-func (x *KeyResult) GetCheckIns() []*KeyResultCheckIn {
-	if x != nil {
-		return x.CheckIns
-	}
-	return nil
-}
-
-func (x *KeyResult) GetScore() float64 {
-	if x != nil {
-		return x.Score
-	}
-	return 0
-}
-
-// KeyResultCheckIn is where a key result stood at a time.
-type KeyResultCheckIn struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id within the key result.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// When it was noted. UTC, to the millisecond.
-	CheckInTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=check_in_time,json=checkInTime,proto3" json:"check_in_time,omitempty"`
-	// Where it stood, in the key result's unit.
-	Current float64 `protobuf:"fixed64,3,opt,name=current,proto3" json:"current,omitempty"`
-	// How likely it seemed, 0 to 1; unset: not stated.
-	Confidence *float64 `protobuf:"fixed64,4,opt,name=confidence,proto3,oneof" json:"confidence,omitempty"`
-	// More about it.
-	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *KeyResultCheckIn) Reset() {
-	*x = KeyResultCheckIn{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *KeyResultCheckIn) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*KeyResultCheckIn) ProtoMessage() {}
-
-func (x *KeyResultCheckIn) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use KeyResultCheckIn.ProtoReflect.Descriptor instead.
-func (*KeyResultCheckIn) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *KeyResultCheckIn) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *KeyResultCheckIn) GetCheckInTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CheckInTime
-	}
-	return nil
-}
-
-func (x *KeyResultCheckIn) GetCurrent() float64 {
-	if x != nil {
-		return x.Current
-	}
-	return 0
-}
-
-func (x *KeyResultCheckIn) GetConfidence() float64 {
-	if x != nil && x.Confidence != nil {
-		return *x.Confidence
-	}
-	return 0
-}
-
-func (x *KeyResultCheckIn) GetNote() string {
-	if x != nil {
-		return x.Note
-	}
-	return ""
-}
-
-// Obstacle is what may come in between, with a plan: if this, then that.
-type Obstacle struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id within the goal: 1 to 63 lower-case letters, digits and inner hyphens. An update
-	// that sends it back keeps the counts. Default: made by the server.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What may come in between. 1 to 500 characters.
-	Obstacle string `protobuf:"bytes,2,opt,name=obstacle,proto3" json:"obstacle,omitempty"`
-	// The plan: when this happens. At most 500 characters. Default: empty, no plan yet.
-	When string `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
-	// The plan: then the person does this. At most 500 characters. Default: empty, no plan yet.
-	Then string `protobuf:"bytes,4,opt,name=then,proto3" json:"then,omitempty"`
-	// How often it was met.
-	TimesMet int32 `protobuf:"varint,5,opt,name=times_met,json=timesMet,proto3" json:"times_met,omitempty"`
-	// How often the plan was followed then.
-	TimesFollowed int32 `protobuf:"varint,6,opt,name=times_followed,json=timesFollowed,proto3" json:"times_followed,omitempty"`
-	// When it was met, oldest first. The latest 100.
-	Meetings      []*ObstacleMeeting `protobuf:"bytes,7,rep,name=meetings,proto3" json:"meetings,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Obstacle) Reset() {
-	*x = Obstacle{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Obstacle) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Obstacle) ProtoMessage() {}
-
-func (x *Obstacle) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Obstacle.ProtoReflect.Descriptor instead.
-func (*Obstacle) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *Obstacle) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *Obstacle) GetObstacle() string {
-	if x != nil {
-		return x.Obstacle
-	}
-	return ""
-}
-
-func (x *Obstacle) GetWhen() string {
-	if x != nil {
-		return x.When
-	}
-	return ""
-}
-
-func (x *Obstacle) GetThen() string {
-	if x != nil {
-		return x.Then
-	}
-	return ""
-}
-
-func (x *Obstacle) GetTimesMet() int32 {
-	if x != nil {
-		return x.TimesMet
-	}
-	return 0
-}
-
-func (x *Obstacle) GetTimesFollowed() int32 {
-	if x != nil {
-		return x.TimesFollowed
-	}
-	return 0
-}
-
-func (x *Obstacle) GetMeetings() []*ObstacleMeeting {
-	if x != nil {
-		return x.Meetings
-	}
-	return nil
-}
-
-// ObstacleMeeting is one time an obstacle was met.
-type ObstacleMeeting struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id within the obstacle.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// When it was noted. UTC, to the millisecond.
-	MeetTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=meet_time,json=meetTime,proto3" json:"meet_time,omitempty"`
-	// True: the plan was followed.
-	Followed      bool `protobuf:"varint,3,opt,name=followed,proto3" json:"followed,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ObstacleMeeting) Reset() {
-	*x = ObstacleMeeting{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ObstacleMeeting) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ObstacleMeeting) ProtoMessage() {}
-
-func (x *ObstacleMeeting) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ObstacleMeeting.ProtoReflect.Descriptor instead.
-func (*ObstacleMeeting) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *ObstacleMeeting) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *ObstacleMeeting) GetMeetTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.MeetTime
-	}
-	return nil
-}
-
-func (x *ObstacleMeeting) GetFollowed() bool {
-	if x != nil {
-		return x.Followed
-	}
-	return false
-}
-
-// ImaginedCause is why a goal failed, in a future that need not come.
-type ImaginedCause struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why it failed. 1 to 1,000 characters.
-	Cause string `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`
-	// What may prevent it. At most 1,000 characters. Default: empty.
-	Prevention    string `protobuf:"bytes,2,opt,name=prevention,proto3" json:"prevention,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ImaginedCause) Reset() {
-	*x = ImaginedCause{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[5]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ImaginedCause) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ImaginedCause) ProtoMessage() {}
-
-func (x *ImaginedCause) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[5]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ImaginedCause.ProtoReflect.Descriptor instead.
-func (*ImaginedCause) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *ImaginedCause) GetCause() string {
-	if x != nil {
-		return x.Cause
-	}
-	return ""
-}
-
-func (x *ImaginedCause) GetPrevention() string {
-	if x != nil {
-		return x.Prevention
-	}
-	return ""
-}
-
 // CreateGoalRequest asks for CreateGoal.
 type CreateGoalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -686,7 +262,7 @@ type CreateGoalRequest struct {
 
 func (x *CreateGoalRequest) Reset() {
 	*x = CreateGoalRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[6]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +274,7 @@ func (x *CreateGoalRequest) String() string {
 func (*CreateGoalRequest) ProtoMessage() {}
 
 func (x *CreateGoalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[6]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +287,7 @@ func (x *CreateGoalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateGoalRequest.ProtoReflect.Descriptor instead.
 func (*CreateGoalRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{6}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *CreateGoalRequest) GetParent() string {
@@ -753,7 +329,7 @@ type GetGoalRequest struct {
 
 func (x *GetGoalRequest) Reset() {
 	*x = GetGoalRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[7]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -765,7 +341,7 @@ func (x *GetGoalRequest) String() string {
 func (*GetGoalRequest) ProtoMessage() {}
 
 func (x *GetGoalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[7]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -778,7 +354,7 @@ func (x *GetGoalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGoalRequest.ProtoReflect.Descriptor instead.
 func (*GetGoalRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{7}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GetGoalRequest) GetName() string {
@@ -810,7 +386,7 @@ type ListGoalsRequest struct {
 
 func (x *ListGoalsRequest) Reset() {
 	*x = ListGoalsRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[8]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -822,7 +398,7 @@ func (x *ListGoalsRequest) String() string {
 func (*ListGoalsRequest) ProtoMessage() {}
 
 func (x *ListGoalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[8]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -835,7 +411,7 @@ func (x *ListGoalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGoalsRequest.ProtoReflect.Descriptor instead.
 func (*ListGoalsRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{8}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListGoalsRequest) GetParent() string {
@@ -886,7 +462,7 @@ type ListGoalsResponse struct {
 
 func (x *ListGoalsResponse) Reset() {
 	*x = ListGoalsResponse{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[9]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +474,7 @@ func (x *ListGoalsResponse) String() string {
 func (*ListGoalsResponse) ProtoMessage() {}
 
 func (x *ListGoalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[9]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +487,7 @@ func (x *ListGoalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGoalsResponse.ProtoReflect.Descriptor instead.
 func (*ListGoalsResponse) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{9}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListGoalsResponse) GetGoals() []*Goal {
@@ -943,7 +519,7 @@ type UpdateGoalRequest struct {
 
 func (x *UpdateGoalRequest) Reset() {
 	*x = UpdateGoalRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[10]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +531,7 @@ func (x *UpdateGoalRequest) String() string {
 func (*UpdateGoalRequest) ProtoMessage() {}
 
 func (x *UpdateGoalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[10]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +544,7 @@ func (x *UpdateGoalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateGoalRequest.ProtoReflect.Descriptor instead.
 func (*UpdateGoalRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{10}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *UpdateGoalRequest) GetGoal() *Goal {
@@ -1007,7 +583,7 @@ type DeleteGoalRequest struct {
 
 func (x *DeleteGoalRequest) Reset() {
 	*x = DeleteGoalRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[11]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +595,7 @@ func (x *DeleteGoalRequest) String() string {
 func (*DeleteGoalRequest) ProtoMessage() {}
 
 func (x *DeleteGoalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[11]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +608,7 @@ func (x *DeleteGoalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteGoalRequest.ProtoReflect.Descriptor instead.
 func (*DeleteGoalRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{11}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DeleteGoalRequest) GetName() string {
@@ -1069,7 +645,7 @@ type AchieveGoalRequest struct {
 
 func (x *AchieveGoalRequest) Reset() {
 	*x = AchieveGoalRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[12]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +657,7 @@ func (x *AchieveGoalRequest) String() string {
 func (*AchieveGoalRequest) ProtoMessage() {}
 
 func (x *AchieveGoalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[12]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +670,7 @@ func (x *AchieveGoalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AchieveGoalRequest.ProtoReflect.Descriptor instead.
 func (*AchieveGoalRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{12}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AchieveGoalRequest) GetName() string {
@@ -1126,7 +702,7 @@ type DropGoalRequest struct {
 
 func (x *DropGoalRequest) Reset() {
 	*x = DropGoalRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[13]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +714,7 @@ func (x *DropGoalRequest) String() string {
 func (*DropGoalRequest) ProtoMessage() {}
 
 func (x *DropGoalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[13]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +727,7 @@ func (x *DropGoalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropGoalRequest.ProtoReflect.Descriptor instead.
 func (*DropGoalRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{13}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DropGoalRequest) GetName() string {
@@ -1188,7 +764,7 @@ type HoldGoalRequest struct {
 
 func (x *HoldGoalRequest) Reset() {
 	*x = HoldGoalRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[14]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +776,7 @@ func (x *HoldGoalRequest) String() string {
 func (*HoldGoalRequest) ProtoMessage() {}
 
 func (x *HoldGoalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[14]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +789,7 @@ func (x *HoldGoalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldGoalRequest.ProtoReflect.Descriptor instead.
 func (*HoldGoalRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{14}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *HoldGoalRequest) GetName() string {
@@ -1243,7 +819,7 @@ type ResumeGoalRequest struct {
 
 func (x *ResumeGoalRequest) Reset() {
 	*x = ResumeGoalRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[15]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1255,7 +831,7 @@ func (x *ResumeGoalRequest) String() string {
 func (*ResumeGoalRequest) ProtoMessage() {}
 
 func (x *ResumeGoalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[15]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +844,7 @@ func (x *ResumeGoalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeGoalRequest.ProtoReflect.Descriptor instead.
 func (*ResumeGoalRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{15}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ResumeGoalRequest) GetName() string {
@@ -1308,7 +884,7 @@ type CheckInKeyResultRequest struct {
 
 func (x *CheckInKeyResultRequest) Reset() {
 	*x = CheckInKeyResultRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[16]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1320,7 +896,7 @@ func (x *CheckInKeyResultRequest) String() string {
 func (*CheckInKeyResultRequest) ProtoMessage() {}
 
 func (x *CheckInKeyResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[16]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1333,7 +909,7 @@ func (x *CheckInKeyResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckInKeyResultRequest.ProtoReflect.Descriptor instead.
 func (*CheckInKeyResultRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{16}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckInKeyResultRequest) GetName() string {
@@ -1404,7 +980,7 @@ type MeetObstacleRequest struct {
 
 func (x *MeetObstacleRequest) Reset() {
 	*x = MeetObstacleRequest{}
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[17]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +992,7 @@ func (x *MeetObstacleRequest) String() string {
 func (*MeetObstacleRequest) ProtoMessage() {}
 
 func (x *MeetObstacleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_goal_proto_msgTypes[17]
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1005,7 @@ func (x *MeetObstacleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeetObstacleRequest.ProtoReflect.Descriptor instead.
 func (*MeetObstacleRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{17}
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *MeetObstacleRequest) GetName() string {
@@ -1471,7 +1047,7 @@ var File_rebound_goals_v1_goal_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\n" +
-	"\x1brebound/goals/v1/goal.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\xd7\b\n" +
+	"\x1brebound/goals/v1/goal.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a!rebound/goals/v1/key_result.proto\x1a\x1frebound/goals/v1/obstacle.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\xd7\b\n" +
 	"\x04Goal\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -1503,48 +1079,7 @@ const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"pre_mortem\x18# \x03(\v2\x1f.rebound.goals.v1.ImaginedCauseB\b\xbaH\x05\x92\x01\x02\x10\x14R\tpreMortem\x12=\n" +
 	"\tdrop_time\x18$ \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\bdropTime:W\xeaAT\n" +
 	"\x16goals.rebound.dev/Goal\x12-tenants/{tenant}/people/{person}/goals/{goal}*\x05goals2\x04goalB\b\n" +
-	"\x06_score\"\xf0\x03\n" +
-	"\tKeyResult\x12>\n" +
-	"\x02id\x18\x01 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x02id\x12&\n" +
-	"\x05title\x18\x02 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05title\x12/\n" +
-	"\x05start\x18\x03 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\xa2\x94\x1am\xc2R\x05start\x121\n" +
-	"\x06target\x18\x04 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\xa2\x94\x1am\xc2R\x06target\x128\n" +
-	"\acurrent\x18\x05 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\xa2\x94\x1am\xc2H\x00R\acurrent\x88\x01\x01\x12\x1f\n" +
-	"\x04unit\x18\x06 \x01(\tB\v\xbaH\x04r\x02\x18(\xc8\xc1\x18\x01R\x04unit\x12>\n" +
-	"\n" +
-	"confidence\x18\a \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\n" +
-	"confidence\x88\x01\x01\x12E\n" +
-	"\tcheck_ins\x18\b \x03(\v2\".rebound.goals.v1.KeyResultCheckInB\x04\xe2A\x01\x03R\bcheckIns\x12\x1a\n" +
-	"\x05score\x18\t \x01(\x01B\x04\xe2A\x01\x03R\x05scoreB\n" +
-	"\n" +
-	"\b_currentB\r\n" +
-	"\v_confidence\"\xd2\x01\n" +
-	"\x10KeyResultCheckIn\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12>\n" +
-	"\rcheck_in_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcheckInTime\x12\x18\n" +
-	"\acurrent\x18\x03 \x01(\x01R\acurrent\x12#\n" +
-	"\n" +
-	"confidence\x18\x04 \x01(\x01H\x00R\n" +
-	"confidence\x88\x01\x01\x12 \n" +
-	"\x04note\x18\x05 \x01(\tB\f\xbaH\x05r\x03\x18\xf4\x03\xc8\xc1\x18\x01R\x04noteB\r\n" +
-	"\v_confidence\"\xd1\x02\n" +
-	"\bObstacle\x12>\n" +
-	"\x02id\x18\x01 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x02id\x12,\n" +
-	"\bobstacle\x18\x02 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xf4\x03\xc8\xc1\x18\x01R\bobstacle\x12 \n" +
-	"\x04when\x18\x03 \x01(\tB\f\xbaH\x05r\x03\x18\xf4\x03\xc8\xc1\x18\x01R\x04when\x12 \n" +
-	"\x04then\x18\x04 \x01(\tB\f\xbaH\x05r\x03\x18\xf4\x03\xc8\xc1\x18\x01R\x04then\x12!\n" +
-	"\ttimes_met\x18\x05 \x01(\x05B\x04\xe2A\x01\x03R\btimesMet\x12+\n" +
-	"\x0etimes_followed\x18\x06 \x01(\x05B\x04\xe2A\x01\x03R\rtimesFollowed\x12C\n" +
-	"\bmeetings\x18\a \x03(\v2!.rebound.goals.v1.ObstacleMeetingB\x04\xe2A\x01\x03R\bmeetings\"v\n" +
-	"\x0fObstacleMeeting\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x127\n" +
-	"\tmeet_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bmeetTime\x12\x1a\n" +
-	"\bfollowed\x18\x03 \x01(\bR\bfollowed\"e\n" +
-	"\rImaginedCause\x12&\n" +
-	"\x05cause\x18\x01 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xe8\a\xc8\xc1\x18\x01R\x05cause\x12,\n" +
-	"\n" +
-	"prevention\x18\x02 \x01(\tB\f\xbaH\x05r\x03\x18\xe8\a\xc8\xc1\x18\x01R\n" +
-	"prevention\"\xc3\x01\n" +
+	"\x06_score\"\xc3\x01\n" +
 	"\x11CreateGoalRequest\x127\n" +
 	"\x06parent\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\x12\x16goals.rebound.dev/GoalR\x06parent\x120\n" +
 	"\x04goal\x18\x02 \x01(\v2\x16.rebound.goals.v1.GoalB\x04\xe2A\x01\x02R\x04goal\x12\x17\n" +
@@ -1655,79 +1190,73 @@ func file_rebound_goals_v1_goal_proto_rawDescGZIP() []byte {
 	return file_rebound_goals_v1_goal_proto_rawDescData
 }
 
-var file_rebound_goals_v1_goal_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_rebound_goals_v1_goal_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_rebound_goals_v1_goal_proto_goTypes = []any{
 	(*Goal)(nil),                    // 0: rebound.goals.v1.Goal
-	(*KeyResult)(nil),               // 1: rebound.goals.v1.KeyResult
-	(*KeyResultCheckIn)(nil),        // 2: rebound.goals.v1.KeyResultCheckIn
-	(*Obstacle)(nil),                // 3: rebound.goals.v1.Obstacle
-	(*ObstacleMeeting)(nil),         // 4: rebound.goals.v1.ObstacleMeeting
-	(*ImaginedCause)(nil),           // 5: rebound.goals.v1.ImaginedCause
-	(*CreateGoalRequest)(nil),       // 6: rebound.goals.v1.CreateGoalRequest
-	(*GetGoalRequest)(nil),          // 7: rebound.goals.v1.GetGoalRequest
-	(*ListGoalsRequest)(nil),        // 8: rebound.goals.v1.ListGoalsRequest
-	(*ListGoalsResponse)(nil),       // 9: rebound.goals.v1.ListGoalsResponse
-	(*UpdateGoalRequest)(nil),       // 10: rebound.goals.v1.UpdateGoalRequest
-	(*DeleteGoalRequest)(nil),       // 11: rebound.goals.v1.DeleteGoalRequest
-	(*AchieveGoalRequest)(nil),      // 12: rebound.goals.v1.AchieveGoalRequest
-	(*DropGoalRequest)(nil),         // 13: rebound.goals.v1.DropGoalRequest
-	(*HoldGoalRequest)(nil),         // 14: rebound.goals.v1.HoldGoalRequest
-	(*ResumeGoalRequest)(nil),       // 15: rebound.goals.v1.ResumeGoalRequest
-	(*CheckInKeyResultRequest)(nil), // 16: rebound.goals.v1.CheckInKeyResultRequest
-	(*MeetObstacleRequest)(nil),     // 17: rebound.goals.v1.MeetObstacleRequest
-	(*timestamppb.Timestamp)(nil),   // 18: google.protobuf.Timestamp
-	(*date.Date)(nil),               // 19: google.type.Date
-	(v1.GoalState)(0),               // 20: rebound.type.v1.GoalState
-	(v1.GoalHorizon)(0),             // 21: rebound.type.v1.GoalHorizon
-	(*fieldmaskpb.FieldMask)(nil),   // 22: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),           // 23: google.protobuf.Empty
+	(*CreateGoalRequest)(nil),       // 1: rebound.goals.v1.CreateGoalRequest
+	(*GetGoalRequest)(nil),          // 2: rebound.goals.v1.GetGoalRequest
+	(*ListGoalsRequest)(nil),        // 3: rebound.goals.v1.ListGoalsRequest
+	(*ListGoalsResponse)(nil),       // 4: rebound.goals.v1.ListGoalsResponse
+	(*UpdateGoalRequest)(nil),       // 5: rebound.goals.v1.UpdateGoalRequest
+	(*DeleteGoalRequest)(nil),       // 6: rebound.goals.v1.DeleteGoalRequest
+	(*AchieveGoalRequest)(nil),      // 7: rebound.goals.v1.AchieveGoalRequest
+	(*DropGoalRequest)(nil),         // 8: rebound.goals.v1.DropGoalRequest
+	(*HoldGoalRequest)(nil),         // 9: rebound.goals.v1.HoldGoalRequest
+	(*ResumeGoalRequest)(nil),       // 10: rebound.goals.v1.ResumeGoalRequest
+	(*CheckInKeyResultRequest)(nil), // 11: rebound.goals.v1.CheckInKeyResultRequest
+	(*MeetObstacleRequest)(nil),     // 12: rebound.goals.v1.MeetObstacleRequest
+	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
+	(*date.Date)(nil),               // 14: google.type.Date
+	(v1.GoalState)(0),               // 15: rebound.type.v1.GoalState
+	(v1.GoalHorizon)(0),             // 16: rebound.type.v1.GoalHorizon
+	(*KeyResult)(nil),               // 17: rebound.goals.v1.KeyResult
+	(*Obstacle)(nil),                // 18: rebound.goals.v1.Obstacle
+	(*ImaginedCause)(nil),           // 19: rebound.goals.v1.ImaginedCause
+	(*fieldmaskpb.FieldMask)(nil),   // 20: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),           // 21: google.protobuf.Empty
 }
 var file_rebound_goals_v1_goal_proto_depIdxs = []int32{
-	18, // 0: rebound.goals.v1.Goal.create_time:type_name -> google.protobuf.Timestamp
-	18, // 1: rebound.goals.v1.Goal.update_time:type_name -> google.protobuf.Timestamp
-	19, // 2: rebound.goals.v1.Goal.target_date:type_name -> google.type.Date
-	20, // 3: rebound.goals.v1.Goal.state:type_name -> rebound.type.v1.GoalState
-	18, // 4: rebound.goals.v1.Goal.achieve_time:type_name -> google.protobuf.Timestamp
-	21, // 5: rebound.goals.v1.Goal.horizon:type_name -> rebound.type.v1.GoalHorizon
-	1,  // 6: rebound.goals.v1.Goal.key_results:type_name -> rebound.goals.v1.KeyResult
-	3,  // 7: rebound.goals.v1.Goal.obstacles:type_name -> rebound.goals.v1.Obstacle
-	5,  // 8: rebound.goals.v1.Goal.pre_mortem:type_name -> rebound.goals.v1.ImaginedCause
-	18, // 9: rebound.goals.v1.Goal.drop_time:type_name -> google.protobuf.Timestamp
-	2,  // 10: rebound.goals.v1.KeyResult.check_ins:type_name -> rebound.goals.v1.KeyResultCheckIn
-	18, // 11: rebound.goals.v1.KeyResultCheckIn.check_in_time:type_name -> google.protobuf.Timestamp
-	4,  // 12: rebound.goals.v1.Obstacle.meetings:type_name -> rebound.goals.v1.ObstacleMeeting
-	18, // 13: rebound.goals.v1.ObstacleMeeting.meet_time:type_name -> google.protobuf.Timestamp
-	0,  // 14: rebound.goals.v1.CreateGoalRequest.goal:type_name -> rebound.goals.v1.Goal
-	0,  // 15: rebound.goals.v1.ListGoalsResponse.goals:type_name -> rebound.goals.v1.Goal
-	0,  // 16: rebound.goals.v1.UpdateGoalRequest.goal:type_name -> rebound.goals.v1.Goal
-	22, // 17: rebound.goals.v1.UpdateGoalRequest.update_mask:type_name -> google.protobuf.FieldMask
-	6,  // 18: rebound.goals.v1.GoalService.CreateGoal:input_type -> rebound.goals.v1.CreateGoalRequest
-	7,  // 19: rebound.goals.v1.GoalService.GetGoal:input_type -> rebound.goals.v1.GetGoalRequest
-	8,  // 20: rebound.goals.v1.GoalService.ListGoals:input_type -> rebound.goals.v1.ListGoalsRequest
-	10, // 21: rebound.goals.v1.GoalService.UpdateGoal:input_type -> rebound.goals.v1.UpdateGoalRequest
-	11, // 22: rebound.goals.v1.GoalService.DeleteGoal:input_type -> rebound.goals.v1.DeleteGoalRequest
-	12, // 23: rebound.goals.v1.GoalService.AchieveGoal:input_type -> rebound.goals.v1.AchieveGoalRequest
-	13, // 24: rebound.goals.v1.GoalService.DropGoal:input_type -> rebound.goals.v1.DropGoalRequest
-	14, // 25: rebound.goals.v1.GoalService.HoldGoal:input_type -> rebound.goals.v1.HoldGoalRequest
-	15, // 26: rebound.goals.v1.GoalService.ResumeGoal:input_type -> rebound.goals.v1.ResumeGoalRequest
-	16, // 27: rebound.goals.v1.GoalService.CheckInKeyResult:input_type -> rebound.goals.v1.CheckInKeyResultRequest
-	17, // 28: rebound.goals.v1.GoalService.MeetObstacle:input_type -> rebound.goals.v1.MeetObstacleRequest
-	0,  // 29: rebound.goals.v1.GoalService.CreateGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 30: rebound.goals.v1.GoalService.GetGoal:output_type -> rebound.goals.v1.Goal
-	9,  // 31: rebound.goals.v1.GoalService.ListGoals:output_type -> rebound.goals.v1.ListGoalsResponse
-	0,  // 32: rebound.goals.v1.GoalService.UpdateGoal:output_type -> rebound.goals.v1.Goal
-	23, // 33: rebound.goals.v1.GoalService.DeleteGoal:output_type -> google.protobuf.Empty
-	0,  // 34: rebound.goals.v1.GoalService.AchieveGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 35: rebound.goals.v1.GoalService.DropGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 36: rebound.goals.v1.GoalService.HoldGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 37: rebound.goals.v1.GoalService.ResumeGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 38: rebound.goals.v1.GoalService.CheckInKeyResult:output_type -> rebound.goals.v1.Goal
-	0,  // 39: rebound.goals.v1.GoalService.MeetObstacle:output_type -> rebound.goals.v1.Goal
-	29, // [29:40] is the sub-list for method output_type
-	18, // [18:29] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	13, // 0: rebound.goals.v1.Goal.create_time:type_name -> google.protobuf.Timestamp
+	13, // 1: rebound.goals.v1.Goal.update_time:type_name -> google.protobuf.Timestamp
+	14, // 2: rebound.goals.v1.Goal.target_date:type_name -> google.type.Date
+	15, // 3: rebound.goals.v1.Goal.state:type_name -> rebound.type.v1.GoalState
+	13, // 4: rebound.goals.v1.Goal.achieve_time:type_name -> google.protobuf.Timestamp
+	16, // 5: rebound.goals.v1.Goal.horizon:type_name -> rebound.type.v1.GoalHorizon
+	17, // 6: rebound.goals.v1.Goal.key_results:type_name -> rebound.goals.v1.KeyResult
+	18, // 7: rebound.goals.v1.Goal.obstacles:type_name -> rebound.goals.v1.Obstacle
+	19, // 8: rebound.goals.v1.Goal.pre_mortem:type_name -> rebound.goals.v1.ImaginedCause
+	13, // 9: rebound.goals.v1.Goal.drop_time:type_name -> google.protobuf.Timestamp
+	0,  // 10: rebound.goals.v1.CreateGoalRequest.goal:type_name -> rebound.goals.v1.Goal
+	0,  // 11: rebound.goals.v1.ListGoalsResponse.goals:type_name -> rebound.goals.v1.Goal
+	0,  // 12: rebound.goals.v1.UpdateGoalRequest.goal:type_name -> rebound.goals.v1.Goal
+	20, // 13: rebound.goals.v1.UpdateGoalRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 14: rebound.goals.v1.GoalService.CreateGoal:input_type -> rebound.goals.v1.CreateGoalRequest
+	2,  // 15: rebound.goals.v1.GoalService.GetGoal:input_type -> rebound.goals.v1.GetGoalRequest
+	3,  // 16: rebound.goals.v1.GoalService.ListGoals:input_type -> rebound.goals.v1.ListGoalsRequest
+	5,  // 17: rebound.goals.v1.GoalService.UpdateGoal:input_type -> rebound.goals.v1.UpdateGoalRequest
+	6,  // 18: rebound.goals.v1.GoalService.DeleteGoal:input_type -> rebound.goals.v1.DeleteGoalRequest
+	7,  // 19: rebound.goals.v1.GoalService.AchieveGoal:input_type -> rebound.goals.v1.AchieveGoalRequest
+	8,  // 20: rebound.goals.v1.GoalService.DropGoal:input_type -> rebound.goals.v1.DropGoalRequest
+	9,  // 21: rebound.goals.v1.GoalService.HoldGoal:input_type -> rebound.goals.v1.HoldGoalRequest
+	10, // 22: rebound.goals.v1.GoalService.ResumeGoal:input_type -> rebound.goals.v1.ResumeGoalRequest
+	11, // 23: rebound.goals.v1.GoalService.CheckInKeyResult:input_type -> rebound.goals.v1.CheckInKeyResultRequest
+	12, // 24: rebound.goals.v1.GoalService.MeetObstacle:input_type -> rebound.goals.v1.MeetObstacleRequest
+	0,  // 25: rebound.goals.v1.GoalService.CreateGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 26: rebound.goals.v1.GoalService.GetGoal:output_type -> rebound.goals.v1.Goal
+	4,  // 27: rebound.goals.v1.GoalService.ListGoals:output_type -> rebound.goals.v1.ListGoalsResponse
+	0,  // 28: rebound.goals.v1.GoalService.UpdateGoal:output_type -> rebound.goals.v1.Goal
+	21, // 29: rebound.goals.v1.GoalService.DeleteGoal:output_type -> google.protobuf.Empty
+	0,  // 30: rebound.goals.v1.GoalService.AchieveGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 31: rebound.goals.v1.GoalService.DropGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 32: rebound.goals.v1.GoalService.HoldGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 33: rebound.goals.v1.GoalService.ResumeGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 34: rebound.goals.v1.GoalService.CheckInKeyResult:output_type -> rebound.goals.v1.Goal
+	0,  // 35: rebound.goals.v1.GoalService.MeetObstacle:output_type -> rebound.goals.v1.Goal
+	25, // [25:36] is the sub-list for method output_type
+	14, // [14:25] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_rebound_goals_v1_goal_proto_init() }
@@ -1735,17 +1264,17 @@ func file_rebound_goals_v1_goal_proto_init() {
 	if File_rebound_goals_v1_goal_proto != nil {
 		return
 	}
+	file_rebound_goals_v1_key_result_proto_init()
+	file_rebound_goals_v1_obstacle_proto_init()
 	file_rebound_goals_v1_goal_proto_msgTypes[0].OneofWrappers = []any{}
-	file_rebound_goals_v1_goal_proto_msgTypes[1].OneofWrappers = []any{}
-	file_rebound_goals_v1_goal_proto_msgTypes[2].OneofWrappers = []any{}
-	file_rebound_goals_v1_goal_proto_msgTypes[16].OneofWrappers = []any{}
+	file_rebound_goals_v1_goal_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_goals_v1_goal_proto_rawDesc), len(file_rebound_goals_v1_goal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
