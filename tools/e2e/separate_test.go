@@ -66,9 +66,10 @@ func TestSeparateServices(t *testing.T) {
 		}
 		return append(args, "--store-path", filepath.Join(dir, name+".db"))
 	}
-	journalArgs := settings("journal")
+	goalsAt := freeAddress(t)
+	journalArgs := append(settings("journal"), "--source-goals", goalsAt, "--source-token-file", tokenFile)
 	journal := startDaemon(t, dir, "journald", journalArgs...)
-	goals := startDaemon(t, dir, "goalsd", append(settings("goals"), "--source-journal", journal, "--source-token-file", tokenFile)...)
+	goals := startDaemon(t, dir, "goalsd", append(settings("goals"), "--listen", goalsAt, "--source-journal", journal, "--source-token-file", tokenFile)...)
 	insights := startDaemon(t, dir, "insightsd", append(settings("insights"),
 		"--source-journal", journal, "--source-goals", goals, "--source-token-file", tokenFile)...)
 	edge := startDaemon(t, dir, "gatewayd", append([]string{
@@ -102,6 +103,17 @@ func TestSeparateServices(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// freeAddress gives an address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lis.Close() }()
+	return lis.Addr().String()
 }
 
 // recoverAt recovers from the journey's setback at one instance of the journal.
@@ -226,8 +238,13 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"unknown driver", "store-driver", []string{"--keys-file", keys, "--store-driver", "paper"}, nil},
 		{"half of TLS", "go together", []string{"--keys-file", keys, "--store-path", path, "--auth-issuer", auth.DevIssuer, "--auth-jwks-file", issuer.JWKSFile(), "--tls-cert-file", keys}, nil},
 		{"no issuer", "issuer", []string{"--keys-file", keys, "--store-path", path}, nil},
+		{"no service token", "source-token-file is required", []string{"--keys-file", keys, "--store-path", path}, nil},
 	} {
-		cmd := exec.Command(filepath.Join(dir, "journald"), append(c.args, "--listen", "127.0.0.1:0")...)
+		args := append([]string{"--listen", "127.0.0.1:0"}, c.args...)
+		if c.name != "no service token" {
+			args = append(args, "--source-token-file", keys)
+		}
+		cmd := exec.Command(filepath.Join(dir, "journald"), args...)
 		cmd.Env = append(os.Environ(), c.env...)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.want) {

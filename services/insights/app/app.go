@@ -104,15 +104,10 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 
 // read gives the task that reads one source.
 func (a *app) read(env *service.Env, consumer *consume.Consumer, source, target string) (service.Task, error) {
-	tls, err := env.Config.TLS.Client()
+	conn, err := env.Dial(source, target, a.tokens)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := rpc.Dial(target, rpc.DialOptions{Limits: env.Limits, TLS: tls, Tokens: a.tokens, Tracing: env.Telemetry.Tracing})
-	if err != nil {
-		return nil, err
-	}
-	env.Stack.PushClose(source+" connection", conn.Close)
 	client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", source))
 	return func(ctx context.Context) error { return consumer.Run(ctx, source, client) }, nil
 }

@@ -3,30 +3,47 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	"github.com/rebound-hq/rebound/services/journal/internal/domain"
 	"github.com/rebound-hq/rebound/services/journal/internal/erase"
+	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/service"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// Definition is the journal service.
-func Definition() service.Definition {
+// Sources say where the rest of a person's data lies.
+type Sources struct {
+	Goals     string `default:"127.0.0.1:9002" help:"Address of the goals service (gRPC)."`
+	TokenFile string `type:"path" help:"File with the service token to call it with, renewed by the platform."`
+}
+
+// Definition is the journal service. Tokens, when not nil, stands in for the
+// token file.
+func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 	return service.Definition{
 		Name:          "journal",
 		SchemaVersion: domain.SchemaVersion,
 		Declare: func(deps *resource.Deps) (service.App, error) {
-			return journal{domain.New(deps), erase.New(deps)}, nil
+			if tokens == nil {
+				if sources.TokenFile == "" {
+					return nil, errors.New("source-token-file is required: goals are read with a service token")
+				}
+				tokens = auth.FileSource(sources.TokenFile)
+			}
+			return journal{domain.New(deps), erase.New(deps), sources, tokens}, nil
 		},
 	}
 }
 
 type journal struct {
 	*domain.Domain
-	erase *erase.Service
+	erase   *erase.Service
+	sources Sources
+	tokens  auth.TokenSource
 }
 
 // Kinds implements service.App.

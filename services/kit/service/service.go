@@ -77,6 +77,9 @@ type Options struct {
 	Logs io.Writer
 	// Heartbeat of streams; 0: eventlog.DefaultHeartbeat.
 	Heartbeat time.Duration
+	// Listener to serve on, for those whose address others must know before they
+	// are opened; nil: Config.Listen.
+	Listener net.Listener
 }
 
 // Running is a service that is ready to run.
@@ -208,6 +211,9 @@ func (r *Running) serve(ctx context.Context, app App, env *Env, o Options, valid
 	}
 	if env.Config.Admin != "" {
 		r.tasks = append(r.tasks, adminServer(env))
+	}
+	if r.lis = o.Listener; r.lis != nil {
+		return nil
 	}
 	var lc net.ListenConfig
 	r.lis, err = lc.Listen(ctx, "tcp", env.Config.Listen)
