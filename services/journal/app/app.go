@@ -54,6 +54,7 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 	j.erase.Begin(erase.Parts{
 		Docs: env.Store, Eraser: env.Eraser, Keyring: env.Keyring, Withdraw: j.WithdrawAll, Log: env.Telemetry.Logger,
 	})
+	env.Authority = j.Authority()
 	services, err := resource.Services(
 		resource.In(journalv1.File_rebound_journal_v1_setback_proto, j.Setbacks.Methods(),
 			resource.Unary("CloseSetback", j.CloseSetback),
@@ -93,6 +94,13 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 			resource.Unary("MarkLibraryStoryMeToo", j.MarkLibraryStoryMeToo)),
 		resource.In(journalv1.File_rebound_journal_v1_on_this_day_proto, nil,
 			resource.Unary("GetOnThisDay", j.GetOnThisDay)),
+		resource.In(journalv1.File_rebound_journal_v1_grant_proto, j.Grants.Methods(),
+			resource.Unary("RevokeGrant", j.RevokeGrant),
+			resource.Unary("ListReceivedGrants", j.ListReceivedGrants),
+			resource.Unary("ResolveGrants", j.ResolveGrants)),
+		resource.In(journalv1.File_rebound_journal_v1_access_log_proto, j.AccessLog.Methods(),
+			resource.Unary("RecordAccesses", j.RecordAccesses)),
+		resource.In(journalv1.File_rebound_journal_v1_comment_proto, j.Comments.Methods()),
 		resource.In(journalv1.File_rebound_journal_v1_erasure_proto, nil,
 			resource.Unary("ErasePerson", j.erase.ErasePerson),
 			resource.Unary("GetErasure", j.erase.GetErasure),

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	privacyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/privacy/v1"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -25,6 +26,11 @@ func (r *Resource[T]) declareIndexes() error {
 			return err
 		}
 		r.listIndex[field] = "by_" + field
+	}
+	for _, field := range r.Lookup {
+		if _, err := r.orderKey(field); err != nil {
+			return err
+		}
 	}
 	if r.parent != "" {
 		r.wideIndex = map[string]string{}
@@ -60,6 +66,11 @@ func (r *Resource[T]) Kind() store.Kind {
 			k.Indexes = append(k.Indexes, store.Index{Name: r.wideIndex[field], Keys: []string{store.KeyOwner, field}})
 		}
 	}
+	for _, field := range r.Lookup {
+		key, _ := r.orderKey(field)
+		k.Keys = append(k.Keys, key)
+		k.Indexes = append(k.Indexes, store.Index{Name: keyIndex(field), Keys: []string{field, store.KeyName}})
+	}
 	return k
 }
 
@@ -86,6 +97,11 @@ func (r *Resource[T]) orderKey(field string) (store.Key, error) {
 // comparable turns a field's value into one that stores can order by.
 func comparable(fd protoreflect.FieldDescriptor) (store.KeyType, func(v protoreflect.Value, set bool) store.Value) {
 	switch fd.Kind() {
+	case protoreflect.StringKind:
+		if text, _ := proto.GetExtension(fd.Options(), privacyv1.E_Text).(bool); text {
+			return 0, nil // it is empty where the store keeps it
+		}
+		return store.Text, func(v protoreflect.Value, _ bool) store.Value { return v.String() }
 	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Sint32Kind, protoreflect.Sint64Kind:
 		return store.Number, func(v protoreflect.Value, _ bool) store.Value { return v.Int() }
 	case protoreflect.MessageKind:

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -25,7 +26,7 @@ func (r *Resource[T]) Fetch(ctx context.Context, name string) (T, error) {
 	}
 	rec, err := r.record(ctx, name, "")
 	if err == nil {
-		return r.derived(ctx, r.show(rec))
+		return r.reveal(ctx, rec)
 	}
 	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" || !r.names.singleton() {
 		return zero, err
@@ -37,6 +38,7 @@ func (r *Resource[T]) Fetch(ctx context.Context, name string) (T, error) {
 		}
 	}
 	doc.ProtoReflect().Set(r.fields.name, protoreflect.ValueOfString(name))
+	access.SawNames(ctx, name)
 	return doc, nil
 }
 
@@ -109,7 +111,7 @@ func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, rec := range page.Records {
+		for _, rec := range r.visibleOf(ctx, page.Records) {
 			docs = append(docs, r.show(rec))
 		}
 		if q.After = page.Next; page.Next == nil {

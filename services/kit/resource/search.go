@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
 	"github.com/rebound-hq/rebound/services/kit/privacy"
@@ -59,8 +60,11 @@ func (r *Resource[T]) Batch(ctx context.Context, names []string) (map[string]T, 
 		if err != nil {
 			return nil, err
 		}
+		view := access.ViewOf(ctx)
 		for name, rec := range found {
-			out[name] = r.show(rec)
+			if view == nil || r.visible(view, rec) {
+				out[name] = r.show(rec)
+			}
 		}
 		names = names[n:]
 	}
@@ -76,8 +80,9 @@ func (r *Resource[T]) Between(ctx context.Context, parent, field string, from, u
 	if err != nil {
 		return nil, err
 	}
-	docs := make([]T, len(page.Records))
-	for i, rec := range page.Records {
+	records := r.visibleOf(ctx, page.Records)
+	docs := make([]T, len(records))
+	for i, rec := range records {
 		docs[i] = r.show(rec)
 	}
 	if r.Derive != nil && len(docs) > 0 {

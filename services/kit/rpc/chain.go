@@ -39,8 +39,9 @@ const slow = time.Second
 
 // layers gives the chain, outermost first. Metrics and log come before
 // everything that can fail, so that they see it; recover lies inside them, so
-// that a panic is counted and logged; validation comes after authentication, so
-// that strangers learn nothing of what is valid.
+// that a panic is counted and logged; the access log is written once a handler
+// has answered, before its answer goes out; validation comes after
+// authentication, so that strangers learn nothing of what is valid.
 func layers(o Options, m *metrics, draining <-chan struct{}) ([]Layer, error) {
 	limit, err := limitRate(o.Limits)
 	if err != nil {
@@ -54,7 +55,8 @@ func layers(o Options, m *metrics, draining <-chan struct{}) ([]Layer, error) {
 		{Name: "recover", Around: recoverPanics(m)},
 		{Name: "deadline", Around: deadline(o.Limits, draining)},
 		{Name: "authenticate", Around: authenticate(o.Verifier)},
-		{Name: "authorise", Message: authorise(o.rules)},
+		{Name: "access", Around: sessions},
+		{Name: "authorise", Message: authorise(o)},
 		{Name: "rate-limit", Around: limitStreams(o.Limits), Message: limit},
 		{Name: "validate", Message: validate(o.Validator)},
 	}, nil
@@ -195,15 +197,6 @@ func authenticate(v Verifier) func(context.Context, *Call, func(context.Context)
 		}
 		c.Principal = p
 		return next(auth.NewContext(ctx, p))
-	}
-}
-
-func authorise(rules *auth.Rules) func(context.Context, *Call, proto.Message) error {
-	return func(_ context.Context, c *Call, req proto.Message) error {
-		if c.Rule == nil && exempt(c.Method) {
-			return nil
-		}
-		return rules.Authorise(c.Principal, c.Method, req)
 	}
 }
 

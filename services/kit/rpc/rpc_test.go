@@ -32,6 +32,7 @@ import (
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	policyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/privacy"
@@ -78,6 +79,7 @@ type rig struct {
 	setbacks *setbacks
 	events   *events
 	logs     *buffer
+	journal  *authority
 	healthy  atomic.Bool
 	conn     *grpc.ClientConn
 	stop     func() error
@@ -106,7 +108,7 @@ func newRig(t testing.TB, change func(*Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{logs: &buffer{}, events: &events{}, setbacks: &setbacks{get: func(context.Context, *journalv1.GetSetbackRequest) (*journalv1.Setback, error) {
+	r := &rig{logs: &buffer{}, journal: &authority{}, events: &events{}, setbacks: &setbacks{get: func(context.Context, *journalv1.GetSetbackRequest) (*journalv1.Setback, error) {
 		return &journalv1.Setback{Title: "t"}, nil
 	}}}
 	r.healthy.Store(true)
@@ -114,8 +116,10 @@ func newRig(t testing.TB, change func(*Options)) *rig {
 		Limits: DefaultLimits(), Validator: validator, Logger: slog.New(slog.NewJSONHandler(r.logs, nil)), Meter: noop.Meter{}, NewID: ids.Sequence(),
 		Verifier: tokens{
 			"ada":     {Subject: "ada", Tenant: "acme", Person: "ada", Roles: []policyv1.Role{policyv1.Role_ROLE_PERSON}},
+			"cara":    {Subject: "cara", Tenant: "acme", Person: "cara", Roles: []policyv1.Role{policyv1.Role_ROLE_COACH}},
 			"service": {Subject: "insights", Roles: []policyv1.Role{policyv1.Role_ROLE_SERVICE}},
 		},
+		Authority: r.journal, Clock: clock.System,
 		Check: func(context.Context) error {
 			if r.healthy.Load() {
 				return nil
@@ -206,7 +210,7 @@ func TestOrderOfLayers(t *testing.T) {
 	for _, l := range all {
 		got = append(got, l.Name)
 	}
-	want := []string{"metrics", "request-id", "log", "error-map", "recover", "deadline", "authenticate", "authorise", "rate-limit", "validate"}
+	want := []string{"metrics", "request-id", "log", "error-map", "recover", "deadline", "authenticate", "access", "authorise", "rate-limit", "validate"}
 	if !slices.Equal(got, want) {
 		t.Fatalf("got %v", got)
 	}

@@ -29,16 +29,12 @@ func (e *Env) Dial(service, target string, tokens auth.TokenSource) (*grpc.Clien
 
 // FollowErasures gives the task that obeys the erasures which the journal tells
 // of: erase is what is to be done about one here.
-func FollowErasures(env *Env, service, journal string, tokens auth.TokenSource, erase func(context.Context, string) (int64, error)) (Task, error) {
-	conn, err := env.Dial("journal", journal, tokens)
-	if err != nil {
-		return nil, err
-	}
+func FollowErasures(env *Env, service string, journal grpc.ClientConnInterface, erase func(context.Context, string) (int64, error)) Task {
 	log := env.Telemetry.Logger.With("source", "erasures")
 	f := &erasure.Follower{
-		Service: service, Erase: erase, Journal: journalv1.NewErasureServiceClient(conn),
+		Service: service, Erase: erase, Journal: journalv1.NewErasureServiceClient(journal),
 		Checkpoints: eventlog.NewCheckpoints(env.Store, env.Clock), Log: log,
 	}
-	client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), log)
-	return func(ctx context.Context) error { return f.Run(ctx, client) }, nil
+	client := eventlog.NewClient(eventsv1.NewEventServiceClient(journal), log)
+	return func(ctx context.Context) error { return f.Run(ctx, client) }
 }

@@ -12,6 +12,7 @@ import (
 	"buf.build/go/protovalidate"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/erasure"
@@ -66,6 +67,8 @@ type Env struct {
 	Limits    rpc.Limits
 	Clock     clock.Clock
 	Stack     *lifecycle.Stack
+	// Authority knows the grants and keeps the access logs; set by Start.
+	Authority access.Authority
 }
 
 // Options are what tests and `rebound up` set.
@@ -201,6 +204,7 @@ func (r *Running) serve(ctx context.Context, app App, env *Env, o Options, valid
 	r.server, err = rpc.NewServer(rpc.Options{
 		Limits: env.Limits, Verifier: verifier, Validator: validator, Logger: r.log, Meter: env.Telemetry.Meter,
 		NewID: o.NewID, TLS: tlsConfig, Tracing: env.Telemetry.Tracing, Check: env.Store.Check,
+		Authority: env.Authority, Clock: o.Clock,
 	}, services...)
 	if err != nil {
 		return err
