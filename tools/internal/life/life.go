@@ -34,6 +34,8 @@ type Counts struct {
 	Setbacks, Debriefs, Lessons, CheckIns, Gratitudes, Goals, Milestones, Steps, Completions, Recoveries atomic.Int64
 	// Practices are strengths, reframes, reflections, visualizations and outreaches.
 	Practices atomic.Int64
+	// Comments are what coaches say.
+	Comments atomic.Int64
 }
 
 // workers is how many people live at once.
@@ -52,8 +54,12 @@ func (p Play) Run(ctx context.Context) (*Counts, error) {
 			if err != nil {
 				return err
 			}
+			reader, err := p.Client.Reader(p.Tenant, coach, name)
+			if err != nil {
+				return err
+			}
 			l := &lived{
-				play: p, counts: counts, person: person, mood: 1,
+				play: p, counts: counts, person: person, coach: reader, mood: 1,
 				rand: rand.New(rand.NewPCG(p.Seed, uint64(i))), //nolint:gosec // lives are to be foreseeable
 			}
 			return l.live(ctx)
@@ -67,6 +73,7 @@ type lived struct {
 	play    Play
 	counts  *Counts
 	person  *api.Person
+	coach   *api.Person // reads the person's setbacks, once they are let in
 	rand    *rand.Rand
 	mood    float64 // -5 to 5
 	setback string  // open one; "" for none
@@ -78,6 +85,9 @@ type lived struct {
 
 func (l *lived) live(ctx context.Context) error {
 	if err := l.do(ctx, "PATCH", "/profile", body{"timeZone": "Europe/Berlin", "consents": body{"aggregateInsights": true, "shareWithPipeline": l.rand.IntN(4) > 0}}); err != nil {
+		return err
+	}
+	if err := l.share(ctx); err != nil {
 		return err
 	}
 	for day := range l.play.Days {
@@ -163,6 +173,9 @@ func (l *lived) debrief(ctx context.Context, day int, _ time.Time) error {
 	if err := l.do(ctx, "POST", path+"/first:complete", body{}); err != nil {
 		return err
 	}
+	if err := l.comment(ctx); err != nil {
+		return err
+	}
 	l.counts.Debriefs.Add(1)
 	l.counts.Lessons.Add(1)
 	l.lesson = fmt.Sprintf("lesson-%d", day)
@@ -242,7 +255,15 @@ func (l *lived) recover(ctx context.Context, _ int, at time.Time) error {
 
 // do sends a request. What a run before has left behind is no failure.
 func (l *lived) do(ctx context.Context, method, path string, b body) error {
-	err := l.person.Do(ctx, method, path, b, nil)
+	return l.doAs(ctx, l.person, method, path, b)
+}
+
+func (l *lived) doAs(ctx context.Context, who *api.Person, method, path string, b body) error {
+	var in any // a nil body is none
+	if b != nil {
+		in = b
+	}
+	err := who.Do(ctx, method, path, in, nil)
 	switch api.Reason(err) {
 	case "ALREADY_EXISTS", "SETBACK_RECOVERED", "GOAL_STATE", "STEP_DONE", "OUTREACH_STATE":
 		return nil
