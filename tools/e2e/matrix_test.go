@@ -27,6 +27,12 @@ var relations = map[string]string{
 // allowed says who may call what, independently of what the protos declare.
 func allowed(method, role, relation string) bool {
 	inTenant := relation != "other tenant"
+	if method == "GetLinkedCalendar" { // its secret is what lets one in
+		return true
+	}
+	if role == "stranger" {
+		return false
+	}
 	switch method {
 	case "ListDebriefQuestions":
 		return true
@@ -36,6 +42,8 @@ func allowed(method, role, relation string) bool {
 		return (role == "admin" || role == "person") && inTenant
 	case "StreamEvents", "AcknowledgeErasure":
 		return role == "service"
+	case "ListGoals", "ListSteps":
+		return role == "service" || role == "person" && relation == "own"
 	case "UpdateAffiliation":
 		return role == "admin" && inTenant
 	case "GetAffiliation":
@@ -71,8 +79,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 					calls++
 					got := status.Code(invoke(t, conn, md, token, target))
 					denied := got == codes.PermissionDenied || got == codes.Unauthenticated
-					want := role != "stranger" && allowed(string(md.Name()), role, relation)
-					if want == denied {
+					if allowed(string(md.Name()), role, relation) == denied {
 						t.Errorf("%s by %s about %s: %s", md.Name(), role, relation, got)
 					}
 					if got == codes.Internal || got == codes.Unknown {

@@ -4,8 +4,10 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/journal/internal/calendar"
 	"github.com/rebound-hq/rebound/services/journal/internal/domain"
 	"github.com/rebound-hq/rebound/services/journal/internal/erase"
 	"github.com/rebound-hq/rebound/services/kit/auth"
@@ -34,26 +36,35 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 				}
 				tokens = auth.FileSource(sources.TokenFile)
 			}
-			return journal{domain.New(deps), erase.New(deps), sources, tokens}, nil
+			d := domain.New(deps)
+			return journal{d, erase.New(deps), calendar.New(deps, d), sources, tokens}, nil
 		},
 	}
 }
 
 type journal struct {
 	*domain.Domain
-	erase   *erase.Service
-	sources Sources
-	tokens  auth.TokenSource
+	erase    *erase.Service
+	calendar *calendar.Service
+	sources  Sources
+	tokens   auth.TokenSource
 }
 
 // Kinds implements service.App.
-func (j journal) Kinds() []store.Kind { return append(j.Domain.Kinds(), j.erase.Kinds()...) }
+func (j journal) Kinds() []store.Kind {
+	return slices.Concat(j.Domain.Kinds(), j.erase.Kinds(), j.calendar.Kinds())
+}
 
 // Start implements service.App.
 func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
 	j.erase.Begin(erase.Parts{
 		Docs: env.Store, Eraser: env.Eraser, Keyring: env.Keyring, Withdraw: j.WithdrawAll, Log: env.Telemetry.Logger,
 	})
+	goals, err := env.Dial("goals", j.sources.Goals, j.tokens)
+	if err != nil {
+		return nil, nil, err
+	}
+	j.calendar.Begin(calendar.Parts{Goals: calendar.NewGoals(goals), Pseudonym: env.Keys.Pseudonym, Tenants: env.Config.Auth.Tenants})
 	services, err := resource.Services(
 		resource.In(journalv1.File_rebound_journal_v1_setback_proto, j.Setbacks.Methods(),
 			resource.Unary("CloseSetback", j.CloseSetback),
@@ -93,6 +104,12 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 			resource.Unary("MarkLibraryStoryMeToo", j.MarkLibraryStoryMeToo)),
 		resource.In(journalv1.File_rebound_journal_v1_on_this_day_proto, nil,
 			resource.Unary("GetOnThisDay", j.GetOnThisDay)),
+		resource.In(journalv1.File_rebound_journal_v1_calendar_proto, nil,
+			resource.Unary("GetCalendar", j.calendar.GetCalendar),
+			resource.Unary("GetLinkedCalendar", j.calendar.GetLinkedCalendar)),
+		resource.In(journalv1.File_rebound_journal_v1_calendar_link_proto, j.calendar.Links.Methods(),
+			resource.Unary("ReplaceCalendarLink", j.calendar.ReplaceCalendarLink),
+			resource.Unary("RevokeCalendarLink", j.calendar.RevokeCalendarLink)),
 		resource.In(journalv1.File_rebound_journal_v1_erasure_proto, nil,
 			resource.Unary("ErasePerson", j.erase.ErasePerson),
 			resource.Unary("GetErasure", j.erase.GetErasure),

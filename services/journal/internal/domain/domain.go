@@ -85,7 +85,11 @@ func (d *Domain) Kinds() []store.Kind {
 	}
 }
 
-// zone is the person's time zone; UTC until they say otherwise.
+// Zone is the person's time zone; UTC until they say otherwise.
+func (d *Domain) Zone(ctx context.Context, owner string) (*time.Location, error) {
+	return d.zone(ctx, owner)
+}
+
 func (d *Domain) zone(ctx context.Context, owner string) (*time.Location, error) {
 	p, err := d.Profiles.Fetch(ctx, owner+"/profile")
 	if err != nil {
