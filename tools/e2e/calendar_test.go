@@ -19,19 +19,22 @@ import (
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 )
 
-// in is a date so many days from now, as JSON; on is the same as calendars have it.
+// today stays the same when a test runs into the next day.
+var today = time.Now().UTC()
+
+// in is a date so many days from today, as JSON; on is the same as calendars have it.
 func in(days int) string {
-	d := time.Now().UTC().AddDate(0, 0, days)
+	d := today.AddDate(0, 0, days)
 	return fmt.Sprintf(`{"year":%d,"month":%d,"day":%d}`, d.Year(), d.Month(), d.Day())
 }
 
-func on(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format("20060102") }
+func on(days int) string { return today.AddDate(0, 0, days).Format("20060102") }
 
 // planAhead is what a person writes that has a place in a calendar.
 func planAhead(c client, words string) {
 	c.must("PATCH", ada+"/profile", `{"timeZone":"Europe/Berlin"}`)
 	c.must("POST", ada+"/setbacks?setbackId=launch", `{"title":"`+words+` launch"}`)
-	slot := time.Now().UTC().AddDate(0, 0, 3).Format("2006-01-02") + "T17:00:00Z"
+	slot := today.AddDate(0, 0, 3).Format("2006-01-02") + "T17:00:00Z"
 	c.must("POST", ada+"/setbacks/launch/debriefs?debriefId=d", `{"scheduledTime":"`+slot+`","duration":"5400s","moments":[{"what":"x"}]}`)
 	c.must("POST", ada+"/setbacks/launch/debriefs/d:complete", `{}`)
 	c.must("POST", ada+"/setbacks/launch/debriefs/d:scheduleRevisits", `{"dates":[`+in(20)+`]}`)

@@ -26,7 +26,7 @@ func TestTitles(t *testing.T) {
 				rt.Fatal(err)
 			}
 			for _, line := range strings.Split(strings.TrimSuffix(string(text), "\r\n"), "\r\n") {
-				if len(line) > 75 || strings.ContainsFunc(line, func(c rune) bool { return unicode.IsControl(c) }) {
+				if len(line) > 75 || strings.ContainsFunc(line, unicode.IsControl) {
 					rt.Fatalf("the line %q", line)
 				}
 			}
