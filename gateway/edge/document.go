@@ -16,7 +16,9 @@ import (
 // has changed.
 func serveDocument(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	g := &gathered{ResponseWriter: w, status: http.StatusOK}
-	next.ServeHTTP(g, r)
+	get := *r
+	get.Method = http.MethodGet // of a HEAD, the body is left out at the end
+	next.ServeHTTP(g, &get)
 	if g.status != http.StatusOK {
 		w.WriteHeader(g.status)
 		_, _ = w.Write(g.body.Bytes()) // a client that has gone is no concern of ours

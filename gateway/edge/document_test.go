@@ -12,7 +12,10 @@ import (
 // already, takes none of its kind, or there is none.
 func TestServeDocument(t *testing.T) {
 	const text = "BEGIN:VCALENDAR\r\n"
-	calendar := func(w http.ResponseWriter, _ *http.Request) {
+	calendar := func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			t.Errorf("it is asked for by %s", r.Method)
+		}
 		w.Header().Set("Content-Type", "text/calendar; charset=utf-8")
 		_, _ = io.WriteString(w, text)
 	}
@@ -58,5 +61,10 @@ func TestServeDocument(t *testing.T) {
 		if tagged := w.Header().Get("ETag") != ""; tagged == (c.status > 400) {
 			t.Errorf("%s: ETag %q", c.name, w.Header().Get("ETag"))
 		}
+	}
+	w := httptest.NewRecorder()
+	serveDocument(w, httptest.NewRequest(http.MethodHead, "/", nil), http.HandlerFunc(calendar))
+	if w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("ETag") != etag || w.Header().Get("Content-Length") != "17" {
+		t.Errorf("HEAD: %d %q %v", w.Code, w.Body, w.Header())
 	}
 }

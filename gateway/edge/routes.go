@@ -104,10 +104,12 @@ func (r *routes) methods(path string) []string {
 	return out
 }
 
-// find gives a request's route; the zero route when there is none.
+// find gives a request's route; the zero route when there is none. Documents can
+// be asked for by HEAD too.
 func (r *routes) find(method, path string) route {
 	for _, x := range r.all {
-		if x.method == method && x.path.MatchString(path) {
+		fits := x.method == method || x.whole && x.method == http.MethodGet && method == http.MethodHead
+		if fits && x.path.MatchString(path) {
 			return x
 		}
 	}

@@ -100,6 +100,9 @@ func TestCalendar(t *testing.T) {
 	if a := c.do("GET", ada+"/calendar.ics", "", "If-None-Match", etag); a.status != 304 || a.raw != "" {
 		t.Errorf("unchanged, it is %d with %d bytes", a.status, len(a.raw))
 	}
+	if a := c.do("HEAD", ada+"/calendar.ics", ""); a.status != 200 || a.raw != "" || a.header.Get("ETag") != etag {
+		t.Errorf("HEAD: %d %q %v", a.status, a.raw, a.header)
+	}
 	c.must("PATCH", ada+"/goals/g/steps/a", `{"title":"My better step"}`)
 	if a := c.do("GET", ada+"/calendar.ics", "", "If-None-Match", etag); a.status != 200 || !strings.Contains(a.raw, "Step: My better step") {
 		t.Errorf("changed, it is %d", a.status)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -21,6 +22,9 @@ type calendarCommand struct {
 
 // Run does one of the three.
 func (c *calendarCommand) Run(ctx context.Context) error {
+	if c.Titles && !c.NewLink {
+		return errors.New("--titles goes with --new-link")
+	}
 	client, err := api.New(c.Target)
 	if err != nil {
 		return err

@@ -30,10 +30,11 @@ const (
 //
 // CalendarService gives what a person has planned in the form that calendar
 // programs read (RFC 5545, text/calendar): slots of debriefs, reviews of lessons,
-// revisits of debriefs, and steps of active goals that are due or repeat. From a
-// year ago to two years ahead, where the person is; at most 1000 of each, the
-// latest. Slots are instants in UTC and stay when the debrief is done. The others
-// are whole days and go when they are done.
+// revisits of debriefs, and steps of active goals that are due or repeat. It
+// reaches from a year ago to two years ahead, where the person is, with the latest
+// 1000 slots, debriefs to revisit, lessons and steps with a date, and 200 steps
+// that repeat. Slots are instants in UTC and stay when the debrief is done. The
+// others are whole days; revisits and steps go when they are done.
 type CalendarServiceClient interface {
 	// Gets a person's calendar, with titles.
 	GetCalendar(ctx context.Context, in *GetCalendarRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
@@ -76,10 +77,11 @@ func (c *calendarServiceClient) GetLinkedCalendar(ctx context.Context, in *GetLi
 //
 // CalendarService gives what a person has planned in the form that calendar
 // programs read (RFC 5545, text/calendar): slots of debriefs, reviews of lessons,
-// revisits of debriefs, and steps of active goals that are due or repeat. From a
-// year ago to two years ahead, where the person is; at most 1000 of each, the
-// latest. Slots are instants in UTC and stay when the debrief is done. The others
-// are whole days and go when they are done.
+// revisits of debriefs, and steps of active goals that are due or repeat. It
+// reaches from a year ago to two years ahead, where the person is, with the latest
+// 1000 slots, debriefs to revisit, lessons and steps with a date, and 200 steps
+// that repeat. Slots are instants in UTC and stay when the debrief is done. The
+// others are whole days; revisits and steps go when they are done.
 type CalendarServiceServer interface {
 	// Gets a person's calendar, with titles.
 	GetCalendar(context.Context, *GetCalendarRequest) (*httpbody.HttpBody, error)
