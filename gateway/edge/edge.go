@@ -122,6 +122,8 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Journal, journalv1.RegisterAccessLogServiceHandler),
 		on(o.Journal, journalv1.RegisterCommentServiceHandler),
 		on(o.Journal, journalv1.RegisterErasureServiceHandler),
+		on(o.Journal, journalv1.RegisterCalendarServiceHandler),
+		on(o.Journal, journalv1.RegisterCalendarLinkServiceHandler),
 		on(o.Goals, goalsv1.RegisterGoalServiceHandler),
 		on(o.Goals, goalsv1.RegisterMilestoneServiceHandler),
 		on(o.Goals, goalsv1.RegisterStepServiceHandler),

@@ -36,6 +36,12 @@ func allowed(method, role, relation string) bool {
 	if relation == "granted" && (role == "person" || role == "coach") && shared.MatchString(method) {
 		return true
 	}
+	if method == "GetLinkedCalendar" { // its secret is what lets one in
+		return true
+	}
+	if role == "stranger" {
+		return false
+	}
 	switch method {
 	case "CreateComment", "UpdateComment":
 		return false
@@ -49,6 +55,8 @@ func allowed(method, role, relation string) bool {
 		return (role == "admin" || role == "person") && inTenant
 	case "StreamEvents", "AcknowledgeErasure", "ResolveGrants", "RecordAccesses":
 		return role == "service"
+	case "ListGoals", "ListSteps":
+		return role == "service" || role == "person" && relation == "own"
 	case "UpdateAffiliation":
 		return role == "admin" && inTenant
 	case "GetAffiliation":
@@ -85,8 +93,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 					calls++
 					got := status.Code(invoke(t, conn, md, token, target))
 					denied := got == codes.PermissionDenied || got == codes.Unauthenticated
-					want := role != "stranger" && allowed(string(md.Name()), role, relation)
-					if want == denied {
+					if allowed(string(md.Name()), role, relation) == denied {
 						t.Errorf("%s by %s about %s: %s", md.Name(), role, relation, got)
 					}
 					if got == codes.Internal || got == codes.Unknown {

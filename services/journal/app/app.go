@@ -4,8 +4,10 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/journal/internal/calendar"
 	"github.com/rebound-hq/rebound/services/journal/internal/domain"
 	"github.com/rebound-hq/rebound/services/journal/internal/erase"
 	"github.com/rebound-hq/rebound/services/kit/auth"
@@ -34,20 +36,24 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 				}
 				tokens = auth.FileSource(sources.TokenFile)
 			}
-			return journal{domain.New(deps), erase.New(deps), sources, tokens}, nil
+			d := domain.New(deps)
+			return journal{d, erase.New(deps), calendar.New(deps, d), sources, tokens}, nil
 		},
 	}
 }
 
 type journal struct {
 	*domain.Domain
-	erase   *erase.Service
-	sources Sources
-	tokens  auth.TokenSource
+	erase    *erase.Service
+	calendar *calendar.Service
+	sources  Sources
+	tokens   auth.TokenSource
 }
 
 // Kinds implements service.App.
-func (j journal) Kinds() []store.Kind { return append(j.Domain.Kinds(), j.erase.Kinds()...) }
+func (j journal) Kinds() []store.Kind {
+	return slices.Concat(j.Domain.Kinds(), j.erase.Kinds(), j.calendar.Kinds())
+}
 
 // Start implements service.App.
 func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
@@ -55,6 +61,11 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 		Docs: env.Store, Eraser: env.Eraser, Keyring: env.Keyring, Withdraw: j.WithdrawAll, Log: env.Telemetry.Logger,
 	})
 	env.Authority = j.Authority()
+	goals, err := env.Dial("goals", j.sources.Goals, j.tokens)
+	if err != nil {
+		return nil, nil, err
+	}
+	j.calendar.Begin(calendar.Parts{Goals: calendar.NewGoals(goals), Pseudonym: env.Keys.Pseudonym, Tenants: env.Config.Auth.Tenants})
 	services, err := resource.Services(
 		resource.In(journalv1.File_rebound_journal_v1_setback_proto, j.Setbacks.Methods(),
 			resource.Unary("CloseSetback", j.CloseSetback),
@@ -101,6 +112,12 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 		resource.In(journalv1.File_rebound_journal_v1_access_log_proto, j.AccessLog.Methods(),
 			resource.Unary("RecordAccesses", j.RecordAccesses)),
 		resource.In(journalv1.File_rebound_journal_v1_comment_proto, j.Comments.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_calendar_proto, nil,
+			resource.Unary("GetCalendar", j.calendar.GetCalendar),
+			resource.Unary("GetLinkedCalendar", j.calendar.GetLinkedCalendar)),
+		resource.In(journalv1.File_rebound_journal_v1_calendar_link_proto, j.calendar.Links.Methods(),
+			resource.Unary("ReplaceCalendarLink", j.calendar.ReplaceCalendarLink),
+			resource.Unary("RevokeCalendarLink", j.calendar.RevokeCalendarLink)),
 		resource.In(journalv1.File_rebound_journal_v1_erasure_proto, nil,
 			resource.Unary("ErasePerson", j.erase.ErasePerson),
 			resource.Unary("GetErasure", j.erase.GetErasure),

@@ -89,6 +89,10 @@ type Type[T proto.Message] struct {
 	// "occurred_on"; name, and unless ReadOnly create_time and update_time, need no
 	// declaration but for being first. Each costs an index.
 	Order []string
+	// Keys are values that follow from a document and are no field of it, by which
+	// the service itself finds documents, through Between and Latest. Each costs an
+	// index. Their names are none of the order fields'.
+	Keys []store.Key
 	// Ascending makes the default order ascending; otherwise it is descending.
 	Ascending bool
 	// Children are the kinds of resources below, for Delete.

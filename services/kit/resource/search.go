@@ -71,12 +71,25 @@ func (r *Resource[T]) Batch(ctx context.Context, names []string) (map[string]T, 
 	return out, nil
 }
 
-// Between gives the documents below a parent whose value of an order field lies
-// from one value (inclusive) to another (exclusive), in that order, at most limit.
+// Between gives the documents below a parent whose value of an order field or key
+// lies from one value (inclusive) to another (exclusive), in that order, at most
+// limit. A parent that ends in "/-" means all of the person's parents.
 func (r *Resource[T]) Between(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
-	page, err := r.deps.Store.List(ctx, store.Query{
-		Kind: r.kind, Index: r.listIndex[field], Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit,
-	})
+	return r.within(ctx, store.Query{Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit}, field)
+}
+
+// Latest is Between from the other end: latest first, so that of more than limit
+// the earliest are left out.
+func (r *Resource[T]) Latest(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
+	return r.within(ctx, store.Query{Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit, Descending: true}, field)
+}
+
+func (r *Resource[T]) within(ctx context.Context, q store.Query, field string) ([]T, error) {
+	q.Kind, q.Index = r.kind, byPrefix+field
+	if parent := q.Prefix[0].(string); strings.HasSuffix(parent, "/"+wildcard) {
+		q.Index, q.Prefix = widePrefix+field, []store.Value{ownerOf(parent)}
+	}
+	page, err := r.deps.Store.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -186,16 +186,27 @@ func (r *Resource[T]) updateMissing(ctx context.Context, name string, src T, mas
 
 // Mutate is what custom methods are made of: it changes one document by fn,
 // under the type's domain rules. Without an etag it tries again when others
-// write in between, calling fn again.
+// write in between, calling fn again. A singleton that was never written is made
+// first, with its defaults.
 func (r *Resource[T]) Mutate(ctx context.Context, verb, name, etag string, fn func(doc T, now time.Time) error) (T, error) {
 	if err := r.names.checkName("name", name); err != nil {
 		var zero T
 		return zero, err
 	}
-	return r.write(ctx, verb, name, etag, func(old T, now time.Time) (T, error) {
-		doc := proto.Clone(old).(T)
-		return doc, fn(doc, now)
-	})
+	change := func() (T, error) {
+		return r.write(ctx, verb, name, etag, func(old T, now time.Time) (T, error) {
+			doc := proto.Clone(old).(T)
+			return doc, fn(doc, now)
+		})
+	}
+	doc, err := change()
+	if !isReason(err, "NOT_FOUND") || !r.names.singleton() || etag != "" {
+		return doc, err
+	}
+	if err := r.Put(ctx, name, r.newDoc()); err != nil {
+		return doc, err
+	}
+	return change()
 }
 
 // write replaces a document by what next makes of it.

@@ -205,7 +205,8 @@ func exempt(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.Health/") || strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-// limitRate charges each call to its caller's budget of the rule's class.
+// limitRate charges each call to its caller's budget of the rule's class. Calls
+// that need no token have one too: that of the address they come from.
 func limitRate(l Limits) (func(context.Context, *Call, proto.Message) error, error) {
 	type key struct {
 		caller string
@@ -215,11 +216,12 @@ func limitRate(l Limits) (func(context.Context, *Call, proto.Message) error, err
 	if err != nil {
 		return nil, err
 	}
-	return func(_ context.Context, c *Call, _ proto.Message) error {
-		if c.Principal == nil {
+	return func(ctx context.Context, c *Call, _ proto.Message) error {
+		who := callerOf(ctx, c)
+		if who == "" {
 			return nil
 		}
-		k := key{c.Principal.ID(), c.Rule.GetRate()}
+		k := key{who, c.Rule.GetRate()}
 		limiter, ok := limiters.Get(k)
 		if !ok {
 			limiter = l.limiter(k.class)
@@ -251,11 +253,12 @@ func limitStreams(l Limits) func(context.Context, *Call, func(context.Context) e
 		return open[caller]
 	}
 	return func(ctx context.Context, c *Call, next func(context.Context) error) error {
-		if !c.Stream || c.Principal == nil {
+		who := callerOf(ctx, c)
+		if !c.Stream || who == "" {
 			return next(ctx)
 		}
-		defer add(c.Principal.ID(), -1)
-		if add(c.Principal.ID(), 1) > l.MaxStreamsPerCaller {
+		defer add(who, -1)
+		if add(who, 1) > l.MaxStreamsPerCaller {
 			return &fault.Fault{
 				Code: codes.ResourceExhausted, Reason: "TOO_MANY_STREAMS", RetryAfter: time.Second,
 				Message: fmt.Sprintf("a caller may have %d streams open", l.MaxStreamsPerCaller),

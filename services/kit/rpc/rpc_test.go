@@ -18,6 +18,7 @@ import (
 	"buf.build/go/protovalidate"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/goleak"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -63,6 +64,15 @@ func (s *setbacks) GetSetback(ctx context.Context, req *journalv1.GetSetbackRequ
 
 func (s *setbacks) CreateSetback(context.Context, *journalv1.CreateSetbackRequest) (*journalv1.Setback, error) {
 	return &journalv1.Setback{}, nil
+}
+
+// calendars have the public method.
+type calendars struct {
+	journalv1.UnimplementedCalendarServiceServer
+}
+
+func (*calendars) GetLinkedCalendar(context.Context, *journalv1.GetLinkedCalendarRequest) (*httpbody.HttpBody, error) {
+	return &httpbody.HttpBody{}, nil
 }
 
 type events struct {
@@ -130,7 +140,8 @@ func newRig(t testing.TB, change func(*Options)) *rig {
 	if change != nil {
 		change(&o)
 	}
-	server, err := NewServer(o, Service{&journalv1.SetbackService_ServiceDesc, r.setbacks}, Service{&eventsv1.EventService_ServiceDesc, r.events})
+	server, err := NewServer(o, Service{&journalv1.SetbackService_ServiceDesc, r.setbacks}, Service{&eventsv1.EventService_ServiceDesc, r.events},
+		Service{&journalv1.CalendarService_ServiceDesc, &calendars{}})
 	if err != nil {
 		t.Fatal(err)
 	}

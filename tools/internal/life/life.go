@@ -159,7 +159,7 @@ func (l *lived) gratitude(ctx context.Context, _ int, at time.Time) error {
 }
 
 // debrief makes sense of what happened, a few days after, and draws a lesson.
-func (l *lived) debrief(ctx context.Context, day int, _ time.Time) error {
+func (l *lived) debrief(ctx context.Context, day int, at time.Time) error {
 	if l.setback == "" || l.since < 2 || l.lesson != "" {
 		return nil
 	}
@@ -181,6 +181,7 @@ func (l *lived) debrief(ctx context.Context, day int, _ time.Time) error {
 	l.lesson = fmt.Sprintf("lesson-%d", day)
 	return l.do(ctx, "POST", "/lessons?lessonId="+l.lesson, body{
 		"statement": "Ask earlier", "nextTime": "Say on the first day what is unclear", "setback": l.person.Name + "/setbacks/" + l.setback,
+		"reviewOn": date(at.AddDate(0, 1, 0)),
 	})
 }
 

@@ -97,7 +97,11 @@ func (d *Domain) Kinds() []store.Kind {
 	}
 }
 
-// zone is the person's time zone; UTC until they say otherwise.
+// Zone is the person's time zone; UTC until they say otherwise.
+func (d *Domain) Zone(ctx context.Context, owner string) (*time.Location, error) {
+	return d.zone(ctx, owner)
+}
+
 func (d *Domain) zone(ctx context.Context, owner string) (*time.Location, error) {
 	p, err := d.Profiles.Fetch(access.AsOwner(ctx), owner+"/profile")
 	if err != nil {

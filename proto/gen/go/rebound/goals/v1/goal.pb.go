@@ -866,7 +866,7 @@ const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\x11ResumeGoalRequest\x123\n" +
 	"\x04name\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\n" +
 	"\x16goals.rebound.dev/GoalR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x98\v\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x9e\v\n" +
 	"\vGoalService\x12\xa8\x01\n" +
 	"\n" +
 	"CreateGoal\x12#.rebound.goals.v1.CreateGoalRequest\x1a\x16.rebound.goals.v1.Goal\"]\xdaA\x13parent,goal,goal_id\xaa\xbb\x18\x10\n" +
@@ -874,11 +874,12 @@ const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\aGetGoal\x12 .rebound.goals.v1.GetGoalRequest\x1a\x16.rebound.goals.v1.Goal\"R\xdaA\x04name\xaa\xbb\x18\x1a\n" +
 	"\x04\b\x01\x10\x01\n" +
 	"\x04\b\x01\x10\x04\n" +
-	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{name=tenants/*/people/*/goals/*}\x12\xac\x01\n" +
-	"\tListGoals\x12\".rebound.goals.v1.ListGoalsRequest\x1a#.rebound.goals.v1.ListGoalsResponse\"V\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{name=tenants/*/people/*/goals/*}\x12\xb2\x01\n" +
+	"\tListGoals\x12\".rebound.goals.v1.ListGoalsRequest\x1a#.rebound.goals.v1.ListGoalsResponse\"\\\xdaA\x06parent\xaa\xbb\x18\"\n" +
 	"\x04\b\x01\x10\x01\n" +
 	"\x04\b\x01\x10\x04\n" +
-	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{parent=tenants/*/people/*}/goals\x12\xad\x01\n" +
+	"\x04\b\x02\x10\x04\n" +
+	"\x04\b\x06\x10\x03\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{parent=tenants/*/people/*}/goals\x12\xad\x01\n" +
 	"\n" +
 	"UpdateGoal\x12#.rebound.goals.v1.UpdateGoalRequest\x1a\x16.rebound.goals.v1.Goal\"b\xdaA\x10goal,update_mask\xaa\xbb\x18\x13\n" +
 	"\x04\b\x01\x10\x01\x12\tgoal.name\x18\x02\x82\xd3\xe4\x93\x022:\x04goal2*/v1/{goal.name=tenants/*/people/*/goals/*}\x12\x91\x01\n" +

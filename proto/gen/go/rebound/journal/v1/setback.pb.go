@@ -73,7 +73,7 @@ type Setback struct {
 	// What good came with it, seen later. At most 5,000 characters. Default: empty.
 	SilverLining string `protobuf:"bytes,18,opt,name=silver_lining,json=silverLining,proto3" json:"silver_lining,omitempty"`
 	// True: leave it and what belongs to it out of what is brought back to mind
-	// (on this day). Default: false.
+	// (on this day; revisits and lesson reviews in the calendar). Default: false.
 	Muted bool `protobuf:"varint,19,opt,name=muted,proto3" json:"muted,omitempty"`
 	// How hard it hits by now, 1 to 10, as told at the latest revisit of a debrief;
 	// 0: not revisited.
