@@ -12,6 +12,7 @@ import (
 	_ "github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv3/options"
 	"github.com/jhump/protoreflect/v2/protoprint"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	_ "google.golang.org/genproto/googleapis/api/httpbody"
 	_ "google.golang.org/genproto/googleapis/rpc/status"
 	_ "google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -23,6 +24,7 @@ var roots = []string{
 	"google/api/annotations.proto",
 	"google/api/client.proto",
 	"google/api/field_behavior.proto",
+	"google/api/httpbody.proto",
 	"google/api/resource.proto",
 	"google/rpc/status.proto",
 	"google/type/date.proto",

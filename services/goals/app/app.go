@@ -7,6 +7,7 @@ import (
 
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	"github.com/rebound-hq/rebound/services/goals/internal/domain"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/resource"
@@ -15,7 +16,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// Sources say where erasures are told of.
+// Sources say where erasures and grants are told of.
 type Sources struct {
 	Journal   string `default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
 	TokenFile string `type:"path" help:"File with the service token to read events with, renewed by the platform."`
@@ -50,10 +51,12 @@ func (g goals) Kinds() []store.Kind { return append(g.Domain.Kinds(), eventlog.C
 
 // Start implements service.App.
 func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
-	erasures, err := service.FollowErasures(env, "goals", g.sources.Journal, g.tokens, env.Eraser.Erase)
+	journal, err := env.Dial("journal", g.sources.Journal, g.tokens)
 	if err != nil {
 		return nil, nil, err
 	}
+	env.Authority = access.NewRemote(journal)
+	erasures := service.FollowErasures(env, "goals", journal, env.Eraser.Erase)
 	services, err := resource.Services(
 		resource.In(goalsv1.File_rebound_goals_v1_goal_proto, g.Goals.Methods(),
 			resource.Unary("AchieveGoal", g.AchieveGoal),

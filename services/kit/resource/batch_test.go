@@ -258,27 +258,6 @@ func TestCheckReferences(t *testing.T) {
 	}
 }
 
-func TestLast(t *testing.T) {
-	r := newRig(t)
-	last := func() *journalv1.Setback {
-		t.Helper()
-		s, err := r.setbacks.Last(t.Context(), ada, "intensity")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	if s := last(); s != nil {
-		t.Errorf("of none the last is %v", s)
-	}
-	for i, intensity := range []int32{3, 9, 5} {
-		r.create(string(rune('a'+i)), &journalv1.Setback{Title: "t", Intensity: intensity})
-	}
-	if s := last(); s.GetIntensity() != 9 {
-		t.Errorf("the last is %v", s)
-	}
-}
-
 // TestAt: a fault can blame another field, and is not changed by that.
 func TestAt(t *testing.T) {
 	f := fault.Invalid("setback.title", "REQUIRED", "is required")

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/filter"
 	"github.com/rebound-hq/rebound/services/kit/ids"
@@ -90,10 +91,20 @@ type Type[T proto.Message] struct {
 	// "occurred_on"; name, and unless ReadOnly create_time and update_time, need no
 	// declaration but for being first. Each costs an index.
 	Order []string
+	// Keys are values that follow from a document and are no field of it, by which
+	// the service itself finds documents, through Between and Latest. Each costs an
+	// index. Their names are none of the order fields'.
+	Keys []store.Key
 	// Ascending makes the default order ascending; otherwise it is descending.
 	Ascending bool
 	// Children are the kinds of resources below, for Delete.
 	Children []string
+	// Lookup are text fields that the service itself finds documents by, wherever they
+	// lie, with Having. Each costs an index.
+	Lookup []string
+	// Shown tells whether a reader may see a document that a grant let them ask
+	// for; nil: as far as the grant covers it.
+	Shown func(v *access.View, doc T) bool
 	// ID makes the id of a create that brings none; nil: a UUID.
 	ID func(ctx context.Context, parent string, doc T, now time.Time) (string, error)
 	// CheckID says why an id is not good, beyond the general rule; nil: it is.

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -27,7 +28,7 @@ func (r *Resource[T]) Fetch(ctx context.Context, name string) (T, error) {
 	}
 	rec, err := r.record(ctx, name, "")
 	if err == nil {
-		return r.derived(ctx, r.show(rec))
+		return r.reveal(ctx, rec)
 	}
 	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" || !r.names.singleton() {
 		return zero, err
@@ -39,6 +40,7 @@ func (r *Resource[T]) Fetch(ctx context.Context, name string) (T, error) {
 		}
 	}
 	doc.ProtoReflect().Set(r.fields.name, protoreflect.ValueOfString(name))
+	access.SawNames(ctx, name)
 	return doc, nil
 }
 
@@ -140,24 +142,11 @@ func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, rec := range page.Records {
+		for _, rec := range r.visibleOf(ctx, page.Records) {
 			docs = append(docs, r.show(rec))
 		}
 		if q.After = page.Next; page.Next == nil {
 			return docs, nil
 		}
 	}
-}
-
-// Last gives the document below a parent with the greatest value of an order field; the
-// zero T when there is none.
-func (r *Resource[T]) Last(ctx context.Context, parent, field string) (T, error) {
-	var zero T
-	page, err := r.deps.Store.List(ctx, store.Query{
-		Kind: r.kind, Index: r.listIndex[field], Prefix: []store.Value{parent}, Descending: true, Limit: 1,
-	})
-	if err != nil || len(page.Records) == 0 {
-		return zero, err
-	}
-	return r.show(page.Records[0]), nil
 }

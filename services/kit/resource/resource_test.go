@@ -10,6 +10,7 @@ import (
 	"time"
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
@@ -49,7 +50,11 @@ func newRig(t testing.TB) *rig {
 			return c.Event("recorded", &eventsv1.Event{Data: &eventsv1.Event_Setback{Setback: &eventsv1.SetbackFacts{}}}), nil
 		},
 	})
-	r.debriefs = resource.Must(deps, resource.Type[*journalv1.Debrief]{})
+	r.debriefs = resource.Must(deps, resource.Type[*journalv1.Debrief]{
+		Keys: []store.Key{{Name: "moment_count", Type: store.Number, Of: func(body proto.Message) store.Value {
+			return int64(len(body.(*journalv1.Debrief).GetMoments()))
+		}}},
+	})
 	r.profiles = resource.Must(deps, resource.Type[*journalv1.Profile]{
 		Defaults: func(_ context.Context, _ string, p *journalv1.Profile, _ time.Time) error {
 			if p.GetTimeZone() == "" {

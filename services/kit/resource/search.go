@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
 	"github.com/rebound-hq/rebound/services/kit/privacy"
@@ -59,25 +60,42 @@ func (r *Resource[T]) Batch(ctx context.Context, names []string) (map[string]T, 
 		if err != nil {
 			return nil, err
 		}
+		view := access.ViewOf(ctx)
 		for name, rec := range found {
-			out[name] = r.show(rec)
+			if view == nil || r.visible(view, rec) {
+				out[name] = r.show(rec)
+			}
 		}
 		names = names[n:]
 	}
 	return out, nil
 }
 
-// Between gives the documents below a parent whose value of an order field lies
-// from one value (inclusive) to another (exclusive), in that order, at most limit.
+// Between gives the documents below a parent whose value of an order field or key
+// lies from one value (inclusive) to another (exclusive), in that order, at most
+// limit. A parent that ends in "/-" means all of the person's parents.
 func (r *Resource[T]) Between(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
-	page, err := r.deps.Store.List(ctx, store.Query{
-		Kind: r.kind, Index: r.listIndex[field], Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit,
-	})
+	return r.within(ctx, store.Query{Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit}, field)
+}
+
+// Latest is Between from the other end: latest first, so that of more than limit
+// the earliest are left out.
+func (r *Resource[T]) Latest(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
+	return r.within(ctx, store.Query{Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit, Descending: true}, field)
+}
+
+func (r *Resource[T]) within(ctx context.Context, q store.Query, field string) ([]T, error) {
+	q.Kind, q.Index = r.kind, byPrefix+field
+	if parent := q.Prefix[0].(string); strings.HasSuffix(parent, "/"+wildcard) {
+		q.Index, q.Prefix = widePrefix+field, []store.Value{ownerOf(parent)}
+	}
+	page, err := r.deps.Store.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	docs := make([]T, len(page.Records))
-	for i, rec := range page.Records {
+	records := r.visibleOf(ctx, page.Records)
+	docs := make([]T, len(records))
+	for i, rec := range records {
 		docs[i] = r.show(rec)
 	}
 	if r.Derive != nil && len(docs) > 0 {

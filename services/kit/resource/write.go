@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -83,8 +84,10 @@ func (r *Resource[T]) document(req protoreflect.Message) (T, error) {
 	return proto.Clone(req.Get(fd).Message().Interface()).(T), nil
 }
 
+// parentExists does not look for readers: what they do not see is not there, and
+// what is not there is empty.
 func (r *Resource[T]) parentExists(ctx context.Context, parent string) error {
-	if r.parent == "" {
+	if r.parent == "" || access.ViewOf(ctx) != nil {
 		return nil
 	}
 	_, err := r.deps.Store.Get(ctx, r.parent, parent)
@@ -192,16 +195,27 @@ func (r *Resource[T]) updateMissing(ctx context.Context, name string, src T, mas
 
 // Mutate is what custom methods are made of: it changes one document by fn,
 // under the type's domain rules. Without an etag it tries again when others
-// write in between, calling fn again.
+// write in between, calling fn again. A singleton that was never written is made
+// first, with its defaults.
 func (r *Resource[T]) Mutate(ctx context.Context, verb, name, etag string, fn func(doc T, now time.Time) error) (T, error) {
 	if err := r.names.checkName("name", name); err != nil {
 		var zero T
 		return zero, err
 	}
-	return r.write(ctx, verb, name, etag, func(old T, now time.Time) (T, error) {
-		doc := proto.Clone(old).(T)
-		return doc, fn(doc, now)
-	})
+	change := func() (T, error) {
+		return r.write(ctx, verb, name, etag, func(old T, now time.Time) (T, error) {
+			doc := proto.Clone(old).(T)
+			return doc, fn(doc, now)
+		})
+	}
+	doc, err := change()
+	if !isReason(err, "NOT_FOUND") || !r.names.singleton() || etag != "" {
+		return doc, err
+	}
+	if err := r.Put(ctx, name, r.newDoc()); err != nil {
+		return doc, err
+	}
+	return change()
 }
 
 // write replaces a document by what next makes of it.
@@ -285,9 +299,13 @@ func (r *Resource[T]) remove(ctx context.Context, rec store.Record) error {
 	return r.deps.Store.Commit(ctx, store.Write{Op: store.Delete, Record: rec, Events: events})[0].Err
 }
 
-// record reads a document and holds it against an etag.
+// record reads a document and holds it against an etag. What the caller may not see
+// is denied whether it is there or not.
 func (r *Resource[T]) record(ctx context.Context, name, etag string) (store.Record, error) {
 	rec, err := r.deps.Store.Get(ctx, r.kind, name)
+	if view := access.ViewOf(ctx); view != nil && (err == nil && !r.visible(view, rec) || errors.Is(err, store.ErrNotFound)) {
+		return store.Record{}, access.Denied()
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return rec, fault.NotFound(name)
 	}

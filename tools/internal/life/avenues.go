@@ -44,7 +44,7 @@ func (l *lived) aim(ctx context.Context, day int, lesson string) error {
 	if err != nil {
 		return err
 	}
-	if err := l.ask(ctx, "POST", best+":choose", body{}, &chosen); err != nil {
+	if err := l.ask(ctx, l.person, "POST", best+":choose", body{}, &chosen); err != nil {
 		return err
 	}
 	l.counts.Chosen.Add(1)
@@ -75,7 +75,7 @@ func (l *lived) compare(ctx context.Context, day int) (string, error) {
 		Results []struct{ Avenue struct{ Name string } }
 	}
 	requestID := ids.Derived(l.person.Name, "avenues", fmt.Sprint(day))
-	if err := l.ask(ctx, "POST", "/avenues:batchCreate", body{"lines": lines, "requestId": requestID}, &made); err != nil {
+	if err := l.ask(ctx, l.person, "POST", "/avenues:batchCreate", body{"lines": lines, "requestId": requestID}, &made); err != nil {
 		return "", err
 	}
 	l.counts.Avenues.Add(int64(len(lines)))
@@ -94,7 +94,7 @@ func (l *lived) compare(ctx context.Context, day int) (string, error) {
 	var table struct {
 		Rows []struct{ Avenue string }
 	}
-	if err := l.ask(ctx, "POST", "/avenues:compare", body{"avenues": names, "weights": body{"joy": 2}}, &table); err != nil {
+	if err := l.ask(ctx, l.person, "POST", "/avenues:compare", body{"avenues": names, "weights": body{"joy": 2}}, &table); err != nil {
 		return "", err
 	}
 	worst := strings.TrimPrefix(table.Rows[len(table.Rows)-1].Avenue, l.person.Name)

@@ -36,6 +36,8 @@ type Counts struct {
 	Practices atomic.Int64
 	// Chosen are the avenues that became goals.
 	Values, Avenues, Chosen, KeyResultCheckIns, ObstaclesMet atomic.Int64
+	// Comments are what coaches say.
+	Comments atomic.Int64
 }
 
 // workers is how many people live at once.
@@ -54,8 +56,12 @@ func (p Play) Run(ctx context.Context) (*Counts, error) {
 			if err != nil {
 				return err
 			}
+			reader, err := p.Client.Reader(p.Tenant, coach, name)
+			if err != nil {
+				return err
+			}
 			l := &lived{
-				play: p, counts: counts, person: person, mood: 1,
+				play: p, counts: counts, person: person, coach: reader, mood: 1,
 				rand: rand.New(rand.NewPCG(p.Seed, uint64(i))), //nolint:gosec // lives are to be foreseeable
 			}
 			return l.live(ctx)
@@ -69,6 +75,7 @@ type lived struct {
 	play    Play
 	counts  *Counts
 	person  *api.Person
+	coach   *api.Person // reads the person's setbacks, once they are let in
 	rand    *rand.Rand
 	mood    float64 // -5 to 5
 	setback string  // open one; "" for none
@@ -83,6 +90,9 @@ func (l *lived) live(ctx context.Context) error {
 		return err
 	}
 	if err := l.matters(ctx); err != nil {
+		return err
+	}
+	if err := l.share(ctx); err != nil {
 		return err
 	}
 	for day := range l.play.Days {
@@ -154,7 +164,7 @@ func (l *lived) gratitude(ctx context.Context, _ int, at time.Time) error {
 }
 
 // debrief makes sense of what happened, a few days after, and draws a lesson.
-func (l *lived) debrief(ctx context.Context, day int, _ time.Time) error {
+func (l *lived) debrief(ctx context.Context, day int, at time.Time) error {
 	if l.setback == "" || l.since < 2 || l.lesson != "" {
 		return nil
 	}
@@ -168,11 +178,15 @@ func (l *lived) debrief(ctx context.Context, day int, _ time.Time) error {
 	if err := l.do(ctx, "POST", path+"/first:complete", body{}); err != nil {
 		return err
 	}
+	if err := l.comment(ctx); err != nil {
+		return err
+	}
 	l.counts.Debriefs.Add(1)
 	l.counts.Lessons.Add(1)
 	l.lesson = fmt.Sprintf("lesson-%d", day)
 	return l.do(ctx, "POST", "/lessons?lessonId="+l.lesson, body{
 		"statement": "Ask earlier", "nextTime": "Say on the first day what is unclear", "setback": l.person.Name + "/setbacks/" + l.setback,
+		"reviewOn": date(at.AddDate(0, 1, 0)),
 	})
 }
 
@@ -251,12 +265,20 @@ func (l *lived) recover(ctx context.Context, _ int, at time.Time) error {
 
 // do sends a request. What a run before has left behind is no failure.
 func (l *lived) do(ctx context.Context, method, path string, b body) error {
-	return l.ask(ctx, method, path, b, nil)
+	return l.doAs(ctx, l.person, method, path, b)
+}
+
+func (l *lived) doAs(ctx context.Context, who *api.Person, method, path string, b body) error {
+	return l.ask(ctx, who, method, path, b, nil)
 }
 
 // ask is do for a request whose answer matters.
-func (l *lived) ask(ctx context.Context, method, path string, b body, out any) error {
-	err := l.person.Do(ctx, method, path, b, out)
+func (l *lived) ask(ctx context.Context, who *api.Person, method, path string, b body, out any) error {
+	var in any // a nil body is none
+	if b != nil {
+		in = b
+	}
+	err := who.Do(ctx, method, path, in, out)
 	switch api.Reason(err) {
 	case "ALREADY_EXISTS", "SETBACK_RECOVERED", "GOAL_STATE", "STEP_DONE", "OUTREACH_STATE":
 		return nil

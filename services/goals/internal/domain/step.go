@@ -38,7 +38,7 @@ const maxAhead = 366
 func (d *Domain) steps() resource.Type[*goalsv1.Step] {
 	return resource.Type[*goalsv1.Step]{
 		Filter:    []string{"state", "milestone", "due_date"},
-		Order:     []string{"create_time", "due_date"},
+		Order:     []string{"create_time", "due_date", "start_date"},
 		Ascending: true,
 		Defaults: func(_ context.Context, _ string, s *goalsv1.Step, now time.Time) error {
 			if s.GetRecurrence() != "" && s.GetStartDate() == nil {
@@ -55,6 +55,9 @@ func (d *Domain) decideStep(ctx context.Context, c resource.Change[*goalsv1.Step
 		return c.Event("created", nil), nil
 	}
 	s := c.New
+	if s.GetRecurrence() != "" && s.GetStartDate() == nil { // it begins to repeat, or loses its start
+		s.StartDate = localdate.Of(s.GetCreateTime().AsTime(), time.UTC)
+	}
 	if err := d.checkStep(ctx, c); err != nil {
 		return nil, err
 	}

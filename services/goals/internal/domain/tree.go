@@ -44,16 +44,9 @@ func (d *Domain) placeGoal(ctx context.Context, c resource.Change[*goalsv1.Goal]
 	if !c.Created() {
 		edge.Etag = resource.Etag(c.Revision)
 	}
-	name := treeOf(c.Owner)
-	add := func(t *storagev1.GoalTree, now time.Time) error { return d.addEdge(ctx, t, edge, now) }
-	_, err := d.Trees.Mutate(ctx, "placed", name, "", add)
-	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" {
-		return err
-	}
-	if err := d.Trees.Put(ctx, name, &storagev1.GoalTree{}); err != nil {
-		return err
-	}
-	_, err = d.Trees.Mutate(ctx, "placed", name, "", add)
+	_, err := d.Trees.Mutate(ctx, "placed", treeOf(c.Owner), "", func(t *storagev1.GoalTree, now time.Time) error {
+		return d.addEdge(ctx, t, edge, now)
+	})
 	return err
 }
 
@@ -64,17 +57,21 @@ func treeOf(owner string) string { return owner + "/goalTree" }
 // deleted: then it is over as soon as the goal is gone. Before, it looks like that of a
 // goal which is about to be made.
 func (d *Domain) settleEdges(ctx context.Context, c resource.Change[*goalsv1.Goal]) error {
-	_, err := d.Trees.Mutate(ctx, "placed", treeOf(c.Owner), "", func(t *storagev1.GoalTree, _ time.Time) error {
+	made := func(e *storagev1.GoalEdge) bool {
+		return e.GetGoal() == c.Name && e.GetEtag() == "" && madeWith(e, c.Old)
+	}
+	tree, err := d.Trees.Fetch(ctx, treeOf(c.Owner))
+	if err != nil || !slices.ContainsFunc(tree.GetEdges(), made) {
+		return err
+	}
+	_, err = d.Trees.Mutate(ctx, "placed", treeOf(c.Owner), "", func(t *storagev1.GoalTree, _ time.Time) error {
 		for _, e := range t.GetEdges() {
-			if e.GetGoal() == c.Name && e.GetEtag() == "" && madeWith(e, c.Old) {
+			if made(e) {
 				e.Etag = resource.Etag(c.Revision)
 			}
 		}
 		return nil
 	})
-	if f, ok := fault.As(err); ok && f.Reason == "NOT_FOUND" {
-		return nil // no goal of the person was ever a part of another
-	}
 	return err
 }
 

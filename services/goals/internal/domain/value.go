@@ -25,11 +25,14 @@ func (d *Domain) decideValue(ctx context.Context, c resource.Change[*goalsv1.Val
 		return c.Event("added", nil), nil
 	}
 	if c.New.GetRank() == 0 {
-		last, err := d.Values.Last(ctx, c.Owner, "rank")
+		last, err := d.Values.Latest(ctx, c.Owner, "rank", nil, nil, 1)
 		if err != nil {
 			return nil, err
 		}
-		c.New.Rank = min(last.GetRank()+1, lowestRank)
+		c.New.Rank = 1
+		if len(last) > 0 {
+			c.New.Rank = min(last[0].GetRank()+1, lowestRank)
+		}
 	}
 	return c.Event("added", &eventsv1.Event{Data: &eventsv1.Event_Value{Value: &eventsv1.ValueFacts{Rank: c.New.GetRank()}}}), nil
 }

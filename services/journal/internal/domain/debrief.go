@@ -12,6 +12,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // maxSlot is the longest time one may set aside for a debrief.
@@ -21,6 +22,7 @@ func (d *Domain) debriefs() resource.Type[*journalv1.Debrief] {
 	return resource.Type[*journalv1.Debrief]{
 		Filter: []string{"state", "scheduled_time", "complete_time"},
 		Order:  []string{"create_time", "scheduled_time"},
+		Keys:   []store.Key{{Name: OpenRevisit, Type: store.Text, Of: lastOpenRevisit}},
 		Decide: d.decideDebrief,
 	}
 }

@@ -15,7 +15,22 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
+
+// OpenRevisit is the key of debriefs by the last date, as YYYY-MM-DD, on which a
+// revisit is due that is not done yet; empty when there is none.
+const OpenRevisit = "open_revisit"
+
+func lastOpenRevisit(body proto.Message) store.Value {
+	last := ""
+	for _, r := range body.(*journalv1.Debrief).GetRevisits() {
+		if r.GetRevisitTime() == nil {
+			last = max(last, localdate.Text(r.GetDueOn()))
+		}
+	}
+	return last
+}
 
 // defaultRevisits are the dates on which a debrief that is completed on a date
 // is looked at again: after 1 week, 1 month, 3 months and 1 year.

@@ -1140,14 +1140,18 @@ const file_rebound_goals_v1_avenue_proto_rawDesc = "" +
 	"\x13ReopenAvenueRequest\x125\n" +
 	"\x04name\x18\x01 \x01(\tB!\xe2A\x01\x02\xfaA\x1a\n" +
 	"\x18goals.rebound.dev/AvenueR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xd1\r\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xe9\r\n" +
 	"\rAvenueService\x12\xb6\x01\n" +
 	"\fCreateAvenue\x12%.rebound.goals.v1.CreateAvenueRequest\x1a\x18.rebound.goals.v1.Avenue\"e\xdaA\x17parent,avenue,avenue_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x021:\x06avenue\"'/v1/{parent=tenants/*/people/*}/avenues\x12\x93\x01\n" +
-	"\tGetAvenue\x12\".rebound.goals.v1.GetAvenueRequest\x1a\x18.rebound.goals.v1.Avenue\"H\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02)\x12'/v1/{name=tenants/*/people/*/avenues/*}\x12\xa8\x01\n" +
-	"\vListAvenues\x12$.rebound.goals.v1.ListAvenuesRequest\x1a%.rebound.goals.v1.ListAvenuesResponse\"L\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02)\x12'/v1/{parent=tenants/*/people/*}/avenues\x12\xbd\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x021:\x06avenue\"'/v1/{parent=tenants/*/people/*}/avenues\x12\x9f\x01\n" +
+	"\tGetAvenue\x12\".rebound.goals.v1.GetAvenueRequest\x1a\x18.rebound.goals.v1.Avenue\"T\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02)\x12'/v1/{name=tenants/*/people/*/avenues/*}\x12\xb4\x01\n" +
+	"\vListAvenues\x12$.rebound.goals.v1.ListAvenuesRequest\x1a%.rebound.goals.v1.ListAvenuesResponse\"X\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02)\x12'/v1/{parent=tenants/*/people/*}/avenues\x12\xbd\x01\n" +
 	"\fUpdateAvenue\x12%.rebound.goals.v1.UpdateAvenueRequest\x1a\x18.rebound.goals.v1.Avenue\"l\xdaA\x12avenue,update_mask\xaa\xbb\x18\x15\n" +
 	"\x04\b\x01\x10\x01\x12\vavenue.name\x18\x02\x82\xd3\xe4\x93\x028:\x06avenue2./v1/{avenue.name=tenants/*/people/*/avenues/*}\x12\x97\x01\n" +
 	"\fDeleteAvenue\x12%.rebound.goals.v1.DeleteAvenueRequest\x1a\x16.google.protobuf.Empty\"H\xdaA\x04name\xaa\xbb\x18\x0e\n" +

@@ -413,7 +413,7 @@ type ListStepsRequest struct {
 	// AIP-160 filter over state, milestone, due_date,
 	// create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// One of create_time, due_date, update_time, with " desc" for the
+	// One of create_time, due_date, start_date, update_time, with " desc" for the
 	// latest first. Default: create_time.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -919,15 +919,20 @@ const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"completion\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
-	"completion2\x93\t\n" +
+	"completion2\xb1\t\n" +
 	"\vStepService\x12\xb0\x01\n" +
 	"\n" +
 	"CreateStep\x12#.rebound.goals.v1.CreateStepRequest\x1a\x16.rebound.goals.v1.Step\"e\xdaA\x13parent,step,step_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x025:\x04step\"-/v1/{parent=tenants/*/people/*/goals/*}/steps\x12\x93\x01\n" +
-	"\aGetStep\x12 .rebound.goals.v1.GetStepRequest\x1a\x16.rebound.goals.v1.Step\"N\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{name=tenants/*/people/*/goals/*/steps/*}\x12\xa8\x01\n" +
-	"\tListSteps\x12\".rebound.goals.v1.ListStepsRequest\x1a#.rebound.goals.v1.ListStepsResponse\"R\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{parent=tenants/*/people/*/goals/*}/steps\x12\xb5\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x025:\x04step\"-/v1/{parent=tenants/*/people/*/goals/*}/steps\x12\x9f\x01\n" +
+	"\aGetStep\x12 .rebound.goals.v1.GetStepRequest\x1a\x16.rebound.goals.v1.Step\"Z\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{name=tenants/*/people/*/goals/*/steps/*}\x12\xba\x01\n" +
+	"\tListSteps\x12\".rebound.goals.v1.ListStepsRequest\x1a#.rebound.goals.v1.ListStepsResponse\"d\xdaA\x06parent\xaa\xbb\x18\"\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\n" +
+	"\x04\b\x06\x10\x03\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{parent=tenants/*/people/*/goals/*}/steps\x12\xb5\x01\n" +
 	"\n" +
 	"UpdateStep\x12#.rebound.goals.v1.UpdateStepRequest\x1a\x16.rebound.goals.v1.Step\"j\xdaA\x10step,update_mask\xaa\xbb\x18\x13\n" +
 	"\x04\b\x01\x10\x01\x12\tstep.name\x18\x02\x82\xd3\xe4\x93\x02::\x04step22/v1/{step.name=tenants/*/people/*/goals/*/steps/*}\x12\x99\x01\n" +

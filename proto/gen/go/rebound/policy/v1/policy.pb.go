@@ -106,6 +106,9 @@ const (
 	Relation_RELATION_TENANT Relation = 2
 	// Any resource: for services only.
 	Relation_RELATION_ANY Relation = 3
+	// The resource lies under another person of the caller's tenant, who has given
+	// the caller a grant. What the grant does not cover is not shown.
+	Relation_RELATION_GRANTED Relation = 4
 )
 
 // Enum value maps for Relation.
@@ -115,12 +118,14 @@ var (
 		1: "RELATION_OWN",
 		2: "RELATION_TENANT",
 		3: "RELATION_ANY",
+		4: "RELATION_GRANTED",
 	}
 	Relation_value = map[string]int32{
 		"RELATION_UNSPECIFIED": 0,
 		"RELATION_OWN":         1,
 		"RELATION_TENANT":      2,
 		"RELATION_ANY":         3,
+		"RELATION_GRANTED":     4,
 	}
 )
 
@@ -401,12 +406,13 @@ const file_rebound_policy_v1_policy_proto_rawDesc = "" +
 	"\rROLE_PIPELINE\x10\x04\x12\x0e\n" +
 	"\n" +
 	"ROLE_ADMIN\x10\x05\x12\x10\n" +
-	"\fROLE_SERVICE\x10\x06*]\n" +
+	"\fROLE_SERVICE\x10\x06*s\n" +
 	"\bRelation\x12\x18\n" +
 	"\x14RELATION_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fRELATION_OWN\x10\x01\x12\x13\n" +
 	"\x0fRELATION_TENANT\x10\x02\x12\x10\n" +
-	"\fRELATION_ANY\x10\x03*L\n" +
+	"\fRELATION_ANY\x10\x03\x12\x14\n" +
+	"\x10RELATION_GRANTED\x10\x04*L\n" +
 	"\x04Rate\x12\x14\n" +
 	"\x10RATE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tRATE_READ\x10\x01\x12\x0e\n" +
