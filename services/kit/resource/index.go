@@ -16,6 +16,9 @@ import (
 // childIndex lists what lies below a parent, by name; every type has it.
 const childIndex = "by_name"
 
+// agendaIndex lists what has a time set, whoever's it is, by that time.
+const agendaIndex = "agenda"
+
 // declareIndexes gives each order field an index below the parent and, for
 // types that lie deeper, one below the person, for parents that end in "/-".
 func (r *Resource[T]) declareIndexes() error {
@@ -25,6 +28,12 @@ func (r *Resource[T]) declareIndexes() error {
 			return err
 		}
 		r.listIndex[field] = "by_" + field
+	}
+	if r.Agenda != "" {
+		key, err := r.orderKey(r.Agenda)
+		if err != nil || key.Type != store.Number {
+			return fmt.Errorf("resource: %s cannot have the agenda %q", r.desc.FullName(), r.Agenda)
+		}
 	}
 	if r.parent != "" {
 		r.wideIndex = map[string]string{}
@@ -60,6 +69,13 @@ func (r *Resource[T]) Kind() store.Kind {
 			k.Indexes = append(k.Indexes, store.Index{Name: r.wideIndex[field], Keys: []string{store.KeyOwner, field}})
 		}
 	}
+	if r.Agenda != "" {
+		if !slices.Contains(r.Order, r.Agenda) {
+			key, _ := r.orderKey(r.Agenda)
+			k.Keys = append(k.Keys, key)
+		}
+		k.Indexes = append(k.Indexes, store.Index{Name: agendaIndex, Keys: []string{r.Agenda}})
+	}
 	return k
 }
 
@@ -88,6 +104,8 @@ func comparable(fd protoreflect.FieldDescriptor) (store.KeyType, func(v protoref
 	switch fd.Kind() {
 	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Sint32Kind, protoreflect.Sint64Kind:
 		return store.Number, func(v protoreflect.Value, _ bool) store.Value { return v.Int() }
+	case protoreflect.EnumKind:
+		return store.Number, func(v protoreflect.Value, _ bool) store.Value { return int64(v.Enum()) }
 	case protoreflect.MessageKind:
 		switch fd.Message().FullName() {
 		case "google.protobuf.Timestamp":

@@ -2,19 +2,48 @@ package resource
 
 import (
 	"context"
+	"errors"
+	"time"
+
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // Put makes a document of a type that the service itself writes. That it is
 // there already is no error: it is left as it is.
 func (r *Resource[T]) Put(ctx context.Context, name string, doc T) error {
-	if err := r.names.checkName("name", name); err != nil {
-		return err
+	return r.PutAll(ctx, []Named[T]{{name, doc}})
+}
+
+// Named is a document and the name it is to have.
+type Named[T any] struct {
+	Name string
+	Doc  T
+}
+
+// PutAll does what Put does for several documents, in one commit of the store.
+// Each is made, or is there already, by itself.
+func (r *Resource[T]) PutAll(ctx context.Context, docs []Named[T]) error {
+	now := r.deps.Clock()
+	writes := make([]store.Write, 0, len(docs))
+	for _, d := range docs {
+		if err := r.names.checkName("name", d.Name); err != nil {
+			return err
+		}
+		w, err := r.ownInsertion(ctx, d.Name, r.names.parentOf(d.Name), "", d.Doc, now)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, w)
 	}
-	_, err := r.insert(ctx, name, r.names.parentOf(name), "", doc, r.deps.Clock())
-	if isReason(err, "ALREADY_EXISTS") {
+	if len(writes) == 0 {
 		return nil
 	}
-	return err
+	for _, res := range r.deps.Store.Commit(ctx, writes...) {
+		if res.Err != nil && !errors.Is(res.Err, store.ErrExists) {
+			return res.Err
+		}
+	}
+	return nil
 }
 
 // Drop deletes a document of a type that the service itself writes. That it is
@@ -28,4 +57,20 @@ func (r *Resource[T]) Drop(ctx context.Context, name string) error {
 		return nil
 	}
 	return err
+}
+
+// Due gives the documents, whoever's they are, whose time on the agenda is there:
+// the earliest first, at most limit.
+func (r *Resource[T]) Due(ctx context.Context, now time.Time, limit int) ([]T, error) {
+	page, err := r.deps.Store.List(ctx, store.Query{
+		Kind: r.kind, Index: agendaIndex, From: store.AbsentNumber + 1, Until: now.UnixMilli() + 1, Limit: limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]T, len(page.Records))
+	for i, rec := range page.Records {
+		docs[i] = r.show(rec)
+	}
+	return docs, nil
 }

@@ -67,12 +67,13 @@ func (r *Resource[T]) Batch(ctx context.Context, names []string) (map[string]T, 
 	return out, nil
 }
 
-// Between gives the documents below a parent whose value of an order field lies
-// from one value (inclusive) to another (exclusive), in that order, at most limit.
+// Between gives the documents below a parent, or with "/-" at its end below all of
+// the person's parents, whose value of an order field lies from one value
+// (inclusive) to another (exclusive), in that order, at most limit.
 func (r *Resource[T]) Between(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
-	page, err := r.deps.Store.List(ctx, store.Query{
-		Kind: r.kind, Index: r.listIndex[field], Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit,
-	})
+	q := r.along(parent, field)
+	q.From, q.Until, q.Limit = from, until, limit
+	page, err := r.deps.Store.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -37,8 +37,8 @@ const maxAhead = 366
 
 func (d *Domain) steps() resource.Type[*goalsv1.Step] {
 	return resource.Type[*goalsv1.Step]{
-		Filter:    []string{"state", "milestone", "due_date"},
-		Order:     []string{"create_time", "due_date"},
+		Filter:    []string{"state", "milestone", "due_date", "order"},
+		Order:     []string{"create_time", "due_date", "state", "order"},
 		Ascending: true,
 		Defaults: func(_ context.Context, _ string, s *goalsv1.Step, now time.Time) error {
 			if s.GetRecurrence() != "" && s.GetStartDate() == nil {
@@ -76,6 +76,9 @@ func (d *Domain) decideStep(ctx context.Context, c resource.Change[*goalsv1.Step
 
 func (d *Domain) checkStep(ctx context.Context, c resource.Change[*goalsv1.Step]) error {
 	s := c.New
+	if err := checkRewards(s); err != nil {
+		return err
+	}
 	if s.GetDueDate() != nil && s.GetRecurrence() != "" {
 		return fault.Invalid("step.due_date", "DUE_DATE_AND_RECURRENCE", "must not be set together with recurrence")
 	}
@@ -137,7 +140,8 @@ func changedCompletion(old, s *goalsv1.Step) *goalsv1.Completion {
 	return nil
 }
 
-// CompleteStep adds a completion.
+// CompleteStep adds a completion, and makes what it earns. Calling again with the
+// same request id finishes what was cut short.
 func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequest) (*goalsv1.Step, error) {
 	if req.GetTimeZone() == "" {
 		req.TimeZone = "UTC"
@@ -150,7 +154,7 @@ func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequ
 	if req.GetRequestId() != "" {
 		id = ids.Derived(req.GetName(), req.GetRequestId())
 	}
-	return d.Steps.Mutate(ctx, "completed", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, now time.Time) error {
+	s, err := d.Steps.Mutate(ctx, "completed", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, now time.Time) error {
 		if slices.ContainsFunc(s.GetCompletions(), func(c *goalsv1.Completion) bool { return c.GetId() == id }) {
 			return nil // the same request came again
 		}
@@ -176,6 +180,10 @@ func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequ
 		})
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s, d.earnRewards(ctx, s)
 }
 
 // chooseOccurrence finds the occurrence that a completion counts for and checks
@@ -216,7 +224,7 @@ func chooseOccurrence(s *goalsv1.Step, asked, localDate *datepb.Date) (*datepb.D
 
 // UndoStep takes a completion back.
 func (d *Domain) UndoStep(ctx context.Context, req *goalsv1.UndoStepRequest) (*goalsv1.Step, error) {
-	return d.Steps.Mutate(ctx, "undone", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, _ time.Time) error {
+	s, err := d.Steps.Mutate(ctx, "undone", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, _ time.Time) error {
 		if len(s.GetCompletions()) == 0 {
 			return fault.Precondition("NOTHING_TO_UNDO", "the step has no completion")
 		}
@@ -230,4 +238,8 @@ func (d *Domain) UndoStep(ctx context.Context, req *goalsv1.UndoStepRequest) (*g
 		s.Completions = slices.Delete(s.Completions, i, i+1)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s, d.earnRewards(ctx, s)
 }

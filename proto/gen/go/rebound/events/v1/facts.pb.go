@@ -693,7 +693,7 @@ func (x *GoalFacts) GetTargetDate() *date.Date {
 
 // MilestoneFacts is what may be known about a milestone without its words.
 // Types: milestone.created, milestone.updated, milestone.reached,
-// milestone.celebrated, milestone.deleted.
+// milestone.celebrated, milestone.replanned, milestone.deleted.
 type MilestoneFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
@@ -767,7 +767,8 @@ func (x *MilestoneFacts) GetRewarded() bool {
 }
 
 // StepFacts is what may be known about a step without its words.
-// Types: step.created, step.updated, step.completed, step.undone, step.deleted.
+// Types: step.created, step.updated, step.completed, step.undone,
+// step.replanned, step.deleted.
 type StepFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
@@ -940,6 +941,172 @@ func (x *StepCompletionFacts) GetAmount() float64 {
 	return 0
 }
 
+// CelebrationFacts is what may be known about a celebration without its words.
+// Types: celebration.earned, celebration.celebrated, celebration.deleted.
+type CelebrationFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is for: a milestone or a step, by name.
+	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// For a step: the number of completions that earned it. 0: for a milestone.
+	Completions int32 `protobuf:"varint,2,opt,name=completions,proto3" json:"completions,omitempty"`
+	// State after the event.
+	State v1.CelebrationState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.CelebrationState" json:"state,omitempty"`
+	// A reward was promised.
+	Rewarded      bool `protobuf:"varint,4,opt,name=rewarded,proto3" json:"rewarded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CelebrationFacts) Reset() {
+	*x = CelebrationFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CelebrationFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CelebrationFacts) ProtoMessage() {}
+
+func (x *CelebrationFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CelebrationFacts.ProtoReflect.Descriptor instead.
+func (*CelebrationFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CelebrationFacts) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *CelebrationFacts) GetCompletions() int32 {
+	if x != nil {
+		return x.Completions
+	}
+	return 0
+}
+
+func (x *CelebrationFacts) GetState() v1.CelebrationState {
+	if x != nil {
+		return x.State
+	}
+	return v1.CelebrationState(0)
+}
+
+func (x *CelebrationFacts) GetRewarded() bool {
+	if x != nil {
+		return x.Rewarded
+	}
+	return false
+}
+
+// ReminderFacts is what may be known about a reminder.
+// Types: reminder.fired, reminder.acknowledged, reminder.snoozed.
+type ReminderFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rule, by name.
+	ReminderRule string `protobuf:"bytes,1,opt,name=reminder_rule,json=reminderRule,proto3" json:"reminder_rule,omitempty"`
+	// What kind of thing it reminds of.
+	About v1.ReminderSubject `protobuf:"varint,2,opt,name=about,proto3,enum=rebound.type.v1.ReminderSubject" json:"about,omitempty"`
+	// What it reminds of, by name.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Local date on which that is due.
+	DueDate *date.Date `protobuf:"bytes,4,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	// State after the event.
+	State v1.ReminderState `protobuf:"varint,5,opt,name=state,proto3,enum=rebound.type.v1.ReminderState" json:"state,omitempty"`
+	// How often it came.
+	Fires         int32 `protobuf:"varint,6,opt,name=fires,proto3" json:"fires,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReminderFacts) Reset() {
+	*x = ReminderFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReminderFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReminderFacts) ProtoMessage() {}
+
+func (x *ReminderFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReminderFacts.ProtoReflect.Descriptor instead.
+func (*ReminderFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReminderFacts) GetReminderRule() string {
+	if x != nil {
+		return x.ReminderRule
+	}
+	return ""
+}
+
+func (x *ReminderFacts) GetAbout() v1.ReminderSubject {
+	if x != nil {
+		return x.About
+	}
+	return v1.ReminderSubject(0)
+}
+
+func (x *ReminderFacts) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *ReminderFacts) GetDueDate() *date.Date {
+	if x != nil {
+		return x.DueDate
+	}
+	return nil
+}
+
+func (x *ReminderFacts) GetState() v1.ReminderState {
+	if x != nil {
+		return x.State
+	}
+	return v1.ReminderState(0)
+}
+
+func (x *ReminderFacts) GetFires() int32 {
+	if x != nil {
+		return x.Fires
+	}
+	return 0
+}
+
 // StrengthFacts is what may be known about a strength without its words.
 // Types: strength.noted, strength.updated, strength.merged, strength.deleted.
 type StrengthFacts struct {
@@ -956,7 +1123,7 @@ type StrengthFacts struct {
 
 func (x *StrengthFacts) Reset() {
 	*x = StrengthFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1135,7 @@ func (x *StrengthFacts) String() string {
 func (*StrengthFacts) ProtoMessage() {}
 
 func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1148,7 @@ func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrengthFacts.ProtoReflect.Descriptor instead.
 func (*StrengthFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StrengthFacts) GetPrompts() []v1.EvidencePrompt {
@@ -1025,7 +1192,7 @@ type ReframeFacts struct {
 
 func (x *ReframeFacts) Reset() {
 	*x = ReframeFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1037,7 +1204,7 @@ func (x *ReframeFacts) String() string {
 func (*ReframeFacts) ProtoMessage() {}
 
 func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1050,7 +1217,7 @@ func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReframeFacts.ProtoReflect.Descriptor instead.
 func (*ReframeFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReframeFacts) GetKind() v1.ReframeKind {
@@ -1104,7 +1271,7 @@ type ReflectionFacts struct {
 
 func (x *ReflectionFacts) Reset() {
 	*x = ReflectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1283,7 @@ func (x *ReflectionFacts) String() string {
 func (*ReflectionFacts) ProtoMessage() {}
 
 func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1296,7 @@ func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReflectionFacts.ProtoReflect.Descriptor instead.
 func (*ReflectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReflectionFacts) GetLocalDate() *date.Date {
@@ -1174,7 +1341,7 @@ type VisualizationFacts struct {
 
 func (x *VisualizationFacts) Reset() {
 	*x = VisualizationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1186,7 +1353,7 @@ func (x *VisualizationFacts) String() string {
 func (*VisualizationFacts) ProtoMessage() {}
 
 func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1366,7 @@ func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VisualizationFacts.ProtoReflect.Descriptor instead.
 func (*VisualizationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *VisualizationFacts) GetGoal() string {
@@ -1251,7 +1418,7 @@ type ConnectionFacts struct {
 
 func (x *ConnectionFacts) Reset() {
 	*x = ConnectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1430,7 @@ func (x *ConnectionFacts) String() string {
 func (*ConnectionFacts) ProtoMessage() {}
 
 func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1443,7 @@ func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionFacts.ProtoReflect.Descriptor instead.
 func (*ConnectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ConnectionFacts) GetRelation() v1.ConnectionRelation {
@@ -1311,7 +1478,7 @@ type OutreachFacts struct {
 
 func (x *OutreachFacts) Reset() {
 	*x = OutreachFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1490,7 @@ func (x *OutreachFacts) String() string {
 func (*OutreachFacts) ProtoMessage() {}
 
 func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1503,7 @@ func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutreachFacts.ProtoReflect.Descriptor instead.
 func (*OutreachFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OutreachFacts) GetConnection() string {
@@ -1381,7 +1548,7 @@ type StoryFacts struct {
 
 func (x *StoryFacts) Reset() {
 	*x = StoryFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1560,7 @@ func (x *StoryFacts) String() string {
 func (*StoryFacts) ProtoMessage() {}
 
 func (x *StoryFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1573,7 @@ func (x *StoryFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryFacts.ProtoReflect.Descriptor instead.
 func (*StoryFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StoryFacts) GetSetback() string {
@@ -1439,7 +1606,7 @@ type StoryVersionFacts struct {
 
 func (x *StoryVersionFacts) Reset() {
 	*x = StoryVersionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1451,7 +1618,7 @@ func (x *StoryVersionFacts) String() string {
 func (*StoryVersionFacts) ProtoMessage() {}
 
 func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1464,7 +1631,7 @@ func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryVersionFacts.ProtoReflect.Descriptor instead.
 func (*StoryVersionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StoryVersionFacts) GetStory() string {
@@ -1500,7 +1667,7 @@ type PersonErasedFacts struct {
 
 func (x *PersonErasedFacts) Reset() {
 	*x = PersonErasedFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +1679,7 @@ func (x *PersonErasedFacts) String() string {
 func (*PersonErasedFacts) ProtoMessage() {}
 
 func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +1692,7 @@ func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonErasedFacts.ProtoReflect.Descriptor instead.
 func (*PersonErasedFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PersonErasedFacts) GetErasure() string {
@@ -1539,7 +1706,7 @@ var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
+	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/plan.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
 	"\fSetbackFacts\x12)\n" +
 	"\x04area\x18\x01 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
 	"\ffailure_kind\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x125\n" +
@@ -1617,7 +1784,19 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
 	"occurrence\x18\x04 \x01(\v2\x11.google.type.DateR\n" +
 	"occurrence\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\x01R\x06amount\"\x82\x01\n" +
+	"\x06amount\x18\x05 \x01(\x01R\x06amount\"\xa3\x01\n" +
+	"\x10CelebrationFacts\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12 \n" +
+	"\vcompletions\x18\x02 \x01(\x05R\vcompletions\x127\n" +
+	"\x05state\x18\x03 \x01(\x0e2!.rebound.type.v1.CelebrationStateR\x05state\x12\x1a\n" +
+	"\brewarded\x18\x04 \x01(\bR\brewarded\"\x80\x02\n" +
+	"\rReminderFacts\x12#\n" +
+	"\rreminder_rule\x18\x01 \x01(\tR\freminderRule\x126\n" +
+	"\x05about\x18\x02 \x01(\x0e2 .rebound.type.v1.ReminderSubjectR\x05about\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x12,\n" +
+	"\bdue_date\x18\x04 \x01(\v2\x11.google.type.DateR\adueDate\x124\n" +
+	"\x05state\x18\x05 \x01(\x0e2\x1e.rebound.type.v1.ReminderStateR\x05state\x12\x14\n" +
+	"\x05fires\x18\x06 \x01(\x05R\x05fires\"\x82\x01\n" +
 	"\rStrengthFacts\x129\n" +
 	"\aprompts\x18\x01 \x03(\x0e2\x1f.rebound.type.v1.EvidencePromptR\aprompts\x12\x1a\n" +
 	"\bevidence\x18\x02 \x01(\x05R\bevidence\x12\x1a\n" +
@@ -1675,7 +1854,7 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
@@ -1689,77 +1868,86 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*MilestoneFacts)(nil),        // 9: rebound.events.v1.MilestoneFacts
 	(*StepFacts)(nil),             // 10: rebound.events.v1.StepFacts
 	(*StepCompletionFacts)(nil),   // 11: rebound.events.v1.StepCompletionFacts
-	(*StrengthFacts)(nil),         // 12: rebound.events.v1.StrengthFacts
-	(*ReframeFacts)(nil),          // 13: rebound.events.v1.ReframeFacts
-	(*ReflectionFacts)(nil),       // 14: rebound.events.v1.ReflectionFacts
-	(*VisualizationFacts)(nil),    // 15: rebound.events.v1.VisualizationFacts
-	(*ConnectionFacts)(nil),       // 16: rebound.events.v1.ConnectionFacts
-	(*OutreachFacts)(nil),         // 17: rebound.events.v1.OutreachFacts
-	(*StoryFacts)(nil),            // 18: rebound.events.v1.StoryFacts
-	(*StoryVersionFacts)(nil),     // 19: rebound.events.v1.StoryVersionFacts
-	(*PersonErasedFacts)(nil),     // 20: rebound.events.v1.PersonErasedFacts
-	nil,                           // 21: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 22: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 23: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 24: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 25: google.type.Date
-	(v1.Feeling)(0),               // 26: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 27: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 28: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 29: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(v1.GoalState)(0),             // 31: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 32: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 33: rebound.type.v1.StepState
-	(v1.EvidencePrompt)(0),        // 34: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 35: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 36: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 37: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 38: rebound.type.v1.OutreachChannel
-	(v1.Audience)(0),              // 39: rebound.type.v1.Audience
+	(*CelebrationFacts)(nil),      // 12: rebound.events.v1.CelebrationFacts
+	(*ReminderFacts)(nil),         // 13: rebound.events.v1.ReminderFacts
+	(*StrengthFacts)(nil),         // 14: rebound.events.v1.StrengthFacts
+	(*ReframeFacts)(nil),          // 15: rebound.events.v1.ReframeFacts
+	(*ReflectionFacts)(nil),       // 16: rebound.events.v1.ReflectionFacts
+	(*VisualizationFacts)(nil),    // 17: rebound.events.v1.VisualizationFacts
+	(*ConnectionFacts)(nil),       // 18: rebound.events.v1.ConnectionFacts
+	(*OutreachFacts)(nil),         // 19: rebound.events.v1.OutreachFacts
+	(*StoryFacts)(nil),            // 20: rebound.events.v1.StoryFacts
+	(*StoryVersionFacts)(nil),     // 21: rebound.events.v1.StoryVersionFacts
+	(*PersonErasedFacts)(nil),     // 22: rebound.events.v1.PersonErasedFacts
+	nil,                           // 23: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 24: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 25: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 26: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 27: google.type.Date
+	(v1.Feeling)(0),               // 28: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 29: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 30: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 31: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(v1.GoalState)(0),             // 33: rebound.type.v1.GoalState
+	(v1.MilestoneState)(0),        // 34: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 35: rebound.type.v1.StepState
+	(v1.CelebrationState)(0),      // 36: rebound.type.v1.CelebrationState
+	(v1.ReminderSubject)(0),       // 37: rebound.type.v1.ReminderSubject
+	(v1.ReminderState)(0),         // 38: rebound.type.v1.ReminderState
+	(v1.EvidencePrompt)(0),        // 39: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 40: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 41: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 42: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 43: rebound.type.v1.OutreachChannel
+	(v1.Audience)(0),              // 44: rebound.type.v1.Audience
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	22, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	23, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	24, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	25, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	26, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	27, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	25, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	28, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	24, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	25, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	26, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	27, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	28, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	29, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	27, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	30, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
 	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
-	29, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	25, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	30, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	25, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
-	26, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	30, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	25, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	25, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	21, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	25, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	31, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	25, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	32, // 21: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	25, // 22: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	33, // 23: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	31, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	27, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	32, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	27, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	28, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	32, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	27, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	27, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	23, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	27, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	33, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	27, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	34, // 21: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	27, // 22: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	35, // 23: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
 	11, // 24: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	30, // 25: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	25, // 26: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	25, // 27: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	34, // 28: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	35, // 29: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	25, // 30: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	25, // 31: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	36, // 32: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	37, // 33: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	38, // 34: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	39, // 35: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	32, // 25: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	27, // 26: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	27, // 27: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	36, // 28: rebound.events.v1.CelebrationFacts.state:type_name -> rebound.type.v1.CelebrationState
+	37, // 29: rebound.events.v1.ReminderFacts.about:type_name -> rebound.type.v1.ReminderSubject
+	27, // 30: rebound.events.v1.ReminderFacts.due_date:type_name -> google.type.Date
+	38, // 31: rebound.events.v1.ReminderFacts.state:type_name -> rebound.type.v1.ReminderState
+	39, // 32: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	40, // 33: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	27, // 34: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	27, // 35: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	41, // 36: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	42, // 37: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	43, // 38: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	44, // 39: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }
@@ -1767,15 +1955,15 @@ func file_rebound_events_v1_facts_proto_init() {
 	if File_rebound_events_v1_facts_proto != nil {
 		return
 	}
-	file_rebound_events_v1_facts_proto_msgTypes[13].OneofWrappers = []any{}
-	file_rebound_events_v1_facts_proto_msgTypes[16].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[15].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -61,7 +61,15 @@ type Step struct {
 	// Where it stands.
 	State v1.StepState `protobuf:"varint,12,opt,name=state,proto3,enum=rebound.type.v1.StepState" json:"state,omitempty"`
 	// When it was done, oldest first. At most 10,000.
-	Completions   []*Completion `protobuf:"bytes,13,rep,name=completions,proto3" json:"completions,omitempty"`
+	Completions []*Completion `protobuf:"bytes,13,rep,name=completions,proto3" json:"completions,omitempty"`
+	// Place among the goal's steps, lowest first. Default: 0.
+	Order int32 `protobuf:"varint,60,opt,name=order,proto3" json:"order,omitempty"`
+	// What it counts for in the goal's progress, 0 (nothing) to 100; steps that
+	// repeat do not count. Default: 1.
+	Weight *int32 `protobuf:"varint,61,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	// Rewards promised for numbers of completions. At most 20, each number once.
+	// Default: none.
+	Rewards       []*StepReward `protobuf:"bytes,62,rep,name=rewards,proto3" json:"rewards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -187,6 +195,82 @@ func (x *Step) GetCompletions() []*Completion {
 	return nil
 }
 
+func (x *Step) GetOrder() int32 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *Step) GetWeight() int32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+func (x *Step) GetRewards() []*StepReward {
+	if x != nil {
+		return x.Rewards
+	}
+	return nil
+}
+
+// StepReward is a reward promised for a number of completions.
+type StepReward struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of completions, 1 to 10,000.
+	Completions int32 `protobuf:"varint,1,opt,name=completions,proto3" json:"completions,omitempty"`
+	// The reward. At most 2,000 characters. Default: empty.
+	Reward        string `protobuf:"bytes,2,opt,name=reward,proto3" json:"reward,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepReward) Reset() {
+	*x = StepReward{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepReward) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepReward) ProtoMessage() {}
+
+func (x *StepReward) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepReward.ProtoReflect.Descriptor instead.
+func (*StepReward) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *StepReward) GetCompletions() int32 {
+	if x != nil {
+		return x.Completions
+	}
+	return 0
+}
+
+func (x *StepReward) GetReward() string {
+	if x != nil {
+		return x.Reward
+	}
+	return ""
+}
+
 // Completion is one time a step was done.
 type Completion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -208,7 +292,7 @@ type Completion struct {
 
 func (x *Completion) Reset() {
 	*x = Completion{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[1]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -220,7 +304,7 @@ func (x *Completion) String() string {
 func (*Completion) ProtoMessage() {}
 
 func (x *Completion) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[1]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -233,7 +317,7 @@ func (x *Completion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Completion.ProtoReflect.Descriptor instead.
 func (*Completion) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{1}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Completion) GetId() string {
@@ -297,7 +381,7 @@ type CreateStepRequest struct {
 
 func (x *CreateStepRequest) Reset() {
 	*x = CreateStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[2]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +393,7 @@ func (x *CreateStepRequest) String() string {
 func (*CreateStepRequest) ProtoMessage() {}
 
 func (x *CreateStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[2]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +406,7 @@ func (x *CreateStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateStepRequest.ProtoReflect.Descriptor instead.
 func (*CreateStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{2}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateStepRequest) GetParent() string {
@@ -364,7 +448,7 @@ type GetStepRequest struct {
 
 func (x *GetStepRequest) Reset() {
 	*x = GetStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[3]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -376,7 +460,7 @@ func (x *GetStepRequest) String() string {
 func (*GetStepRequest) ProtoMessage() {}
 
 func (x *GetStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[3]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -389,7 +473,7 @@ func (x *GetStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStepRequest.ProtoReflect.Descriptor instead.
 func (*GetStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{3}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetStepRequest) GetName() string {
@@ -410,11 +494,11 @@ type ListStepsRequest struct {
 	// The next_page_token of the page before; everything else must be as it was
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over state, milestone, due_date,
+	// AIP-160 filter over state, milestone, due_date, order,
 	// create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// One of create_time, due_date, update_time, with " desc" for the
-	// latest first. Default: create_time.
+	// One of create_time, due_date, state, order, update_time, with " desc" for
+	// the latest first. Default: create_time.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -422,7 +506,7 @@ type ListStepsRequest struct {
 
 func (x *ListStepsRequest) Reset() {
 	*x = ListStepsRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[4]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +518,7 @@ func (x *ListStepsRequest) String() string {
 func (*ListStepsRequest) ProtoMessage() {}
 
 func (x *ListStepsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[4]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +531,7 @@ func (x *ListStepsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStepsRequest.ProtoReflect.Descriptor instead.
 func (*ListStepsRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{4}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListStepsRequest) GetParent() string {
@@ -498,7 +582,7 @@ type ListStepsResponse struct {
 
 func (x *ListStepsResponse) Reset() {
 	*x = ListStepsResponse{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[5]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +594,7 @@ func (x *ListStepsResponse) String() string {
 func (*ListStepsResponse) ProtoMessage() {}
 
 func (x *ListStepsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[5]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +607,7 @@ func (x *ListStepsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStepsResponse.ProtoReflect.Descriptor instead.
 func (*ListStepsResponse) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{5}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListStepsResponse) GetSteps() []*Step {
@@ -555,7 +639,7 @@ type UpdateStepRequest struct {
 
 func (x *UpdateStepRequest) Reset() {
 	*x = UpdateStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[6]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +651,7 @@ func (x *UpdateStepRequest) String() string {
 func (*UpdateStepRequest) ProtoMessage() {}
 
 func (x *UpdateStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[6]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +664,7 @@ func (x *UpdateStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateStepRequest.ProtoReflect.Descriptor instead.
 func (*UpdateStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{6}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UpdateStepRequest) GetStep() *Step {
@@ -617,7 +701,7 @@ type DeleteStepRequest struct {
 
 func (x *DeleteStepRequest) Reset() {
 	*x = DeleteStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[7]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +713,7 @@ func (x *DeleteStepRequest) String() string {
 func (*DeleteStepRequest) ProtoMessage() {}
 
 func (x *DeleteStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[7]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +726,7 @@ func (x *DeleteStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteStepRequest.ProtoReflect.Descriptor instead.
 func (*DeleteStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{7}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteStepRequest) GetName() string {
@@ -686,7 +770,7 @@ type CompleteStepRequest struct {
 
 func (x *CompleteStepRequest) Reset() {
 	*x = CompleteStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[8]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +782,7 @@ func (x *CompleteStepRequest) String() string {
 func (*CompleteStepRequest) ProtoMessage() {}
 
 func (x *CompleteStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[8]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +795,7 @@ func (x *CompleteStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteStepRequest.ProtoReflect.Descriptor instead.
 func (*CompleteStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{8}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CompleteStepRequest) GetName() string {
@@ -785,7 +869,7 @@ type UndoStepRequest struct {
 
 func (x *UndoStepRequest) Reset() {
 	*x = UndoStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[9]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +881,7 @@ func (x *UndoStepRequest) String() string {
 func (*UndoStepRequest) ProtoMessage() {}
 
 func (x *UndoStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[9]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +894,7 @@ func (x *UndoStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoStepRequest.ProtoReflect.Descriptor instead.
 func (*UndoStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{9}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UndoStepRequest) GetName() string {
@@ -838,7 +922,7 @@ var File_rebound_goals_v1_step_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"\n" +
-	"\x1brebound/goals/v1/step.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\xf5\x05\n" +
+	"\x1brebound/goals/v1/step.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\x80\a\n" +
 	"\x04Step\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -859,8 +943,17 @@ const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"\n" +
 	"start_date\x18\v \x01(\v2\x11.google.type.DateR\tstartDate\x126\n" +
 	"\x05state\x18\f \x01(\x0e2\x1a.rebound.type.v1.StepStateB\x04\xe2A\x01\x03R\x05state\x12D\n" +
-	"\vcompletions\x18\r \x03(\v2\x1c.rebound.goals.v1.CompletionB\x04\xe2A\x01\x03R\vcompletions:d\xeaAa\n" +
-	"\x16goals.rebound.dev/Step\x12:tenants/{tenant}/people/{person}/goals/{goal}/steps/{step}*\x05steps2\x04step\"\xfc\x01\n" +
+	"\vcompletions\x18\r \x03(\v2\x1c.rebound.goals.v1.CompletionB\x04\xe2A\x01\x03R\vcompletions\x12\x14\n" +
+	"\x05order\x18< \x01(\x05R\x05order\x12&\n" +
+	"\x06weight\x18= \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x00R\x06weight\x88\x01\x01\x12@\n" +
+	"\arewards\x18> \x03(\v2\x1c.rebound.goals.v1.StepRewardB\b\xbaH\x05\x92\x01\x02\x10\x14R\arewards:d\xeaAa\n" +
+	"\x16goals.rebound.dev/Step\x12:tenants/{tenant}/people/{person}/goals/{goal}/steps/{step}*\x05steps2\x04stepB\t\n" +
+	"\a_weight\"`\n" +
+	"\n" +
+	"StepReward\x12,\n" +
+	"\vcompletions\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x01R\vcompletions\x12$\n" +
+	"\x06reward\x18\x02 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x06reward\"\xfc\x01\n" +
 	"\n" +
 	"Completion\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12?\n" +
@@ -951,59 +1044,61 @@ func file_rebound_goals_v1_step_proto_rawDescGZIP() []byte {
 	return file_rebound_goals_v1_step_proto_rawDescData
 }
 
-var file_rebound_goals_v1_step_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_rebound_goals_v1_step_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_rebound_goals_v1_step_proto_goTypes = []any{
 	(*Step)(nil),                  // 0: rebound.goals.v1.Step
-	(*Completion)(nil),            // 1: rebound.goals.v1.Completion
-	(*CreateStepRequest)(nil),     // 2: rebound.goals.v1.CreateStepRequest
-	(*GetStepRequest)(nil),        // 3: rebound.goals.v1.GetStepRequest
-	(*ListStepsRequest)(nil),      // 4: rebound.goals.v1.ListStepsRequest
-	(*ListStepsResponse)(nil),     // 5: rebound.goals.v1.ListStepsResponse
-	(*UpdateStepRequest)(nil),     // 6: rebound.goals.v1.UpdateStepRequest
-	(*DeleteStepRequest)(nil),     // 7: rebound.goals.v1.DeleteStepRequest
-	(*CompleteStepRequest)(nil),   // 8: rebound.goals.v1.CompleteStepRequest
-	(*UndoStepRequest)(nil),       // 9: rebound.goals.v1.UndoStepRequest
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*date.Date)(nil),             // 11: google.type.Date
-	(v1.StepState)(0),             // 12: rebound.type.v1.StepState
-	(*fieldmaskpb.FieldMask)(nil), // 13: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),         // 14: google.protobuf.Empty
+	(*StepReward)(nil),            // 1: rebound.goals.v1.StepReward
+	(*Completion)(nil),            // 2: rebound.goals.v1.Completion
+	(*CreateStepRequest)(nil),     // 3: rebound.goals.v1.CreateStepRequest
+	(*GetStepRequest)(nil),        // 4: rebound.goals.v1.GetStepRequest
+	(*ListStepsRequest)(nil),      // 5: rebound.goals.v1.ListStepsRequest
+	(*ListStepsResponse)(nil),     // 6: rebound.goals.v1.ListStepsResponse
+	(*UpdateStepRequest)(nil),     // 7: rebound.goals.v1.UpdateStepRequest
+	(*DeleteStepRequest)(nil),     // 8: rebound.goals.v1.DeleteStepRequest
+	(*CompleteStepRequest)(nil),   // 9: rebound.goals.v1.CompleteStepRequest
+	(*UndoStepRequest)(nil),       // 10: rebound.goals.v1.UndoStepRequest
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*date.Date)(nil),             // 12: google.type.Date
+	(v1.StepState)(0),             // 13: rebound.type.v1.StepState
+	(*fieldmaskpb.FieldMask)(nil), // 14: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),         // 15: google.protobuf.Empty
 }
 var file_rebound_goals_v1_step_proto_depIdxs = []int32{
-	10, // 0: rebound.goals.v1.Step.create_time:type_name -> google.protobuf.Timestamp
-	10, // 1: rebound.goals.v1.Step.update_time:type_name -> google.protobuf.Timestamp
-	11, // 2: rebound.goals.v1.Step.due_date:type_name -> google.type.Date
-	11, // 3: rebound.goals.v1.Step.start_date:type_name -> google.type.Date
-	12, // 4: rebound.goals.v1.Step.state:type_name -> rebound.type.v1.StepState
-	1,  // 5: rebound.goals.v1.Step.completions:type_name -> rebound.goals.v1.Completion
-	10, // 6: rebound.goals.v1.Completion.complete_time:type_name -> google.protobuf.Timestamp
-	11, // 7: rebound.goals.v1.Completion.local_date:type_name -> google.type.Date
-	11, // 8: rebound.goals.v1.Completion.occurrence:type_name -> google.type.Date
-	0,  // 9: rebound.goals.v1.CreateStepRequest.step:type_name -> rebound.goals.v1.Step
-	0,  // 10: rebound.goals.v1.ListStepsResponse.steps:type_name -> rebound.goals.v1.Step
-	0,  // 11: rebound.goals.v1.UpdateStepRequest.step:type_name -> rebound.goals.v1.Step
-	13, // 12: rebound.goals.v1.UpdateStepRequest.update_mask:type_name -> google.protobuf.FieldMask
-	10, // 13: rebound.goals.v1.CompleteStepRequest.complete_time:type_name -> google.protobuf.Timestamp
-	11, // 14: rebound.goals.v1.CompleteStepRequest.occurrence:type_name -> google.type.Date
-	2,  // 15: rebound.goals.v1.StepService.CreateStep:input_type -> rebound.goals.v1.CreateStepRequest
-	3,  // 16: rebound.goals.v1.StepService.GetStep:input_type -> rebound.goals.v1.GetStepRequest
-	4,  // 17: rebound.goals.v1.StepService.ListSteps:input_type -> rebound.goals.v1.ListStepsRequest
-	6,  // 18: rebound.goals.v1.StepService.UpdateStep:input_type -> rebound.goals.v1.UpdateStepRequest
-	7,  // 19: rebound.goals.v1.StepService.DeleteStep:input_type -> rebound.goals.v1.DeleteStepRequest
-	8,  // 20: rebound.goals.v1.StepService.CompleteStep:input_type -> rebound.goals.v1.CompleteStepRequest
-	9,  // 21: rebound.goals.v1.StepService.UndoStep:input_type -> rebound.goals.v1.UndoStepRequest
-	0,  // 22: rebound.goals.v1.StepService.CreateStep:output_type -> rebound.goals.v1.Step
-	0,  // 23: rebound.goals.v1.StepService.GetStep:output_type -> rebound.goals.v1.Step
-	5,  // 24: rebound.goals.v1.StepService.ListSteps:output_type -> rebound.goals.v1.ListStepsResponse
-	0,  // 25: rebound.goals.v1.StepService.UpdateStep:output_type -> rebound.goals.v1.Step
-	14, // 26: rebound.goals.v1.StepService.DeleteStep:output_type -> google.protobuf.Empty
-	0,  // 27: rebound.goals.v1.StepService.CompleteStep:output_type -> rebound.goals.v1.Step
-	0,  // 28: rebound.goals.v1.StepService.UndoStep:output_type -> rebound.goals.v1.Step
-	22, // [22:29] is the sub-list for method output_type
-	15, // [15:22] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	11, // 0: rebound.goals.v1.Step.create_time:type_name -> google.protobuf.Timestamp
+	11, // 1: rebound.goals.v1.Step.update_time:type_name -> google.protobuf.Timestamp
+	12, // 2: rebound.goals.v1.Step.due_date:type_name -> google.type.Date
+	12, // 3: rebound.goals.v1.Step.start_date:type_name -> google.type.Date
+	13, // 4: rebound.goals.v1.Step.state:type_name -> rebound.type.v1.StepState
+	2,  // 5: rebound.goals.v1.Step.completions:type_name -> rebound.goals.v1.Completion
+	1,  // 6: rebound.goals.v1.Step.rewards:type_name -> rebound.goals.v1.StepReward
+	11, // 7: rebound.goals.v1.Completion.complete_time:type_name -> google.protobuf.Timestamp
+	12, // 8: rebound.goals.v1.Completion.local_date:type_name -> google.type.Date
+	12, // 9: rebound.goals.v1.Completion.occurrence:type_name -> google.type.Date
+	0,  // 10: rebound.goals.v1.CreateStepRequest.step:type_name -> rebound.goals.v1.Step
+	0,  // 11: rebound.goals.v1.ListStepsResponse.steps:type_name -> rebound.goals.v1.Step
+	0,  // 12: rebound.goals.v1.UpdateStepRequest.step:type_name -> rebound.goals.v1.Step
+	14, // 13: rebound.goals.v1.UpdateStepRequest.update_mask:type_name -> google.protobuf.FieldMask
+	11, // 14: rebound.goals.v1.CompleteStepRequest.complete_time:type_name -> google.protobuf.Timestamp
+	12, // 15: rebound.goals.v1.CompleteStepRequest.occurrence:type_name -> google.type.Date
+	3,  // 16: rebound.goals.v1.StepService.CreateStep:input_type -> rebound.goals.v1.CreateStepRequest
+	4,  // 17: rebound.goals.v1.StepService.GetStep:input_type -> rebound.goals.v1.GetStepRequest
+	5,  // 18: rebound.goals.v1.StepService.ListSteps:input_type -> rebound.goals.v1.ListStepsRequest
+	7,  // 19: rebound.goals.v1.StepService.UpdateStep:input_type -> rebound.goals.v1.UpdateStepRequest
+	8,  // 20: rebound.goals.v1.StepService.DeleteStep:input_type -> rebound.goals.v1.DeleteStepRequest
+	9,  // 21: rebound.goals.v1.StepService.CompleteStep:input_type -> rebound.goals.v1.CompleteStepRequest
+	10, // 22: rebound.goals.v1.StepService.UndoStep:input_type -> rebound.goals.v1.UndoStepRequest
+	0,  // 23: rebound.goals.v1.StepService.CreateStep:output_type -> rebound.goals.v1.Step
+	0,  // 24: rebound.goals.v1.StepService.GetStep:output_type -> rebound.goals.v1.Step
+	6,  // 25: rebound.goals.v1.StepService.ListSteps:output_type -> rebound.goals.v1.ListStepsResponse
+	0,  // 26: rebound.goals.v1.StepService.UpdateStep:output_type -> rebound.goals.v1.Step
+	15, // 27: rebound.goals.v1.StepService.DeleteStep:output_type -> google.protobuf.Empty
+	0,  // 28: rebound.goals.v1.StepService.CompleteStep:output_type -> rebound.goals.v1.Step
+	0,  // 29: rebound.goals.v1.StepService.UndoStep:output_type -> rebound.goals.v1.Step
+	23, // [23:30] is the sub-list for method output_type
+	16, // [16:23] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_rebound_goals_v1_step_proto_init() }
@@ -1011,13 +1106,14 @@ func file_rebound_goals_v1_step_proto_init() {
 	if File_rebound_goals_v1_step_proto != nil {
 		return
 	}
+	file_rebound_goals_v1_step_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_goals_v1_step_proto_rawDesc), len(file_rebound_goals_v1_step_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
