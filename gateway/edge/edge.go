@@ -122,6 +122,9 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Goals, goalsv1.RegisterGoalServiceHandler),
 		on(o.Goals, goalsv1.RegisterMilestoneServiceHandler),
 		on(o.Goals, goalsv1.RegisterStepServiceHandler),
+		on(o.Goals, goalsv1.RegisterRoadmapServiceHandler),
+		on(o.Goals, goalsv1.RegisterNextServiceHandler),
+		on(o.Goals, goalsv1.RegisterCelebrationServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightServiceHandler),
 		on(o.Insights, insightsv1.RegisterSummaryServiceHandler),
 	}

@@ -66,6 +66,14 @@ func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []serv
 		resource.In(goalsv1.File_rebound_goals_v1_step_proto, g.Steps.Methods(),
 			resource.Unary("CompleteStep", g.CompleteStep),
 			resource.Unary("UndoStep", g.UndoStep)),
+		resource.In(goalsv1.File_rebound_goals_v1_roadmap_proto, g.Roadmaps.Methods(),
+			resource.Unary("LinkRoadmap", g.LinkRoadmap),
+			resource.Unary("UnlinkRoadmap", g.UnlinkRoadmap),
+			resource.Unary("ReplanGoal", g.ReplanGoal)),
+		resource.In(goalsv1.File_rebound_goals_v1_next_proto, nil,
+			resource.Unary("GetNext", g.GetNext)),
+		resource.In(goalsv1.File_rebound_goals_v1_celebration_proto, g.Celebrations.Methods(),
+			resource.Unary("CelebrateCelebration", g.CelebrateCelebration)),
 	)
 	return services, []service.Task{erasures}, err
 }

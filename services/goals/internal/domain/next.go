@@ -80,8 +80,7 @@ type work struct {
 	recent     map[string]int // by goal, what was completed lately
 }
 
-// look reads a person's open work: the 1,000 steps that are open longest, and what
-// they belong to.
+// look reads a person's open work: up to 1,000 open steps, and what they belong to.
 func (d *Domain) look(ctx context.Context, owner string) (*work, error) {
 	w := &work{
 		goals: map[string]*goalsv1.Goal{}, milestones: map[string]*goalsv1.Milestone{}, places: map[string]int{},
@@ -117,6 +116,11 @@ func (d *Domain) look(ctx context.Context, owner string) (*work, error) {
 			w.requires[item] = required
 		}
 	}
+	if len(w.steps) == store.MaxPage { // there may be more, and what waits for them is not to be offered
+		if err := d.lookFurther(ctx, w); err != nil {
+			return nil, err
+		}
+	}
 	w.waiting = w.requires.Dependents(w.open)
 	since := d.now().Add(-momentumTime)
 	lately, err := d.Steps.Between(ctx, everywhere, store.KeyUpdateTime, since.UnixMilli(), int64(math.MaxInt64), store.MaxPage)
@@ -131,6 +135,23 @@ func (d *Domain) look(ctx context.Context, owner string) (*work, error) {
 		}
 	}
 	return w, nil
+}
+
+// lookFurther reads the steps that others require and that were not among those read.
+func (d *Domain) lookFurther(ctx context.Context, w *work) error {
+	var unseen []string
+	for _, required := range w.requires {
+		for _, name := range required {
+			if _, seen := w.open[name]; !seen && !isMilestone(name) {
+				unseen = append(unseen, name)
+			}
+		}
+	}
+	steps, err := d.Steps.Batch(ctx, unseen)
+	for name, s := range steps {
+		w.open[name] = !met(s)
+	}
+	return err
 }
 
 func (w *work) addMilestones(milestones []*goalsv1.Milestone) {

@@ -35,11 +35,16 @@ func (d *Domain) ReplanGoal(ctx context.Context, req *goalsv1.ReplanGoalRequest)
 	if err != nil {
 		return nil, err
 	}
-	changes, err := d.newDates(ctx, goal.GetName(), from)
+	roadmaps, err := d.Roadmaps.Batch(ctx, []string{roadmapOf(goal.GetName())})
 	if err != nil {
 		return nil, err
 	}
-	if !req.GetValidateOnly() && len(changes) > 0 {
+	roadmap := roadmaps[roadmapOf(goal.GetName())]
+	changes, err := d.newDates(ctx, goal.GetName(), roadmap, from)
+	if err != nil {
+		return nil, err
+	}
+	if !req.GetValidateOnly() && len(changes)+len(roadmap.GetPending()) > 0 {
 		if err := d.writeDates(ctx, goal.GetName(), changes); err != nil {
 			return nil, err
 		}
@@ -70,16 +75,11 @@ func (d *Domain) replanFrom(ctx context.Context, req *goalsv1.ReplanGoalRequest)
 
 // newDates gives all dates that change: what is left of a replan that was cut
 // short, and what is overdue after that.
-func (d *Domain) newDates(ctx context.Context, goal string, from *datepb.Date) ([]*goalsv1.DateChange, error) {
+func (d *Domain) newDates(ctx context.Context, goal string, roadmap *goalsv1.Roadmap, from *datepb.Date) ([]*goalsv1.DateChange, error) {
 	parts, err := d.parts(ctx, goal)
 	if err != nil {
 		return nil, err
 	}
-	roadmaps, err := d.Roadmaps.Batch(ctx, []string{roadmapOf(goal)})
-	if err != nil {
-		return nil, err
-	}
-	roadmap := roadmaps[roadmapOf(goal)]
 	pending := map[string]*goalsv1.DateChange{}
 	for _, c := range roadmap.GetPending() {
 		pending[c.GetItem()] = c
@@ -136,8 +136,10 @@ func together(left []*goalsv1.DateChange, changes []plan.Change) []*goalsv1.Date
 
 // writeDates writes new dates, in a way that can be taken up again.
 func (d *Domain) writeDates(ctx context.Context, goal string, changes []*goalsv1.DateChange) error {
-	if err := d.setPending(ctx, goal, changes); err != nil {
-		return err
+	if len(changes) > 0 {
+		if err := d.setPending(ctx, goal, changes); err != nil {
+			return err
+		}
 	}
 	for _, c := range changes {
 		if err := d.writeDate(ctx, c); err != nil && !isGone(err) {
