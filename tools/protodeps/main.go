@@ -12,6 +12,7 @@ import (
 	"github.com/jhump/protoreflect/v2/protoprint"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	_ "google.golang.org/genproto/googleapis/type/date"
+	_ "google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
@@ -23,6 +24,7 @@ var roots = []string{
 	"google/api/field_behavior.proto",
 	"google/api/resource.proto",
 	"google/type/date.proto",
+	"google/type/timeofday.proto",
 	"protoc-gen-openapiv3/options/annotations.proto",
 }
 
