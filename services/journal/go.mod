@@ -11,6 +11,7 @@ require (
 	github.com/rebound-hq/rebound/services/kit v0.0.0
 	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e
 	google.golang.org/protobuf v1.36.12
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -7,6 +7,7 @@ import (
 
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	"github.com/rebound-hq/rebound/services/goals/internal/domain"
+	"github.com/rebound-hq/rebound/services/goals/internal/follow"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/resource"
@@ -15,7 +16,8 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// Sources say where erasures are told of.
+// Sources say where to read what must be known of people: how they count days,
+// what is to be looked at again, and who was erased.
 type Sources struct {
 	Journal   string `default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
 	TokenFile string `type:"path" help:"File with the service token to read events with, renewed by the platform."`
@@ -30,7 +32,7 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 		Declare: func(deps *resource.Deps) (service.App, error) {
 			if tokens == nil {
 				if sources.TokenFile == "" {
-					return nil, errors.New("source-token-file is required: erasures are read with a service token")
+					return nil, errors.New("source-token-file is required: the journal is read with a service token")
 				}
 				tokens = auth.FileSource(sources.TokenFile)
 			}
@@ -50,7 +52,7 @@ func (g goals) Kinds() []store.Kind { return append(g.Domain.Kinds(), eventlog.C
 
 // Start implements service.App.
 func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
-	erasures, err := service.FollowErasures(env, "goals", g.sources.Journal, g.tokens, env.Eraser.Erase)
+	journal, err := service.FollowJournal(env, "goals", g.sources.Journal, g.tokens, env.Eraser.Erase, follow.People(g.People.Keep))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -75,5 +77,5 @@ func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []serv
 		resource.In(goalsv1.File_rebound_goals_v1_celebration_proto, g.Celebrations.Methods(),
 			resource.Unary("CelebrateCelebration", g.CelebrateCelebration)),
 	)
-	return services, []service.Task{erasures}, err
+	return services, []service.Task{journal}, err
 }

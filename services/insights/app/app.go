@@ -14,6 +14,7 @@ import (
 	"github.com/rebound-hq/rebound/services/insights/internal/stream"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/erasure"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
@@ -85,9 +86,9 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		return nil, nil, err
 	}
 	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
-	erasures, err := service.FollowErasures(env, "insights", a.sources.Journal, a.tokens, func(ctx context.Context, owner string) (int64, error) {
+	erasures, err := service.FollowJournal(env, "insights", a.sources.Journal, a.tokens, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
-	})
+	}, erasure.Also{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 )
 
-// FollowErasures gives the task that obeys the erasures which the journal tells
-// of: erase is what is to be done about one here.
-func FollowErasures(env *Env, service, journal string, tokens auth.TokenSource, erase func(context.Context, string) (int64, error)) (Task, error) {
+// FollowJournal gives the task that follows the journal: erase is what is to be
+// done here about an erasure, also what else this service wants to know.
+func FollowJournal(env *Env, service, journal string, tokens auth.TokenSource, erase func(context.Context, string) (int64, error), also erasure.Also) (Task, error) {
 	tls, err := env.Config.TLS.Client()
 	if err != nil {
 		return nil, err
@@ -23,10 +23,10 @@ func FollowErasures(env *Env, service, journal string, tokens auth.TokenSource, 
 		return nil, err
 	}
 	env.Stack.PushClose("journal connection", conn.Close)
-	log := env.Telemetry.Logger.With("source", "erasures")
+	log := env.Telemetry.Logger.With("source", "journal")
 	f := &erasure.Follower{
 		Service: service, Erase: erase, Journal: journalv1.NewErasureServiceClient(conn),
-		Checkpoints: eventlog.NewCheckpoints(env.Store, env.Clock), Log: log,
+		Checkpoints: eventlog.NewCheckpoints(env.Store, env.Clock), Log: log, Also: also,
 	}
 	client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), log)
 	return func(ctx context.Context) error { return f.Run(ctx, client) }, nil

@@ -3,9 +3,12 @@ package domain
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
@@ -44,10 +47,20 @@ func celebrationOf(subject string, completions int32) string {
 	return resource.Owner(subject) + "/celebrations/" + ids.Derived(subject, strconv.Itoa(int(completions)))
 }
 
+// earn makes celebrations, by name. Those that are there stay as they are.
+func (d *Domain) earn(ctx context.Context, earned map[string]*goalsv1.Celebration) error {
+	return d.Celebrations.Keep(ctx, slices.Sorted(maps.Keys(earned)), func(name string, c *goalsv1.Celebration) {
+		if c.State == 0 {
+			proto.Merge(c, earned[name])
+			c.State = due
+		}
+	})
+}
+
 // earnMilestone makes what is to be celebrated of a milestone that was reached.
 func (d *Domain) earnMilestone(ctx context.Context, m *goalsv1.Milestone) error {
-	return d.Celebrations.Put(ctx, celebrationOf(m.GetName(), 0), &goalsv1.Celebration{
-		Subject: m.GetName(), Reward: m.GetReward(), State: due, EarnTime: m.GetReachTime(),
+	return d.earn(ctx, map[string]*goalsv1.Celebration{
+		celebrationOf(m.GetName(), 0): {Subject: m.GetName(), Reward: m.GetReward(), EarnTime: m.GetReachTime()},
 	})
 }
 
@@ -66,7 +79,7 @@ func checkRewards(s *goalsv1.Step) error {
 // earnRewards makes what a step's completions have earned, and takes back what
 // is due and no longer earned. What was celebrated stays.
 func (d *Domain) earnRewards(ctx context.Context, s *goalsv1.Step) error {
-	var earned []resource.Named[*goalsv1.Celebration]
+	earned := map[string]*goalsv1.Celebration{}
 	var unearned []string
 	for _, r := range s.GetRewards() {
 		name := celebrationOf(s.GetName(), r.GetCompletions())
@@ -74,12 +87,12 @@ func (d *Domain) earnRewards(ctx context.Context, s *goalsv1.Step) error {
 			unearned = append(unearned, name)
 			continue
 		}
-		earned = append(earned, resource.Named[*goalsv1.Celebration]{Name: name, Doc: &goalsv1.Celebration{
-			Subject: s.GetName(), Completions: r.GetCompletions(), Reward: r.GetReward(), State: due,
+		earned[name] = &goalsv1.Celebration{
+			Subject: s.GetName(), Completions: r.GetCompletions(), Reward: r.GetReward(),
 			EarnTime: s.GetCompletions()[r.GetCompletions()-1].GetCompleteTime(),
-		}})
+		}
 	}
-	if err := d.Celebrations.PutAll(ctx, earned); err != nil {
+	if err := d.earn(ctx, earned); err != nil {
 		return err
 	}
 	found, err := d.Celebrations.Batch(ctx, unearned)

@@ -4,9 +4,14 @@
 package domain
 
 import (
+	"context"
+
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/goals/internal/follow"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/ids"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -20,6 +25,8 @@ type Domain struct {
 	Goals      *resource.Resource[*goalsv1.Goal]
 	Milestones *resource.Resource[*goalsv1.Milestone]
 	Steps      *resource.Resource[*goalsv1.Step]
+	// People is what is known of people from the journal.
+	People *resource.Resource[*storagev1.KnownPerson]
 
 	Roadmaps     *resource.Resource[*goalsv1.Roadmap]
 	Celebrations *resource.Resource[*goalsv1.Celebration]
@@ -34,6 +41,7 @@ func New(deps *resource.Deps) *Domain {
 	d.Goals = resource.Must(deps, d.goals())
 	d.Milestones = resource.Must(deps, d.milestones())
 	d.Steps = resource.Must(deps, d.steps())
+	d.People = resource.Must(deps, resource.Type[*storagev1.KnownPerson]{ReadOnly: true})
 	d.Roadmaps = resource.Must(deps, d.roadmaps())
 	d.Celebrations = resource.Must(deps, d.celebrations())
 	return d
@@ -42,6 +50,18 @@ func New(deps *resource.Deps) *Domain {
 // Kinds is what the store must know.
 func (d *Domain) Kinds() []store.Kind {
 	return []store.Kind{
-		d.Goals.Kind(), d.Milestones.Kind(), d.Steps.Kind(), d.Roadmaps.Kind(), d.Celebrations.Kind(),
+		d.Goals.Kind(), d.Milestones.Kind(), d.Steps.Kind(), d.People.Kind(), d.Roadmaps.Kind(), d.Celebrations.Kind(),
 	}
+}
+
+// known is what is known of a person from the journal; nothing until it has told.
+func (d *Domain) known(ctx context.Context, owner string) (*storagev1.KnownPerson, error) {
+	return d.People.Fetch(ctx, follow.Name(owner))
+}
+
+// calendar is how a person counts days; in UTC and from midnight until it is
+// known.
+func (d *Domain) calendar(ctx context.Context, owner string) (localdate.Calendar, error) {
+	p, err := d.known(ctx, owner)
+	return localdate.CalendarOf(p.GetTimeZone(), p.GetDayStartMinutes()), err
 }

@@ -14,7 +14,6 @@ import (
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	"github.com/rebound-hq/rebound/services/goals/internal/graph"
 	"github.com/rebound-hq/rebound/services/kit/fault"
-	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
@@ -328,7 +327,8 @@ func itemsOf(parts []part, edges graph.Edges) []*goalsv1.RoadmapItem {
 	return items
 }
 
-// today is the date where a person is.
-func (d *Domain) today(_ context.Context, _ string) (*datepb.Date, error) {
-	return localdate.Of(d.now(), time.UTC), nil
+// today is the date where a person is, as they count days.
+func (d *Domain) today(ctx context.Context, owner string) (*datepb.Date, error) {
+	calendar, err := d.calendar(ctx, owner)
+	return calendar.Date(d.now()), err
 }

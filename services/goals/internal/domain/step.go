@@ -40,11 +40,13 @@ func (d *Domain) steps() resource.Type[*goalsv1.Step] {
 		Filter:    []string{"state", "milestone", "due_date", "order"},
 		Order:     []string{"create_time", "due_date", "state", "order"},
 		Ascending: true,
-		Defaults: func(_ context.Context, _ string, s *goalsv1.Step, now time.Time) error {
-			if s.GetRecurrence() != "" && s.GetStartDate() == nil {
-				s.StartDate = localdate.Of(now, time.UTC)
+		Defaults: func(ctx context.Context, name string, s *goalsv1.Step, now time.Time) error {
+			if s.GetRecurrence() == "" || s.GetStartDate() != nil {
+				return nil
 			}
-			return nil
+			cal, err := d.calendar(ctx, resource.Owner(name))
+			s.StartDate = cal.Date(now)
+			return err
 		},
 		Decide: d.decideStep,
 	}
@@ -143,12 +145,16 @@ func changedCompletion(old, s *goalsv1.Step) *goalsv1.Completion {
 // CompleteStep adds a completion, and makes what it earns. Calling again with the
 // same request id finishes what was cut short.
 func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequest) (*goalsv1.Step, error) {
-	if req.GetTimeZone() == "" {
-		req.TimeZone = "UTC"
-	}
-	zone, err := localdate.CheckZone("time_zone", req.GetTimeZone())
+	cal, err := d.calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
+	}
+	if req.GetTimeZone() != "" {
+		zone, err := localdate.CheckZone("time_zone", req.GetTimeZone())
+		if err != nil {
+			return nil, err
+		}
+		cal = cal.In(zone)
 	}
 	id := d.newID()
 	if req.GetRequestId() != "" {
@@ -169,7 +175,7 @@ func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequ
 			at = clock.Truncate(t.AsTime())
 		}
 		c := &goalsv1.Completion{
-			Id: id, CompleteTime: timestamppb.New(at), LocalDate: localdate.Of(at, zone), Amount: req.GetAmount(), Note: req.GetNote(),
+			Id: id, CompleteTime: timestamppb.New(at), LocalDate: cal.Date(at), Amount: req.GetAmount(), Note: req.GetNote(),
 		}
 		if c.Occurrence, err = chooseOccurrence(s, req.GetOccurrence(), c.LocalDate); err != nil {
 			return err

@@ -9,6 +9,7 @@ package eventsv1
 import (
 	v1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	date "google.golang.org/genproto/googleapis/type/date"
+	timeofday "google.golang.org/genproto/googleapis/type/timeofday"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -136,7 +137,8 @@ func (x *SetbackFacts) GetRecoveredOn() *date.Date {
 }
 
 // DebriefFacts is what may be known about a debrief without its words.
-// Types: debrief.scheduled, debrief.updated, debrief.completed, debrief.deleted.
+// Types: debrief.scheduled, debrief.updated, debrief.guided, debrief.completed,
+// debrief.revisited, debrief.rescheduled, debrief.deleted.
 type DebriefFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The setback. Format: tenants/{tenant}/people/{person}/setbacks/{setback}.
@@ -148,7 +150,9 @@ type DebriefFacts struct {
 	// Ids of the questions that have an answer.
 	Questions []string `protobuf:"bytes,4,rep,name=questions,proto3" json:"questions,omitempty"`
 	// Revisits that were done, oldest first.
-	Revisits      []*RevisitFacts `protobuf:"bytes,5,rep,name=revisits,proto3" json:"revisits,omitempty"`
+	Revisits []*RevisitFacts `protobuf:"bytes,5,rep,name=revisits,proto3" json:"revisits,omitempty"`
+	// Local dates on which revisits are due that are not done, earliest first.
+	RevisitsDue   []*date.Date `protobuf:"bytes,6,rep,name=revisits_due,json=revisitsDue,proto3" json:"revisits_due,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,6 +218,13 @@ func (x *DebriefFacts) GetQuestions() []string {
 func (x *DebriefFacts) GetRevisits() []*RevisitFacts {
 	if x != nil {
 		return x.Revisits
+	}
+	return nil
+}
+
+func (x *DebriefFacts) GetRevisitsDue() []*date.Date {
+	if x != nil {
+		return x.RevisitsDue
 	}
 	return nil
 }
@@ -507,8 +518,10 @@ type ProfileFacts struct {
 	AggregateInsights bool `protobuf:"varint,3,opt,name=aggregate_insights,json=aggregateInsights,proto3" json:"aggregate_insights,omitempty"`
 	// The person lets pipelines read their insights under a pseudonym.
 	ShareWithPipeline bool `protobuf:"varint,4,opt,name=share_with_pipeline,json=shareWithPipeline,proto3" json:"share_with_pipeline,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Local time at which the person's day begins; unset: midnight.
+	DayStart      *timeofday.TimeOfDay `protobuf:"bytes,5,opt,name=day_start,json=dayStart,proto3" json:"day_start,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProfileFacts) Reset() {
@@ -567,6 +580,13 @@ func (x *ProfileFacts) GetShareWithPipeline() bool {
 		return x.ShareWithPipeline
 	}
 	return false
+}
+
+func (x *ProfileFacts) GetDayStart() *timeofday.TimeOfDay {
+	if x != nil {
+		return x.DayStart
+	}
+	return nil
 }
 
 // AffiliationFacts is where a person stands in the organisation.
@@ -1706,7 +1726,7 @@ var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/plan.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
+	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/plan.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
 	"\fSetbackFacts\x12)\n" +
 	"\x04area\x18\x01 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
 	"\ffailure_kind\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x125\n" +
@@ -1716,13 +1736,14 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\tintensity\x18\x05 \x01(\x05R\tintensity\x124\n" +
 	"\bfeelings\x18\x06 \x03(\x0e2\x18.rebound.type.v1.FeelingR\bfeelings\x123\n" +
 	"\x05state\x18\a \x01(\x0e2\x1d.rebound.type.v1.SetbackStateR\x05state\x124\n" +
-	"\frecovered_on\x18\b \x01(\v2\x11.google.type.DateR\vrecoveredOn\"\xd2\x01\n" +
+	"\frecovered_on\x18\b \x01(\v2\x11.google.type.DateR\vrecoveredOn\"\x88\x02\n" +
 	"\fDebriefFacts\x12\x18\n" +
 	"\asetback\x18\x01 \x01(\tR\asetback\x123\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1d.rebound.type.v1.DebriefStateR\x05state\x12\x18\n" +
 	"\amoments\x18\x03 \x01(\x05R\amoments\x12\x1c\n" +
 	"\tquestions\x18\x04 \x03(\tR\tquestions\x12;\n" +
-	"\brevisits\x18\x05 \x03(\v2\x1f.rebound.events.v1.RevisitFactsR\brevisits\"\xc6\x01\n" +
+	"\brevisits\x18\x05 \x03(\v2\x1f.rebound.events.v1.RevisitFactsR\brevisits\x124\n" +
+	"\frevisits_due\x18\x06 \x03(\v2\x11.google.type.DateR\vrevisitsDue\"\xc6\x01\n" +
 	"\vLessonFacts\x12\x18\n" +
 	"\asetback\x18\x01 \x01(\tR\asetback\x122\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.LessonStateR\x05state\x12.\n" +
@@ -1743,12 +1764,13 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\x0eGratitudeFacts\x120\n" +
 	"\n" +
 	"local_date\x18\x01 \x01(\v2\x11.google.type.DateR\tlocalDate\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xa2\x01\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xd7\x01\n" +
 	"\fProfileFacts\x12\x1b\n" +
 	"\ttime_zone\x18\x01 \x01(\tR\btimeZone\x12\x16\n" +
 	"\x06locale\x18\x02 \x01(\tR\x06locale\x12-\n" +
 	"\x12aggregate_insights\x18\x03 \x01(\bR\x11aggregateInsights\x12.\n" +
-	"\x13share_with_pipeline\x18\x04 \x01(\bR\x11shareWithPipeline\"\xe0\x01\n" +
+	"\x13share_with_pipeline\x18\x04 \x01(\bR\x11shareWithPipeline\x123\n" +
+	"\tday_start\x18\x05 \x01(\v2\x16.google.type.TimeOfDayR\bdayStart\"\xe0\x01\n" +
 	"\x10AffiliationFacts\x12S\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\v23.rebound.events.v1.AffiliationFacts.AttributesEntryR\n" +
@@ -1889,18 +1911,19 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(v1.DebriefState)(0),          // 30: rebound.type.v1.DebriefState
 	(v1.LessonState)(0),           // 31: rebound.type.v1.LessonState
 	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(v1.GoalState)(0),             // 33: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 34: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 35: rebound.type.v1.StepState
-	(v1.CelebrationState)(0),      // 36: rebound.type.v1.CelebrationState
-	(v1.ReminderSubject)(0),       // 37: rebound.type.v1.ReminderSubject
-	(v1.ReminderState)(0),         // 38: rebound.type.v1.ReminderState
-	(v1.EvidencePrompt)(0),        // 39: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 40: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 41: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 42: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 43: rebound.type.v1.OutreachChannel
-	(v1.Audience)(0),              // 44: rebound.type.v1.Audience
+	(*timeofday.TimeOfDay)(nil),   // 33: google.type.TimeOfDay
+	(v1.GoalState)(0),             // 34: rebound.type.v1.GoalState
+	(v1.MilestoneState)(0),        // 35: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 36: rebound.type.v1.StepState
+	(v1.CelebrationState)(0),      // 37: rebound.type.v1.CelebrationState
+	(v1.ReminderSubject)(0),       // 38: rebound.type.v1.ReminderSubject
+	(v1.ReminderState)(0),         // 39: rebound.type.v1.ReminderState
+	(v1.EvidencePrompt)(0),        // 40: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 41: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 42: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 43: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 44: rebound.type.v1.OutreachChannel
+	(v1.Audience)(0),              // 45: rebound.type.v1.Audience
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
 	24, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
@@ -1912,42 +1935,44 @@ var file_rebound_events_v1_facts_proto_depIdxs = []int32{
 	27, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
 	30, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
 	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
-	31, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	27, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	32, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	27, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
-	28, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	32, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	27, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	27, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	23, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	27, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	33, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	27, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	34, // 21: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	27, // 22: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	35, // 23: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
-	11, // 24: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	32, // 25: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	27, // 26: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	27, // 27: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	36, // 28: rebound.events.v1.CelebrationFacts.state:type_name -> rebound.type.v1.CelebrationState
-	37, // 29: rebound.events.v1.ReminderFacts.about:type_name -> rebound.type.v1.ReminderSubject
-	27, // 30: rebound.events.v1.ReminderFacts.due_date:type_name -> google.type.Date
-	38, // 31: rebound.events.v1.ReminderFacts.state:type_name -> rebound.type.v1.ReminderState
-	39, // 32: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	40, // 33: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	27, // 34: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	27, // 35: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	41, // 36: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	42, // 37: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	43, // 38: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	44, // 39: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	27, // 9: rebound.events.v1.DebriefFacts.revisits_due:type_name -> google.type.Date
+	31, // 10: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	27, // 11: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	32, // 12: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	27, // 13: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	28, // 14: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	32, // 15: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	27, // 16: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	27, // 17: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	33, // 18: rebound.events.v1.ProfileFacts.day_start:type_name -> google.type.TimeOfDay
+	23, // 19: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	27, // 20: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	34, // 21: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	27, // 22: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	35, // 23: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	27, // 24: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	36, // 25: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	11, // 26: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
+	32, // 27: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	27, // 28: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	27, // 29: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	37, // 30: rebound.events.v1.CelebrationFacts.state:type_name -> rebound.type.v1.CelebrationState
+	38, // 31: rebound.events.v1.ReminderFacts.about:type_name -> rebound.type.v1.ReminderSubject
+	27, // 32: rebound.events.v1.ReminderFacts.due_date:type_name -> google.type.Date
+	39, // 33: rebound.events.v1.ReminderFacts.state:type_name -> rebound.type.v1.ReminderState
+	40, // 34: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	41, // 35: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	27, // 36: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	27, // 37: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	42, // 38: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	43, // 39: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	44, // 40: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	45, // 41: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }

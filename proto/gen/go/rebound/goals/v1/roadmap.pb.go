@@ -10,7 +10,6 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	_ "github.com/rebound-hq/rebound/proto/gen/go/rebound/privacy/v1"
-	_ "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -807,7 +806,7 @@ var File_rebound_goals_v1_roadmap_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_roadmap_proto_rawDesc = "" +
 	"\n" +
-	"\x1erebound/goals/v1/roadmap.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\x98\x04\n" +
+	"\x1erebound/goals/v1/roadmap.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\"\x98\x04\n" +
 	"\aRoadmap\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +

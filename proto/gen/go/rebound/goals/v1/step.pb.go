@@ -278,7 +278,8 @@ type Completion struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The exact time, to the millisecond.
 	CompleteTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=complete_time,json=completeTime,proto3" json:"complete_time,omitempty"`
-	// Local date of that time where the person was.
+	// Local date of that time where the person was, by when their day began then.
+	// It stays as it is when they move on.
 	LocalDate *date.Date `protobuf:"bytes,3,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
 	// The occurrence it counts for; unset when the step does not repeat.
 	Occurrence *date.Date `protobuf:"bytes,4,opt,name=occurrence,proto3" json:"occurrence,omitempty"`
@@ -762,7 +763,8 @@ type CompleteStepRequest struct {
 	Occurrence *date.Date `protobuf:"bytes,6,opt,name=occurrence,proto3" json:"occurrence,omitempty"`
 	// Makes retries safe: the same request_id adds one completion. A UUID. Default: none.
 	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// IANA time zone of the person at that time; tells the local date. Default: UTC.
+	// IANA time zone of the person at that time; tells the local date, together with
+	// when their day begins. Default: that of their profile.
 	TimeZone      string `protobuf:"bytes,8,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
