@@ -4,10 +4,13 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"time"
 
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	"github.com/rebound-hq/rebound/services/goals/internal/domain"
 	"github.com/rebound-hq/rebound/services/goals/internal/follow"
+	"github.com/rebound-hq/rebound/services/goals/internal/stream"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/resource"
@@ -52,10 +55,15 @@ func (g goals) Kinds() []store.Kind { return append(g.Domain.Kinds(), eventlog.C
 
 // Start implements service.App.
 func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
-	journal, err := service.FollowJournal(env, "goals", g.sources.Journal, g.tokens, env.Eraser.Erase, follow.People(g.People.Keep))
+	journal, err := service.FollowJournal(env, "goals", g.sources.Journal, g.tokens, env.Eraser.Erase, follow.People(g.KeepPeople))
 	if err != nil {
 		return nil, nil, err
 	}
+	fields, err := stream.NewFields()
+	if err != nil {
+		return nil, nil, err
+	}
+	reminders := &stream.Server{Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Fields: fields, Reminders: g.RemindersByName}
 	services, err := resource.Services(
 		resource.In(goalsv1.File_rebound_goals_v1_goal_proto, g.Goals.Methods(),
 			resource.Unary("AchieveGoal", g.AchieveGoal),
@@ -76,6 +84,45 @@ func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []serv
 			resource.Unary("GetNext", g.GetNext)),
 		resource.In(goalsv1.File_rebound_goals_v1_celebration_proto, g.Celebrations.Methods(),
 			resource.Unary("CelebrateCelebration", g.CelebrateCelebration)),
+		resource.In(goalsv1.File_rebound_goals_v1_reminder_rule_proto, g.ReminderRules.Methods()),
+		resource.In(goalsv1.File_rebound_goals_v1_reminder_proto, g.Reminders.Methods(),
+			resource.Unary("AckReminder", g.AckReminder),
+			resource.Unary("SnoozeReminder", g.SnoozeReminder),
+			resource.ServerStream("StreamReminders", reminders.StreamReminders)),
 	)
-	return services, []service.Task{journal}, err
+	return services, []service.Task{journal, g.remind(env.Telemetry.Logger)}, err
+}
+
+const (
+	// tickEach is how often it is looked for reminders whose time has come.
+	tickEach = time.Second
+	// retryEach is how soon after a failure.
+	retryEach = 15 * time.Second
+)
+
+// remind gives the task that lets reminders come. Every instance runs it: they do
+// not wait for each other, and what one does the others find done.
+func (g goals) remind(log *slog.Logger) service.Task {
+	return func(ctx context.Context) error {
+		for {
+			pause := tickEach
+			more, err := g.Tick(ctx)
+			switch {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case err != nil:
+				pause = retryEach
+				log.WarnContext(ctx, "some reminders have not come; they are tried again", "cause", err.Error())
+			case more:
+				pause = 0
+			}
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return ctx.Err()
+			}
+		}
+	}
 }

@@ -31,6 +31,9 @@ type Domain struct {
 	Roadmaps     *resource.Resource[*goalsv1.Roadmap]
 	Celebrations *resource.Resource[*goalsv1.Celebration]
 
+	ReminderRules *resource.Resource[*goalsv1.ReminderRule]
+	Reminders     *resource.Resource[*goalsv1.Reminder]
+
 	now   clock.Clock
 	newID ids.Source
 }
@@ -44,6 +47,8 @@ func New(deps *resource.Deps) *Domain {
 	d.People = resource.Must(deps, resource.Type[*storagev1.KnownPerson]{ReadOnly: true})
 	d.Roadmaps = resource.Must(deps, d.roadmaps())
 	d.Celebrations = resource.Must(deps, d.celebrations())
+	d.ReminderRules = resource.Must(deps, d.reminderRules())
+	d.Reminders = resource.Must(deps, d.reminders())
 	return d
 }
 
@@ -51,6 +56,7 @@ func New(deps *resource.Deps) *Domain {
 func (d *Domain) Kinds() []store.Kind {
 	return []store.Kind{
 		d.Goals.Kind(), d.Milestones.Kind(), d.Steps.Kind(), d.People.Kind(), d.Roadmaps.Kind(), d.Celebrations.Kind(),
+		d.ReminderRules.Kind(), d.Reminders.Kind(),
 	}
 }
 

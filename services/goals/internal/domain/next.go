@@ -240,11 +240,15 @@ func openOccurrence(s *goalsv1.Step, today *datepb.Date) *datepb.Date {
 	if err != nil {
 		return nil
 	}
-	on := rule.atOrBefore(today)
-	if on == nil || slices.ContainsFunc(s.GetCompletions(), func(c *goalsv1.Completion) bool { return proto.Equal(c.GetOccurrence(), on) }) {
-		return nil
+	if on := rule.atOrBefore(today); on != nil && isOpenOn(s, on) {
+		return on
 	}
-	return on
+	return nil
+}
+
+// isOpenOn tells whether an occurrence was not completed.
+func isOpenOn(s *goalsv1.Step, occurrence *datepb.Date) bool {
+	return !slices.ContainsFunc(s.GetCompletions(), func(c *goalsv1.Completion) bool { return proto.Equal(c.GetOccurrence(), occurrence) })
 }
 
 func (c candidate) shown() *goalsv1.NextStep {
