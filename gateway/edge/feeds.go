@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"regexp"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -46,8 +47,14 @@ var feeds = []feed{
 	},
 }
 
+// isStream tells streams from other paths.
+func isStream(path string) bool { return strings.HasSuffix(path, ":stream") }
+
 // feedAt finds the stream at a path, and the parent in it.
 func feedAt(path string) (f feed, parent string, ok bool) {
+	if !isStream(path) {
+		return feed{}, "", false
+	}
 	for _, f := range feeds {
 		if m := f.path.FindStringSubmatch(path); m != nil {
 			return f, m[1], true
