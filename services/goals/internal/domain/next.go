@@ -209,6 +209,9 @@ func (w *work) blocked(step string) bool {
 func (w *work) weigh(s *goalsv1.Step, today *datepb.Date) (candidate, bool) {
 	goal := goalOf(s.GetName())
 	c := candidate{step: s, place: math.MaxInt, Candidate: plan.Candidate{Waiting: w.waiting[s.GetName()], Recent: w.recent[goal]}}
+	if s.GetDuration() != nil {
+		c.Minutes = int(math.Ceil(s.GetDuration().AsDuration().Minutes()))
+	}
 	m, belongs := w.milestones[s.GetMilestone()]
 	if belongs {
 		c.place = w.places[m.GetName()]

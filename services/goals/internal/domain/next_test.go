@@ -8,6 +8,7 @@ import (
 	"time"
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
@@ -44,10 +45,11 @@ func TestNext(t *testing.T) {
 	r.add("weekly", &goalsv1.Step{Recurrence: "FREQ=WEEKLY;BYDAY=SA", StartDate: date(2026, 11, 1)})
 	r.add("later", &goalsv1.Step{Recurrence: "FREQ=DAILY", StartDate: date(2026, 12, 1)})
 	r.add("whenever", &goalsv1.Step{})
+	r.add("small", &goalsv1.Step{Duration: durationpb.New(10 * time.Minute)})
 	r.mustLink(waits, staged)
 	want := []string{
 		"late: 3 days overdue (5.00)", "weekly: its turn came 2 days ago (5.00)", "today: due today (5.00)", "staged: due in 7 days (3.33)",
-		"whenever: nothing is in its way (1.00)",
+		"small: small: 10 minutes (1.83)",
 	}
 	if got := r.next(&goalsv1.GetNextRequest{}); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
@@ -55,14 +57,14 @@ func TestNext(t *testing.T) {
 	if got := r.next(&goalsv1.GetNextRequest{Limit: 1}); !slices.Equal(got, want[:1]) {
 		t.Errorf("the best one: %q", got)
 	}
-	if got := r.next(&goalsv1.GetNextRequest{Date: date(2026, 11, 30), Limit: 20}); len(got) != 5 || got[0] != "staged: due today (5.33)" {
+	if got := r.next(&goalsv1.GetNextRequest{Date: date(2026, 11, 30), Limit: 20}); len(got) != 6 || got[0] != "staged: due today (5.33)" {
 		t.Errorf("in a week: %q", got)
 	}
 	// What is done is gone, gives its goal momentum, and lets others begin.
 	r.complete(&goalsv1.CompleteStepRequest{Name: late})
 	r.complete(&goalsv1.CompleteStepRequest{Name: staged})
 	r.complete(&goalsv1.CompleteStepRequest{Name: r.goal + "/steps/weekly", Occurrence: date(2026, 11, 21)})
-	want = []string{"waits: 22 days overdue (6.00)", "today: due today (6.00)", "whenever: its goal has momentum: 3 completions in 7 days (2.00)"}
+	want = []string{"waits: 22 days overdue (6.00)", "today: due today (6.00)", "small: small: 10 minutes (2.83)", "whenever: its goal has momentum: 3 completions in 7 days (2.00)"}
 	if got := r.next(&goalsv1.GetNextRequest{}); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}

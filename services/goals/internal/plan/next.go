@@ -62,7 +62,7 @@ const (
 func (c Candidate) Score() (float64, Reason) {
 	date, why := c.date()
 	minutes := c.Minutes
-	if minutes == 0 {
+	if minutes <= 0 {
 		minutes = unknownMinutes
 	}
 	small := smallWeight * max(0, 1-float64(minutes)/longMinutes)

@@ -15,6 +15,7 @@ import (
 	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -62,6 +63,8 @@ type Step struct {
 	State v1.StepState `protobuf:"varint,12,opt,name=state,proto3,enum=rebound.type.v1.StepState" json:"state,omitempty"`
 	// When it was done, oldest first. At most 10,000.
 	Completions []*Completion `protobuf:"bytes,13,rep,name=completions,proto3" json:"completions,omitempty"`
+	// How long it takes: more than 0 s, at most 30 days. Default: not stated.
+	Duration *durationpb.Duration `protobuf:"bytes,33,opt,name=duration,proto3" json:"duration,omitempty"`
 	// Place among the goal's steps, lowest first. Default: 0.
 	Order int32 `protobuf:"varint,60,opt,name=order,proto3" json:"order,omitempty"`
 	// What it counts for in the goal's progress, 0 (nothing) to 100; steps that
@@ -191,6 +194,13 @@ func (x *Step) GetState() v1.StepState {
 func (x *Step) GetCompletions() []*Completion {
 	if x != nil {
 		return x.Completions
+	}
+	return nil
+}
+
+func (x *Step) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
 	}
 	return nil
 }
@@ -924,7 +934,7 @@ var File_rebound_goals_v1_step_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"\n" +
-	"\x1brebound/goals/v1/step.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\x80\a\n" +
+	"\x1brebound/goals/v1/step.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\xb7\a\n" +
 	"\x04Step\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -945,7 +955,8 @@ const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"\n" +
 	"start_date\x18\v \x01(\v2\x11.google.type.DateR\tstartDate\x126\n" +
 	"\x05state\x18\f \x01(\x0e2\x1a.rebound.type.v1.StepStateB\x04\xe2A\x01\x03R\x05state\x12D\n" +
-	"\vcompletions\x18\r \x03(\v2\x1c.rebound.goals.v1.CompletionB\x04\xe2A\x01\x03R\vcompletions\x12\x14\n" +
+	"\vcompletions\x18\r \x03(\v2\x1c.rebound.goals.v1.CompletionB\x04\xe2A\x01\x03R\vcompletions\x125\n" +
+	"\bduration\x18! \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x14\n" +
 	"\x05order\x18< \x01(\x05R\x05order\x12&\n" +
 	"\x06weight\x18= \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x00R\x06weight\x88\x01\x01\x12@\n" +
 	"\arewards\x18> \x03(\v2\x1c.rebound.goals.v1.StepRewardB\b\xbaH\x05\x92\x01\x02\x10\x14R\arewards:d\xeaAa\n" +
@@ -1062,8 +1073,9 @@ var file_rebound_goals_v1_step_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 	(*date.Date)(nil),             // 12: google.type.Date
 	(v1.StepState)(0),             // 13: rebound.type.v1.StepState
-	(*fieldmaskpb.FieldMask)(nil), // 14: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),         // 15: google.protobuf.Empty
+	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil), // 15: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),         // 16: google.protobuf.Empty
 }
 var file_rebound_goals_v1_step_proto_depIdxs = []int32{
 	11, // 0: rebound.goals.v1.Step.create_time:type_name -> google.protobuf.Timestamp
@@ -1072,35 +1084,36 @@ var file_rebound_goals_v1_step_proto_depIdxs = []int32{
 	12, // 3: rebound.goals.v1.Step.start_date:type_name -> google.type.Date
 	13, // 4: rebound.goals.v1.Step.state:type_name -> rebound.type.v1.StepState
 	2,  // 5: rebound.goals.v1.Step.completions:type_name -> rebound.goals.v1.Completion
-	1,  // 6: rebound.goals.v1.Step.rewards:type_name -> rebound.goals.v1.StepReward
-	11, // 7: rebound.goals.v1.Completion.complete_time:type_name -> google.protobuf.Timestamp
-	12, // 8: rebound.goals.v1.Completion.local_date:type_name -> google.type.Date
-	12, // 9: rebound.goals.v1.Completion.occurrence:type_name -> google.type.Date
-	0,  // 10: rebound.goals.v1.CreateStepRequest.step:type_name -> rebound.goals.v1.Step
-	0,  // 11: rebound.goals.v1.ListStepsResponse.steps:type_name -> rebound.goals.v1.Step
-	0,  // 12: rebound.goals.v1.UpdateStepRequest.step:type_name -> rebound.goals.v1.Step
-	14, // 13: rebound.goals.v1.UpdateStepRequest.update_mask:type_name -> google.protobuf.FieldMask
-	11, // 14: rebound.goals.v1.CompleteStepRequest.complete_time:type_name -> google.protobuf.Timestamp
-	12, // 15: rebound.goals.v1.CompleteStepRequest.occurrence:type_name -> google.type.Date
-	3,  // 16: rebound.goals.v1.StepService.CreateStep:input_type -> rebound.goals.v1.CreateStepRequest
-	4,  // 17: rebound.goals.v1.StepService.GetStep:input_type -> rebound.goals.v1.GetStepRequest
-	5,  // 18: rebound.goals.v1.StepService.ListSteps:input_type -> rebound.goals.v1.ListStepsRequest
-	7,  // 19: rebound.goals.v1.StepService.UpdateStep:input_type -> rebound.goals.v1.UpdateStepRequest
-	8,  // 20: rebound.goals.v1.StepService.DeleteStep:input_type -> rebound.goals.v1.DeleteStepRequest
-	9,  // 21: rebound.goals.v1.StepService.CompleteStep:input_type -> rebound.goals.v1.CompleteStepRequest
-	10, // 22: rebound.goals.v1.StepService.UndoStep:input_type -> rebound.goals.v1.UndoStepRequest
-	0,  // 23: rebound.goals.v1.StepService.CreateStep:output_type -> rebound.goals.v1.Step
-	0,  // 24: rebound.goals.v1.StepService.GetStep:output_type -> rebound.goals.v1.Step
-	6,  // 25: rebound.goals.v1.StepService.ListSteps:output_type -> rebound.goals.v1.ListStepsResponse
-	0,  // 26: rebound.goals.v1.StepService.UpdateStep:output_type -> rebound.goals.v1.Step
-	15, // 27: rebound.goals.v1.StepService.DeleteStep:output_type -> google.protobuf.Empty
-	0,  // 28: rebound.goals.v1.StepService.CompleteStep:output_type -> rebound.goals.v1.Step
-	0,  // 29: rebound.goals.v1.StepService.UndoStep:output_type -> rebound.goals.v1.Step
-	23, // [23:30] is the sub-list for method output_type
-	16, // [16:23] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	14, // 6: rebound.goals.v1.Step.duration:type_name -> google.protobuf.Duration
+	1,  // 7: rebound.goals.v1.Step.rewards:type_name -> rebound.goals.v1.StepReward
+	11, // 8: rebound.goals.v1.Completion.complete_time:type_name -> google.protobuf.Timestamp
+	12, // 9: rebound.goals.v1.Completion.local_date:type_name -> google.type.Date
+	12, // 10: rebound.goals.v1.Completion.occurrence:type_name -> google.type.Date
+	0,  // 11: rebound.goals.v1.CreateStepRequest.step:type_name -> rebound.goals.v1.Step
+	0,  // 12: rebound.goals.v1.ListStepsResponse.steps:type_name -> rebound.goals.v1.Step
+	0,  // 13: rebound.goals.v1.UpdateStepRequest.step:type_name -> rebound.goals.v1.Step
+	15, // 14: rebound.goals.v1.UpdateStepRequest.update_mask:type_name -> google.protobuf.FieldMask
+	11, // 15: rebound.goals.v1.CompleteStepRequest.complete_time:type_name -> google.protobuf.Timestamp
+	12, // 16: rebound.goals.v1.CompleteStepRequest.occurrence:type_name -> google.type.Date
+	3,  // 17: rebound.goals.v1.StepService.CreateStep:input_type -> rebound.goals.v1.CreateStepRequest
+	4,  // 18: rebound.goals.v1.StepService.GetStep:input_type -> rebound.goals.v1.GetStepRequest
+	5,  // 19: rebound.goals.v1.StepService.ListSteps:input_type -> rebound.goals.v1.ListStepsRequest
+	7,  // 20: rebound.goals.v1.StepService.UpdateStep:input_type -> rebound.goals.v1.UpdateStepRequest
+	8,  // 21: rebound.goals.v1.StepService.DeleteStep:input_type -> rebound.goals.v1.DeleteStepRequest
+	9,  // 22: rebound.goals.v1.StepService.CompleteStep:input_type -> rebound.goals.v1.CompleteStepRequest
+	10, // 23: rebound.goals.v1.StepService.UndoStep:input_type -> rebound.goals.v1.UndoStepRequest
+	0,  // 24: rebound.goals.v1.StepService.CreateStep:output_type -> rebound.goals.v1.Step
+	0,  // 25: rebound.goals.v1.StepService.GetStep:output_type -> rebound.goals.v1.Step
+	6,  // 26: rebound.goals.v1.StepService.ListSteps:output_type -> rebound.goals.v1.ListStepsResponse
+	0,  // 27: rebound.goals.v1.StepService.UpdateStep:output_type -> rebound.goals.v1.Step
+	16, // 28: rebound.goals.v1.StepService.DeleteStep:output_type -> google.protobuf.Empty
+	0,  // 29: rebound.goals.v1.StepService.CompleteStep:output_type -> rebound.goals.v1.Step
+	0,  // 30: rebound.goals.v1.StepService.UndoStep:output_type -> rebound.goals.v1.Step
+	24, // [24:31] is the sub-list for method output_type
+	17, // [17:24] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_rebound_goals_v1_step_proto_init() }
