@@ -19,6 +19,8 @@ import (
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/tools/internal/api"
+	"github.com/rebound-hq/rebound/tools/internal/next"
 )
 
 // monday is when these tests begin: 08:00 UTC, 09:00 in Berlin.
@@ -338,5 +340,41 @@ func TestPlanOverGRPC(t *testing.T) {
 	must(err)
 	if snoozed.GetState() != typev1.ReminderState_REMINDER_STATE_SNOOZED {
 		t.Errorf("%v", snoozed)
+	}
+}
+
+// TestNextInTheTerminal: rebound next says what matters, why, and what to celebrate.
+func TestNextInTheTerminal(t *testing.T) {
+	r := newRig(t)
+	c := r.as("acme", "ada", "person")
+	apiClient, err := api.New(api.Target{URL: "http://" + r.at.HTTP, Data: r.data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, err := apiClient.Person("acme", "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func() string {
+		t.Helper()
+		var out strings.Builder
+		if err := next.Print(t.Context(), person, 2, &out); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	if got := said(); got != "Nothing is waiting for you today.\n" {
+		t.Errorf("%q", got)
+	}
+	c.must("POST", ada+"/goals?goalId=g", `{"title":"Fit"}`)
+	c.must("POST", ada+"/goals/g/steps?stepId=shoes", `{"title":"Buy shoes","rewards":[{"completions":1,"reward":"A bath"}]}`)
+	c.must("POST", ada+"/goals/g/steps?stepId=a", `{"title":"Überholen","dueDate":{"year":2020,"month":1,"day":1}}`)
+	c.must("POST", ada+"/goals/g/steps?stepId=b", `{"title":"Walk","recurrence":"FREQ=DAILY","startDate":{"year":2020,"month":1,"day":1}}`)
+	if got := said(); !strings.Contains(got, " 1. Überholen  ") || !strings.Contains(got, "days overdue  (goals/g/steps/a)\n") || !strings.Contains(got, " 2. Walk       its turn today  (goals/g/steps/b)\n") {
+		t.Errorf("%s", got)
+	}
+	c.must("POST", ada+"/goals/g/steps/shoes:complete", `{}`)
+	if got := said(); !strings.HasSuffix(got, "To celebrate: A bath  (goals/g/steps/shoes)\n") {
+		t.Errorf("%s", got)
 	}
 }

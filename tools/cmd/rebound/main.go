@@ -22,6 +22,7 @@ type cli struct {
 	Demo    demoCommand    `cmd:"" help:"Play plausible lives of people through the API."`
 	Import  importCommand  `cmd:"" help:"Record setbacks from a CSV file."`
 	Debrief debriefCommand `cmd:"" help:"Walk through a guided debrief, one prompt at a time."`
+	Next    nextCommand    `cmd:"" help:"Say which few steps matter today, and why."`
 	Watch   watchCommand   `cmd:"" help:"Follow the insight stream."`
 	Bench   benchCommand   `cmd:"" help:"Measure a system of its own beside bare floors."`
 }

@@ -34,6 +34,8 @@ type Counts struct {
 	Setbacks, Debriefs, Lessons, CheckIns, Gratitudes, Goals, Milestones, Steps, Completions, Recoveries atomic.Int64
 	// Practices are strengths, reframes, reflections, visualizations and outreaches.
 	Practices atomic.Int64
+	// Celebrations are rewards that were taken.
+	Celebrations atomic.Int64
 }
 
 // workers is how many people live at once.
@@ -78,6 +80,9 @@ type lived struct {
 
 func (l *lived) live(ctx context.Context) error {
 	if err := l.do(ctx, "PATCH", "/profile", body{"timeZone": "Europe/Berlin", "consents": body{"aggregateInsights": true, "shareWithPipeline": l.rand.IntN(4) > 0}}); err != nil {
+		return err
+	}
+	if err := l.remind(ctx); err != nil {
 		return err
 	}
 	for day := range l.play.Days {
@@ -202,7 +207,7 @@ func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
 	l.counts.Goals.Add(1)
 	l.counts.Milestones.Add(1)
 	l.counts.Steps.Add(3)
-	return nil
+	return l.order(ctx)
 }
 
 // step completes a step; the last one reaches the milestone and the goal.
@@ -225,6 +230,9 @@ func (l *lived) step(ctx context.Context, _ int, at time.Time) error {
 		if err := l.do(ctx, "POST", path, body{}); err != nil {
 			return err
 		}
+	}
+	if err := l.celebrate(ctx); err != nil {
+		return err
 	}
 	l.goal = ""
 	return nil
