@@ -123,6 +123,11 @@ func TestPlanOverREST(t *testing.T) {
 		t.Errorf("%v", m)
 	}
 	c.refused("POST", goal+"/milestones/offer:celebrate", `{}`, 400, "MILESTONE_AHEAD")
+	c.must("GET", ada+"/next?limit=20", "")
+	c.refused("GET", ada+"/next?limit=21", "", 400, "INT32_GTE_LTE")
+	c.must("PATCH", goal+"/milestones/offer", `{"weight":100}`)
+	c.refused("PATCH", goal+"/milestones/offer", `{"weight":101}`, 400, "INT32_GTE_LTE")
+	c.refused("PATCH", goal+"/steps/walk", `{"rewards":[{"completions":0}]}`, 400, "INT32_GTE_LTE")
 }
 
 // reminders reads a stream of reminders until so many have come, and gives their
@@ -180,7 +185,10 @@ func TestRemindersOverREST(t *testing.T) {
 	eventually(t, []string{"2026-11-23T17:00:00Z"}, func() []string {
 		return []string{fmt.Sprint(c.must("GET", "/v1/"+rule["name"].(string), "")["nextTime"])}
 	})
+	c.refused("POST", ada+"/reminderRules", `{}`, 400, "REQUIRED")
 	c.refused("POST", ada+"/reminderRules", `{"about":"STEP"}`, 400, "REQUIRED")
+	c.refused("PATCH", ada+"/reminderRules/r", `{"leadDays":31}`, 400, "INT32_GTE_LTE")
+	c.must("PATCH", ada+"/reminderRules/r", `{"title":"In the evening"}`)
 	c.refused("POST", ada+"/reminderRules", `{"about":"STEPS","timeOfDay":{"hours":25}}`, 400, "TIME_OF_DAY_INVALID")
 
 	later := func(d time.Duration) client {
@@ -210,7 +218,7 @@ func TestRemindersOverREST(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 	c = later(13 * time.Hour)
-	if subjects, token = c.reminders(ada+"/reminders:stream?resumeToken="+token, 1); !slices.Equal(subjects, []string{"Buy shoes"}) {
+	if subjects, _ = c.reminders(ada+"/reminders:stream?resumeToken="+token, 1); !slices.Equal(subjects, []string{"Buy shoes"}) {
 		t.Fatalf("after the snooze: %v", subjects)
 	}
 	if s := c.must("POST", shoes+":ack", `{}`); s["state"] != "REMINDER_STATE_ACKNOWLEDGED" || s["fires"] != 2.0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	datepb "google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -20,8 +21,12 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// maxTick is how many rules, and how many snoozed reminders, one tick looks at.
-const maxTick = 200
+const (
+	// maxTick is how many rules, and how many snoozed reminders, one tick looks at.
+	maxTick = 200
+	// maxAtOnce is how many of them at the same time.
+	maxAtOnce = 8
+)
 
 // dueSubject is what a reminder is about, and the day on which that is due.
 type dueSubject struct {
@@ -39,15 +44,21 @@ func (d *Domain) Tick(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	errs := []error{d.refire(ctx, again)}
 	rules, err := d.ReminderRules.Due(ctx, now, maxTick)
 	if err != nil {
 		return false, err
 	}
-	for _, r := range rules {
-		errs = append(errs, d.fire(ctx, r, now))
+	errs := make([]error, len(rules))
+	var g errgroup.Group
+	g.SetLimit(maxAtOnce)
+	for i, r := range rules {
+		g.Go(func() error {
+			errs[i] = d.fire(ctx, r, now)
+			return nil // the others go on
+		})
 	}
-	return len(again) == maxTick || len(rules) == maxTick, errors.Join(errs...)
+	_ = g.Wait() // all errors are in errs
+	return len(again) == maxTick || len(rules) == maxTick, errors.Join(append(errs, d.refire(ctx, again))...)
 }
 
 // refire lets snoozed reminders come again; one whose subject is done meanwhile

@@ -167,6 +167,31 @@ func TestRoadmapRefuses(t *testing.T) {
 	}
 }
 
+// TestRoadmapLimit: a thousand dependencies, and not one more.
+func TestRoadmapLimit(t *testing.T) {
+	r := newRig(t)
+	var names []string
+	var deps []*goalsv1.Dependency
+	for i := range 46 {
+		names = append(names, r.add(fmt.Sprintf("s%d", i), &goalsv1.Step{}))
+		for _, earlier := range names[:i] {
+			deps = append(deps, &goalsv1.Dependency{Item: names[i], Requires: earlier})
+		}
+	}
+	update := func(deps []*goalsv1.Dependency) error {
+		_, err := r.d.Roadmaps.Update(t.Context(), &goalsv1.UpdateRoadmapRequest{Roadmap: &goalsv1.Roadmap{Name: roadmapOf(r.goal), Dependencies: deps}})
+		return err
+	}
+	if err := update(deps[:maxDependencies]); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.link(deps[maxDependencies].GetItem(), deps[maxDependencies].GetRequires())
+	resourcetest.Refused(t, err, "TOO_MANY_DEPENDENCIES")
+	if err := update(deps[:maxDependencies+1]); err == nil {
+		t.Error("one more is taken")
+	}
+}
+
 // TestRoadmapNeverCircles: whatever the order of edits, and whoever makes them at
 // the same time, there is no circle, and what is refused would have made one.
 func TestRoadmapNeverCircles(t *testing.T) {

@@ -654,7 +654,7 @@ var File_rebound_goals_v1_reminder_rule_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_reminder_rule_proto_rawDesc = "" +
 	"\n" +
-	"$rebound/goals/v1/reminder_rule.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/plan.proto\"\xfe\x06\n" +
+	"$rebound/goals/v1/reminder_rule.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/plan.proto\"\xfc\x06\n" +
 	"\fReminderRule\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -662,8 +662,8 @@ const file_rebound_goals_v1_reminder_rule_proto_rawDesc = "" +
 	"createTime\x12A\n" +
 	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"updateTime\x12\"\n" +
-	"\x05title\x18\x05 \x01(\tB\f\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05title\x12F\n" +
-	"\x05about\x18\x06 \x01(\x0e2 .rebound.type.v1.ReminderSubjectB\x0e\xe2A\x01\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05about\x127\n" +
+	"\x05title\x18\x05 \x01(\tB\f\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05title\x12D\n" +
+	"\x05about\x18\x06 \x01(\x0e2 .rebound.type.v1.ReminderSubjectB\f\xe2A\x01\x02\xbaH\x05\x82\x01\x02\x10\x01R\x05about\x127\n" +
 	"\x04step\x18\a \x01(\tB#\xfaA\x18\n" +
 	"\x16goals.rebound.dev/Step\xbaH\x05r\x03\x18\x80\x04R\x04step\x126\n" +
 	"\vtime_of_day\x18\b \x01(\v2\x16.google.type.TimeOfDayR\ttimeOfDay\x12=\n" +
