@@ -67,7 +67,11 @@ func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []serv
 			resource.Unary("CelebrateMilestone", g.CelebrateMilestone)),
 		resource.In(goalsv1.File_rebound_goals_v1_step_proto, g.Steps.Methods(),
 			resource.Unary("CompleteStep", g.CompleteStep),
-			resource.Unary("UndoStep", g.UndoStep)),
+			resource.Unary("UndoStep", g.UndoStep),
+			resource.Unary("SkipStep", g.SkipStep),
+			resource.Unary("PauseSteps", g.PauseSteps),
+			resource.Unary("ResumeSteps", g.ResumeSteps),
+			resource.Unary("SplitStep", g.SplitStep)),
 	)
 	return services, []service.Task{journal}, err
 }

@@ -60,7 +60,8 @@ func checkOrigin(field, owner, name string) error {
 }
 
 // deriveProgress counts what is done: the share of milestones that are reached
-// and of one-time steps that are done, each counting the same. For several goals
+// and of one-time steps that are done, each counting the same; of a step that was
+// split, its parts count. For several goals
 // it reads all of the person's milestones and steps at once.
 func (d *Domain) deriveProgress(ctx context.Context, goals []*goalsv1.Goal) error {
 	parent := goals[0].GetName()
@@ -80,7 +81,7 @@ func (d *Domain) deriveProgress(ctx context.Context, goals []*goalsv1.Goal) erro
 		tallyOf(tallies, m.GetName()).count(m.GetState() != typev1.MilestoneState_MILESTONE_STATE_AHEAD)
 	}
 	for _, s := range steps {
-		if s.GetRecurrence() == "" {
+		if !repeats(s) && s.GetState() != split {
 			tallyOf(tallies, s.GetName()).count(s.GetState() == typev1.StepState_STEP_STATE_DONE)
 		}
 	}

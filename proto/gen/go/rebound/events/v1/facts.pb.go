@@ -787,7 +787,8 @@ func (x *MilestoneFacts) GetRewarded() bool {
 }
 
 // StepFacts is what may be known about a step without its words.
-// Types: step.created, step.updated, step.completed, step.undone, step.deleted.
+// Types: step.created, step.updated, step.completed, step.undone, step.skipped,
+// step.unskipped, step.paused, step.resumed, step.split, step.deleted.
 type StepFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
@@ -801,7 +802,23 @@ type StepFacts struct {
 	// On step.completed and step.undone: which completion.
 	Completion *StepCompletionFacts `protobuf:"bytes,5,opt,name=completion,proto3" json:"completion,omitempty"`
 	// How many completions there are after the event.
-	Completions   int32 `protobuf:"varint,6,opt,name=completions,proto3" json:"completions,omitempty"`
+	Completions int32 `protobuf:"varint,6,opt,name=completions,proto3" json:"completions,omitempty"`
+	// How often a repeating step is to be done: times in days. 0 when it does not repeat.
+	Times int32 `protobuf:"varint,7,opt,name=times,proto3" json:"times,omitempty"`
+	// In how many days in a row. 0 when it does not repeat.
+	Days int32 `protobuf:"varint,8,opt,name=days,proto3" json:"days,omitempty"`
+	// Whether the target is to be reached or not to be exceeded.
+	Direction v1.TargetDirection `protobuf:"varint,9,opt,name=direction,proto3,enum=rebound.type.v1.TargetDirection" json:"direction,omitempty"`
+	// The amount that is to be done each time; 0: none, it is done or not.
+	Target float64 `protobuf:"fixed64,10,opt,name=target,proto3" json:"target,omitempty"`
+	// Strength after the event, as of its local date, 0 to 1; unset when it does not
+	// repeat.
+	Strength *float64 `protobuf:"fixed64,11,opt,name=strength,proto3,oneof" json:"strength,omitempty"`
+	// Run that goes on after the event, in days.
+	CurrentRun int32 `protobuf:"varint,12,opt,name=current_run,json=currentRun,proto3" json:"current_run,omitempty"`
+	// Days that count neither way since the event, or that do count again: of
+	// step.skipped, step.unskipped, step.paused and step.resumed.
+	ChangedBreak  *StepBreakFacts `protobuf:"bytes,13,opt,name=changed_break,json=changedBreak,proto3" json:"changed_break,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -878,6 +895,119 @@ func (x *StepFacts) GetCompletions() int32 {
 	return 0
 }
 
+func (x *StepFacts) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *StepFacts) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *StepFacts) GetDirection() v1.TargetDirection {
+	if x != nil {
+		return x.Direction
+	}
+	return v1.TargetDirection(0)
+}
+
+func (x *StepFacts) GetTarget() float64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *StepFacts) GetStrength() float64 {
+	if x != nil && x.Strength != nil {
+		return *x.Strength
+	}
+	return 0
+}
+
+func (x *StepFacts) GetCurrentRun() int32 {
+	if x != nil {
+		return x.CurrentRun
+	}
+	return 0
+}
+
+func (x *StepFacts) GetChangedBreak() *StepBreakFacts {
+	if x != nil {
+		return x.ChangedBreak
+	}
+	return nil
+}
+
+// StepBreakFacts is days that count neither for nor against a repeating step.
+type StepBreakFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First local date.
+	FromDate *date.Date `protobuf:"bytes,1,opt,name=from_date,json=fromDate,proto3" json:"from_date,omitempty"`
+	// Last local date; unset: until further notice.
+	UntilDate *date.Date `protobuf:"bytes,2,opt,name=until_date,json=untilDate,proto3" json:"until_date,omitempty"`
+	// Why.
+	Kind          v1.BreakKind `protobuf:"varint,3,opt,name=kind,proto3,enum=rebound.type.v1.BreakKind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepBreakFacts) Reset() {
+	*x = StepBreakFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepBreakFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepBreakFacts) ProtoMessage() {}
+
+func (x *StepBreakFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepBreakFacts.ProtoReflect.Descriptor instead.
+func (*StepBreakFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *StepBreakFacts) GetFromDate() *date.Date {
+	if x != nil {
+		return x.FromDate
+	}
+	return nil
+}
+
+func (x *StepBreakFacts) GetUntilDate() *date.Date {
+	if x != nil {
+		return x.UntilDate
+	}
+	return nil
+}
+
+func (x *StepBreakFacts) GetKind() v1.BreakKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.BreakKind(0)
+}
+
 // StepCompletionFacts is one completion of a step.
 type StepCompletionFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -897,7 +1027,7 @@ type StepCompletionFacts struct {
 
 func (x *StepCompletionFacts) Reset() {
 	*x = StepCompletionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1039,7 @@ func (x *StepCompletionFacts) String() string {
 func (*StepCompletionFacts) ProtoMessage() {}
 
 func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1052,7 @@ func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepCompletionFacts.ProtoReflect.Descriptor instead.
 func (*StepCompletionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StepCompletionFacts) GetId() string {
@@ -976,7 +1106,7 @@ type StrengthFacts struct {
 
 func (x *StrengthFacts) Reset() {
 	*x = StrengthFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1118,7 @@ func (x *StrengthFacts) String() string {
 func (*StrengthFacts) ProtoMessage() {}
 
 func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1131,7 @@ func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrengthFacts.ProtoReflect.Descriptor instead.
 func (*StrengthFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StrengthFacts) GetPrompts() []v1.EvidencePrompt {
@@ -1045,7 +1175,7 @@ type ReframeFacts struct {
 
 func (x *ReframeFacts) Reset() {
 	*x = ReframeFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1187,7 @@ func (x *ReframeFacts) String() string {
 func (*ReframeFacts) ProtoMessage() {}
 
 func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1200,7 @@ func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReframeFacts.ProtoReflect.Descriptor instead.
 func (*ReframeFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReframeFacts) GetKind() v1.ReframeKind {
@@ -1124,7 +1254,7 @@ type ReflectionFacts struct {
 
 func (x *ReflectionFacts) Reset() {
 	*x = ReflectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1266,7 @@ func (x *ReflectionFacts) String() string {
 func (*ReflectionFacts) ProtoMessage() {}
 
 func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1279,7 @@ func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReflectionFacts.ProtoReflect.Descriptor instead.
 func (*ReflectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReflectionFacts) GetLocalDate() *date.Date {
@@ -1194,7 +1324,7 @@ type VisualizationFacts struct {
 
 func (x *VisualizationFacts) Reset() {
 	*x = VisualizationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1336,7 @@ func (x *VisualizationFacts) String() string {
 func (*VisualizationFacts) ProtoMessage() {}
 
 func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1349,7 @@ func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VisualizationFacts.ProtoReflect.Descriptor instead.
 func (*VisualizationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *VisualizationFacts) GetGoal() string {
@@ -1271,7 +1401,7 @@ type ConnectionFacts struct {
 
 func (x *ConnectionFacts) Reset() {
 	*x = ConnectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1413,7 @@ func (x *ConnectionFacts) String() string {
 func (*ConnectionFacts) ProtoMessage() {}
 
 func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1426,7 @@ func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionFacts.ProtoReflect.Descriptor instead.
 func (*ConnectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ConnectionFacts) GetRelation() v1.ConnectionRelation {
@@ -1331,7 +1461,7 @@ type OutreachFacts struct {
 
 func (x *OutreachFacts) Reset() {
 	*x = OutreachFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1473,7 @@ func (x *OutreachFacts) String() string {
 func (*OutreachFacts) ProtoMessage() {}
 
 func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1486,7 @@ func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutreachFacts.ProtoReflect.Descriptor instead.
 func (*OutreachFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OutreachFacts) GetConnection() string {
@@ -1401,7 +1531,7 @@ type StoryFacts struct {
 
 func (x *StoryFacts) Reset() {
 	*x = StoryFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1543,7 @@ func (x *StoryFacts) String() string {
 func (*StoryFacts) ProtoMessage() {}
 
 func (x *StoryFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1556,7 @@ func (x *StoryFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryFacts.ProtoReflect.Descriptor instead.
 func (*StoryFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StoryFacts) GetSetback() string {
@@ -1459,7 +1589,7 @@ type StoryVersionFacts struct {
 
 func (x *StoryVersionFacts) Reset() {
 	*x = StoryVersionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1601,7 @@ func (x *StoryVersionFacts) String() string {
 func (*StoryVersionFacts) ProtoMessage() {}
 
 func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1614,7 @@ func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryVersionFacts.ProtoReflect.Descriptor instead.
 func (*StoryVersionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StoryVersionFacts) GetStory() string {
@@ -1520,7 +1650,7 @@ type PersonErasedFacts struct {
 
 func (x *PersonErasedFacts) Reset() {
 	*x = PersonErasedFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1662,7 @@ func (x *PersonErasedFacts) String() string {
 func (*PersonErasedFacts) ProtoMessage() {}
 
 func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1675,7 @@ func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonErasedFacts.ProtoReflect.Descriptor instead.
 func (*PersonErasedFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PersonErasedFacts) GetErasure() string {
@@ -1559,7 +1689,7 @@ var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
+	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\x1a\x1arebound/type/v1/step.proto\"\xa4\x03\n" +
 	"\fSetbackFacts\x12)\n" +
 	"\x04area\x18\x01 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
 	"\ffailure_kind\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x125\n" +
@@ -1621,7 +1751,7 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\x04goal\x18\x01 \x01(\tR\x04goal\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.rebound.type.v1.MilestoneStateR\x05state\x12,\n" +
 	"\bdue_date\x18\x03 \x01(\v2\x11.google.type.DateR\adueDate\x12\x1a\n" +
-	"\brewarded\x18\x04 \x01(\bR\brewarded\"\xf7\x01\n" +
+	"\brewarded\x18\x04 \x01(\bR\brewarded\"\x90\x04\n" +
 	"\tStepFacts\x12\x12\n" +
 	"\x04goal\x18\x01 \x01(\tR\x04goal\x12\x1c\n" +
 	"\tmilestone\x18\x02 \x01(\tR\tmilestone\x120\n" +
@@ -1630,7 +1760,22 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
 	"completion\x18\x05 \x01(\v2&.rebound.events.v1.StepCompletionFactsR\n" +
 	"completion\x12 \n" +
-	"\vcompletions\x18\x06 \x01(\x05R\vcompletions\"\xe3\x01\n" +
+	"\vcompletions\x18\x06 \x01(\x05R\vcompletions\x12\x14\n" +
+	"\x05times\x18\a \x01(\x05R\x05times\x12\x12\n" +
+	"\x04days\x18\b \x01(\x05R\x04days\x12>\n" +
+	"\tdirection\x18\t \x01(\x0e2 .rebound.type.v1.TargetDirectionR\tdirection\x12\x16\n" +
+	"\x06target\x18\n" +
+	" \x01(\x01R\x06target\x12\x1f\n" +
+	"\bstrength\x18\v \x01(\x01H\x00R\bstrength\x88\x01\x01\x12\x1f\n" +
+	"\vcurrent_run\x18\f \x01(\x05R\n" +
+	"currentRun\x12F\n" +
+	"\rchanged_break\x18\r \x01(\v2!.rebound.events.v1.StepBreakFactsR\fchangedBreakB\v\n" +
+	"\t_strength\"\xa2\x01\n" +
+	"\x0eStepBreakFacts\x12.\n" +
+	"\tfrom_date\x18\x01 \x01(\v2\x11.google.type.DateR\bfromDate\x120\n" +
+	"\n" +
+	"until_date\x18\x02 \x01(\v2\x11.google.type.DateR\tuntilDate\x12.\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1a.rebound.type.v1.BreakKindR\x04kind\"\xe3\x01\n" +
 	"\x13StepCompletionFacts\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12?\n" +
 	"\rcomplete_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fcompleteTime\x120\n" +
@@ -1697,7 +1842,7 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
@@ -1710,81 +1855,89 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*GoalFacts)(nil),             // 8: rebound.events.v1.GoalFacts
 	(*MilestoneFacts)(nil),        // 9: rebound.events.v1.MilestoneFacts
 	(*StepFacts)(nil),             // 10: rebound.events.v1.StepFacts
-	(*StepCompletionFacts)(nil),   // 11: rebound.events.v1.StepCompletionFacts
-	(*StrengthFacts)(nil),         // 12: rebound.events.v1.StrengthFacts
-	(*ReframeFacts)(nil),          // 13: rebound.events.v1.ReframeFacts
-	(*ReflectionFacts)(nil),       // 14: rebound.events.v1.ReflectionFacts
-	(*VisualizationFacts)(nil),    // 15: rebound.events.v1.VisualizationFacts
-	(*ConnectionFacts)(nil),       // 16: rebound.events.v1.ConnectionFacts
-	(*OutreachFacts)(nil),         // 17: rebound.events.v1.OutreachFacts
-	(*StoryFacts)(nil),            // 18: rebound.events.v1.StoryFacts
-	(*StoryVersionFacts)(nil),     // 19: rebound.events.v1.StoryVersionFacts
-	(*PersonErasedFacts)(nil),     // 20: rebound.events.v1.PersonErasedFacts
-	nil,                           // 21: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 22: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 23: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 24: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 25: google.type.Date
-	(v1.Feeling)(0),               // 26: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 27: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 28: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 29: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(*timeofday.TimeOfDay)(nil),   // 31: google.type.TimeOfDay
-	(v1.GoalState)(0),             // 32: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 33: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 34: rebound.type.v1.StepState
-	(v1.EvidencePrompt)(0),        // 35: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 36: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 37: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 38: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 39: rebound.type.v1.OutreachChannel
-	(v1.Audience)(0),              // 40: rebound.type.v1.Audience
+	(*StepBreakFacts)(nil),        // 11: rebound.events.v1.StepBreakFacts
+	(*StepCompletionFacts)(nil),   // 12: rebound.events.v1.StepCompletionFacts
+	(*StrengthFacts)(nil),         // 13: rebound.events.v1.StrengthFacts
+	(*ReframeFacts)(nil),          // 14: rebound.events.v1.ReframeFacts
+	(*ReflectionFacts)(nil),       // 15: rebound.events.v1.ReflectionFacts
+	(*VisualizationFacts)(nil),    // 16: rebound.events.v1.VisualizationFacts
+	(*ConnectionFacts)(nil),       // 17: rebound.events.v1.ConnectionFacts
+	(*OutreachFacts)(nil),         // 18: rebound.events.v1.OutreachFacts
+	(*StoryFacts)(nil),            // 19: rebound.events.v1.StoryFacts
+	(*StoryVersionFacts)(nil),     // 20: rebound.events.v1.StoryVersionFacts
+	(*PersonErasedFacts)(nil),     // 21: rebound.events.v1.PersonErasedFacts
+	nil,                           // 22: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 23: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 24: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 25: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 26: google.type.Date
+	(v1.Feeling)(0),               // 27: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 28: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 29: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 30: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*timeofday.TimeOfDay)(nil),   // 32: google.type.TimeOfDay
+	(v1.GoalState)(0),             // 33: rebound.type.v1.GoalState
+	(v1.MilestoneState)(0),        // 34: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 35: rebound.type.v1.StepState
+	(v1.TargetDirection)(0),       // 36: rebound.type.v1.TargetDirection
+	(v1.BreakKind)(0),             // 37: rebound.type.v1.BreakKind
+	(v1.EvidencePrompt)(0),        // 38: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 39: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 40: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 41: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 42: rebound.type.v1.OutreachChannel
+	(v1.Audience)(0),              // 43: rebound.type.v1.Audience
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	22, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	23, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	24, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	25, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	26, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	27, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	25, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	28, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	23, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	24, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	25, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	26, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	27, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	28, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	26, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	29, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
 	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
-	25, // 9: rebound.events.v1.DebriefFacts.revisits_due:type_name -> google.type.Date
-	29, // 10: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	25, // 11: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	30, // 12: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	25, // 13: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
-	26, // 14: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	30, // 15: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	25, // 16: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	25, // 17: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	31, // 18: rebound.events.v1.ProfileFacts.day_start:type_name -> google.type.TimeOfDay
-	21, // 19: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	25, // 20: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	32, // 21: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	25, // 22: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	33, // 23: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	25, // 24: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	34, // 25: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
-	11, // 26: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	30, // 27: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	25, // 28: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	25, // 29: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	35, // 30: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	36, // 31: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	25, // 32: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	25, // 33: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	37, // 34: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	38, // 35: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	39, // 36: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	40, // 37: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	26, // 9: rebound.events.v1.DebriefFacts.revisits_due:type_name -> google.type.Date
+	30, // 10: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	26, // 11: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	31, // 12: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	26, // 13: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	27, // 14: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	31, // 15: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	26, // 16: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	26, // 17: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	32, // 18: rebound.events.v1.ProfileFacts.day_start:type_name -> google.type.TimeOfDay
+	22, // 19: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	26, // 20: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	33, // 21: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	26, // 22: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	34, // 23: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	26, // 24: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	35, // 25: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	12, // 26: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
+	36, // 27: rebound.events.v1.StepFacts.direction:type_name -> rebound.type.v1.TargetDirection
+	11, // 28: rebound.events.v1.StepFacts.changed_break:type_name -> rebound.events.v1.StepBreakFacts
+	26, // 29: rebound.events.v1.StepBreakFacts.from_date:type_name -> google.type.Date
+	26, // 30: rebound.events.v1.StepBreakFacts.until_date:type_name -> google.type.Date
+	37, // 31: rebound.events.v1.StepBreakFacts.kind:type_name -> rebound.type.v1.BreakKind
+	31, // 32: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	26, // 33: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	26, // 34: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	38, // 35: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	39, // 36: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	26, // 37: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	26, // 38: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	40, // 39: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	41, // 40: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	42, // 41: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	43, // 42: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }
@@ -1792,15 +1945,16 @@ func file_rebound_events_v1_facts_proto_init() {
 	if File_rebound_events_v1_facts_proto != nil {
 		return
 	}
-	file_rebound_events_v1_facts_proto_msgTypes[13].OneofWrappers = []any{}
-	file_rebound_events_v1_facts_proto_msgTypes[16].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[10].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[14].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
