@@ -138,3 +138,16 @@ func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
 		}
 	}
 }
+
+// Below gives every document below a parent that a caller named, as All does.
+func (r *Resource[T]) Below(ctx context.Context, parent string) ([]T, error) {
+	if err := r.names.checkParent("parent", parent, true); err != nil {
+		return nil, err
+	}
+	if !strings.HasSuffix(parent, "/"+wildcard) {
+		if err := r.parentExists(ctx, parent); err != nil {
+			return nil, err
+		}
+	}
+	return r.All(ctx, parent)
+}

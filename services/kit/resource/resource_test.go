@@ -471,3 +471,23 @@ func TestKeep(t *testing.T) {
 	}
 	wants(t, r.profiles.Keep(t.Context(), []string{"nonsense"}, func(string, *journalv1.Profile) {}), "NAME_INVALID", "name")
 }
+
+// TestBelow: what lies below a parent that a caller names, or below all of them.
+func TestBelow(t *testing.T) {
+	r := newRig(t)
+	for _, id := range []string{"a", "b"} {
+		s := r.create(id, &journalv1.Setback{Title: "t"})
+		if _, err := r.debriefs.Create(t.Context(), &journalv1.CreateDebriefRequest{Parent: s.GetName(), Debrief: &journalv1.Debrief{}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for parent, want := range map[string]int{ada + "/setbacks/a": 1, ada + "/setbacks/-": 2} {
+		if got, err := r.debriefs.Below(t.Context(), parent); err != nil || len(got) != want {
+			t.Errorf("%s: %d, %v", parent, len(got), err)
+		}
+	}
+	_, err := r.debriefs.Below(t.Context(), ada)
+	wants(t, err, "NAME_INVALID", "parent")
+	_, err = r.debriefs.Below(t.Context(), ada+"/setbacks/absent")
+	wants(t, err, "NOT_FOUND", "")
+}

@@ -9,6 +9,7 @@ import (
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/goals/internal/follow"
+	"github.com/rebound-hq/rebound/services/goals/internal/size"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
@@ -34,13 +35,14 @@ type Domain struct {
 	ReminderRules *resource.Resource[*goalsv1.ReminderRule]
 	Reminders     *resource.Resource[*goalsv1.Reminder]
 
-	now   clock.Clock
 	newID ids.Source
+	now   clock.Clock
+	size  *size.Rules
 }
 
 // New declares the resource types of the goals service.
 func New(deps *resource.Deps) *Domain {
-	d := &Domain{now: deps.Clock, newID: deps.NewID}
+	d := &Domain{newID: deps.NewID, now: deps.Clock, size: size.Must(size.Load())}
 	d.Goals = resource.Must(deps, d.goals())
 	d.Milestones = resource.Must(deps, d.milestones())
 	d.Steps = resource.Must(deps, d.steps())
@@ -69,5 +71,9 @@ func (d *Domain) known(ctx context.Context, owner string) (*storagev1.KnownPerso
 // known.
 func (d *Domain) calendar(ctx context.Context, owner string) (localdate.Calendar, error) {
 	p, err := d.known(ctx, owner)
-	return localdate.CalendarOf(p.GetTimeZone(), p.GetDayStartMinutes()), err
+	return calendarOf(p), err
+}
+
+func calendarOf(p *storagev1.KnownPerson) localdate.Calendar {
+	return localdate.CalendarOf(p.GetTimeZone(), p.GetDayStartMinutes())
 }

@@ -214,8 +214,8 @@ func (d *Domain) dueSteps(ctx context.Context, owner string, steps []*goalsv1.St
 	var out []dueSubject
 	for _, s := range steps {
 		on := s.GetDueDate()
-		if s.GetRecurrence() != "" {
-			on = openOccurrence(s, localdate.FromDays(to))
+		if repeats(s) {
+			on = turnOf(s, localdate.FromDays(to))
 		}
 		if on != nil && s.GetState() == toDo && goals[goalOf(s.GetName())] && within(on, from, to) {
 			out = append(out, dueSubject{s.GetName(), localdate.Days(on)})

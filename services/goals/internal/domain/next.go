@@ -8,7 +8,6 @@ import (
 	"time"
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
-	"google.golang.org/protobuf/proto"
 
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	"github.com/rebound-hq/rebound/services/goals/internal/graph"
@@ -33,8 +32,8 @@ var nextReasons = map[plan.Reason]goalsv1.NextReason{
 	plan.Momentum: goalsv1.NextReason_NEXT_REASON_MOMENTUM, plan.Ready: goalsv1.NextReason_NEXT_REASON_READY,
 }
 
-// GetNext gives the few steps that matter on a day. It reads five lists, however
-// many goals there are.
+// GetNext gives the few steps that matter on a day. It takes the same few reads
+// however many goals there are.
 func (d *Domain) GetNext(ctx context.Context, req *goalsv1.GetNextRequest) (*goalsv1.Next, error) {
 	owner := resource.Owner(req.GetName())
 	if req.GetName() != owner+"/next" {
@@ -46,7 +45,7 @@ func (d *Domain) GetNext(ctx context.Context, req *goalsv1.GetNextRequest) (*goa
 	today := req.GetDate()
 	if today == nil {
 		var err error
-		if today, err = d.today(ctx, owner); err != nil {
+		if today, err = d.todayOf(ctx, owner); err != nil {
 			return nil, err
 		}
 	}
@@ -116,10 +115,8 @@ func (d *Domain) look(ctx context.Context, owner string) (*work, error) {
 			w.requires[item] = required
 		}
 	}
-	if len(w.steps) == store.MaxPage { // there may be more, and what waits for them is not to be offered
-		if err := d.lookFurther(ctx, w); err != nil {
-			return nil, err
-		}
+	if err := d.lookFurther(ctx, w); err != nil {
+		return nil, err
 	}
 	w.waiting = w.requires.Dependents(w.open)
 	since := d.now().Add(-momentumTime)
@@ -137,21 +134,54 @@ func (d *Domain) look(ctx context.Context, owner string) (*work, error) {
 	return w, nil
 }
 
-// lookFurther reads the steps that others require and that were not among those read.
+// lookFurther reads the steps of dependencies that were not among the open ones: of
+// those that were split, the parts take their place; others may be open, too, when
+// there are more open steps than were read.
 func (d *Domain) lookFurther(ctx context.Context, w *work) error {
-	var unseen []string
-	for _, required := range w.requires {
+	var names []string
+	add := func(name string) {
+		if _, seen := w.open[name]; !seen && !isMilestone(name) {
+			w.open[name] = false
+			names = append(names, name)
+		}
+	}
+	for item, required := range w.requires {
+		add(item)
 		for _, name := range required {
-			if _, seen := w.open[name]; !seen && !isMilestone(name) {
-				unseen = append(unseen, name)
+			add(name)
+		}
+	}
+	splits := map[string][]string{}
+	for len(names) > 0 {
+		steps, err := d.Steps.Batch(ctx, names)
+		if err != nil {
+			return err
+		}
+		names = nil
+		for name, s := range steps {
+			if w.open[name] = !met(s) && s.GetState() != split; s.GetState() != split {
+				continue
+			}
+			splits[name] = partsOf(s)
+			for _, p := range splits[name] {
+				add(p)
 			}
 		}
 	}
-	steps, err := d.Steps.Batch(ctx, unseen)
-	for name, s := range steps {
-		w.open[name] = !met(s)
+	w.requires = withParts(w.requires, splits)
+	for name := range splits {
+		w.open[name] = w.anyOpen(splits, name)
 	}
-	return err
+	return nil
+}
+
+// anyOpen tells whether any of the parts of a step is open, or of their parts.
+func (w *work) anyOpen(splits map[string][]string, name string) bool {
+	parts, split := splits[name]
+	if !split {
+		return w.open[name]
+	}
+	return slices.ContainsFunc(parts, func(p string) bool { return w.anyOpen(splits, p) })
 }
 
 func (w *work) addMilestones(milestones []*goalsv1.Milestone) {
@@ -217,8 +247,8 @@ func (w *work) weigh(s *goalsv1.Step, today *datepb.Date) (candidate, bool) {
 		c.place = w.places[m.GetName()]
 	}
 	switch {
-	case s.GetRecurrence() != "":
-		if c.due = openOccurrence(s, today); c.due == nil {
+	case repeats(s):
+		if c.due = turnOf(s, today); c.due == nil {
 			return c, false
 		}
 		c.Repeats = true
@@ -234,24 +264,6 @@ func (w *work) weigh(s *goalsv1.Step, today *datepb.Date) (candidate, bool) {
 	}
 	c.score, c.why = c.Score()
 	return c, true
-}
-
-// openOccurrence is the latest occurrence of a repeating step up to a day, unless
-// it was completed for that; nil: it is not its turn.
-func openOccurrence(s *goalsv1.Step, today *datepb.Date) *datepb.Date {
-	rule, err := parseRecurrence("step.recurrence", s.GetRecurrence(), s.GetStartDate())
-	if err != nil {
-		return nil
-	}
-	if on := rule.atOrBefore(today); on != nil && isOpenOn(s, on) {
-		return on
-	}
-	return nil
-}
-
-// isOpenOn tells whether an occurrence was not completed.
-func isOpenOn(s *goalsv1.Step, occurrence *datepb.Date) bool {
-	return !slices.ContainsFunc(s.GetCompletions(), func(c *goalsv1.Completion) bool { return proto.Equal(c.GetOccurrence(), occurrence) })
 }
 
 func (c candidate) shown() *goalsv1.NextStep {

@@ -36,11 +36,11 @@ func (t *tally) progress(g *goalsv1.Goal) float64 {
 	return float64(t.done) / float64(t.all)
 }
 
-// stepWeight is what a step counts for in its goal's progress; what repeats is
-// never through, and counts for nothing.
+// stepWeight is what a step counts for in its goal's progress. What repeats is
+// never through, and counts for nothing; of what was split, the parts count.
 func stepWeight(s *goalsv1.Step) int32 {
 	switch {
-	case s.GetRecurrence() != "":
+	case repeats(s) || s.GetState() == split:
 		return 0
 	case s.Weight == nil:
 		return defaultWeight

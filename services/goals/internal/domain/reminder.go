@@ -91,7 +91,7 @@ func (s subjects) done(r *goalsv1.Reminder) bool {
 	switch r.GetAbout() {
 	case typev1.ReminderSubject_REMINDER_SUBJECT_STEPS, typev1.ReminderSubject_REMINDER_SUBJECT_STEP:
 		step, there := s.steps[r.GetSubject()]
-		return !there || step.GetState() == done || step.GetRecurrence() != "" && !isOpenOn(step, r.GetDueDate())
+		return !there || step.GetState() != toDo || repeats(step) && !isTurn(step, r.GetDueDate())
 	case typev1.ReminderSubject_REMINDER_SUBJECT_MILESTONES:
 		m, there := s.milestones[r.GetSubject()]
 		return !there || m.GetState() != ahead

@@ -60,7 +60,7 @@ func (d *Domain) ReplanGoal(ctx context.Context, req *goalsv1.ReplanGoalRequest)
 
 // replanFrom is the day from which the overdue is due anew.
 func (d *Domain) replanFrom(ctx context.Context, req *goalsv1.ReplanGoalRequest) (*datepb.Date, error) {
-	today, err := d.today(ctx, resource.Owner(req.GetName()))
+	today, err := d.todayOf(ctx, resource.Owner(req.GetName()))
 	if err != nil || req.GetFrom() == nil {
 		return today, err
 	}
@@ -84,7 +84,7 @@ func (d *Domain) newDates(ctx context.Context, goal string, roadmap *goalsv1.Roa
 	for _, c := range roadmap.GetPending() {
 		pending[c.GetItem()] = c
 	}
-	edges := edgesOf(roadmap)
+	edges := edgesWith(roadmap, parts)
 	names := make([]string, len(parts))
 	byName := make(map[string]part, len(parts))
 	for i, p := range parts {

@@ -201,6 +201,7 @@ type part struct {
 	due                    *datepb.Date
 	done                   bool
 	weight                 int32
+	parts                  []string // of a step that was split
 }
 
 // parts gives a goal's milestones and steps, by milestone: first the steps that
@@ -217,10 +218,8 @@ func (d *Domain) parts(ctx context.Context, goal string) ([]part, error) {
 	sortMilestones(milestones)
 	sortSteps(steps)
 	below := map[string][]part{}
-	for _, s := range steps {
-		below[s.GetMilestone()] = append(below[s.GetMilestone()], part{
-			name: s.GetName(), title: s.GetTitle(), milestone: s.GetMilestone(), due: s.GetDueDate(), done: met(s), weight: stepWeight(s),
-		})
+	for _, p := range stepParts(steps) {
+		below[p.milestone] = append(below[p.milestone], p)
 	}
 	var out []part
 	for _, m := range milestones {
@@ -239,6 +238,44 @@ func (d *Domain) parts(ctx context.Context, goal string) ([]part, error) {
 		}
 	}
 	return append(out, loose...), nil
+}
+
+// stepParts are the steps of a goal. One that was split is done when its parts are,
+// and has no date but theirs.
+func stepParts(steps []*goalsv1.Step) []part {
+	byName := make(map[string]*goalsv1.Step, len(steps))
+	for _, s := range steps {
+		byName[s.GetName()] = s
+	}
+	var isDone func(s *goalsv1.Step) bool
+	isDone = func(s *goalsv1.Step) bool {
+		if s.GetState() != split {
+			return met(s)
+		}
+		return !slices.ContainsFunc(partsOf(s), func(name string) bool { return byName[name] != nil && !isDone(byName[name]) })
+	}
+	out := make([]part, len(steps))
+	for i, s := range steps {
+		out[i] = part{
+			name: s.GetName(), title: s.GetTitle(), milestone: s.GetMilestone(), due: s.GetDueDate(), done: isDone(s), weight: stepWeight(s), parts: partsOf(s),
+		}
+		if s.GetState() == split {
+			out[i].due = nil
+		}
+	}
+	return out
+}
+
+// edgesWith gives a roadmap's dependencies, those of steps that were split handed on
+// to their parts.
+func edgesWith(r *goalsv1.Roadmap, parts []part) graph.Edges {
+	splits := map[string][]string{}
+	for _, p := range parts {
+		if len(p.parts) > 0 {
+			splits[p.name] = p.parts
+		}
+	}
+	return withParts(edgesOf(r), splits)
 }
 
 // sortMilestones puts milestones in the order a person gave them.
@@ -261,21 +298,6 @@ func sortSteps(steps []*goalsv1.Step) {
 	})
 }
 
-// met tells whether what requires a step may begin: it is done, or, when it
-// repeats without end, was done once.
-func met(s *goalsv1.Step) bool {
-	return s.GetState() == done || endless(s) && len(s.GetCompletions()) > 0
-}
-
-// endless tells whether a step repeats without end.
-func endless(s *goalsv1.Step) bool {
-	if s.GetRecurrence() == "" {
-		return false
-	}
-	rule, err := parseRecurrence("step.recurrence", s.GetRecurrence(), s.GetStartDate())
-	return err == nil && !rule.finite
-}
-
 // deriveRoadmaps shows the items of roadmaps in order, and what is in their way.
 func (d *Domain) deriveRoadmaps(ctx context.Context, roadmaps []*goalsv1.Roadmap) error {
 	for _, r := range roadmaps { // they are got one by one: there is no list of them
@@ -293,7 +315,7 @@ func (d *Domain) deriveRoadmaps(ctx context.Context, roadmaps []*goalsv1.Roadmap
 			t.count(p.weight, p.done)
 		}
 		r.Progress = t.progress(goals[goal])
-		r.Items = itemsOf(parts, edgesOf(r))
+		r.Items = itemsOf(parts, edgesWith(r, parts))
 	}
 	return nil
 }
@@ -327,8 +349,8 @@ func itemsOf(parts []part, edges graph.Edges) []*goalsv1.RoadmapItem {
 	return items
 }
 
-// today is the date where a person is, as they count days.
-func (d *Domain) today(ctx context.Context, owner string) (*datepb.Date, error) {
+// todayOf is the date where a person is, as they count days.
+func (d *Domain) todayOf(ctx context.Context, owner string) (*datepb.Date, error) {
 	calendar, err := d.calendar(ctx, owner)
 	return calendar.Date(d.now()), err
 }

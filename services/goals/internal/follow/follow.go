@@ -62,7 +62,7 @@ func apply(p *storagev1.KnownPerson, e *eventsv1.Event) {
 	}
 	p.Positions = map[string]int64{reading: e.GetPosition()}
 	if f := e.GetProfile(); f != nil {
-		p.TimeZone, p.DayStartMinutes = f.GetTimeZone(), localdate.Minutes(f.GetDayStart())
+		p.TimeZone, p.DayStartMinutes, p.Locale = f.GetTimeZone(), localdate.Minutes(f.GetDayStart()), f.GetLocale()
 		return
 	}
 	revisit(p, strings.TrimPrefix(e.GetSubject(), e.GetOwner()+"/"), due(e))

@@ -787,8 +787,9 @@ func (x *MilestoneFacts) GetRewarded() bool {
 }
 
 // StepFacts is what may be known about a step without its words.
-// Types: step.created, step.updated, step.completed, step.undone,
-// step.replanned, step.deleted.
+// Types: step.created, step.updated, step.completed, step.undone, step.skipped,
+// step.unskipped, step.paused, step.resumed, step.split, step.replanned,
+// step.deleted.
 type StepFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
@@ -802,7 +803,23 @@ type StepFacts struct {
 	// On step.completed and step.undone: which completion.
 	Completion *StepCompletionFacts `protobuf:"bytes,5,opt,name=completion,proto3" json:"completion,omitempty"`
 	// How many completions there are after the event.
-	Completions   int32 `protobuf:"varint,6,opt,name=completions,proto3" json:"completions,omitempty"`
+	Completions int32 `protobuf:"varint,6,opt,name=completions,proto3" json:"completions,omitempty"`
+	// How often a repeating step is to be done: times in days. 0 when it does not repeat.
+	Times int32 `protobuf:"varint,7,opt,name=times,proto3" json:"times,omitempty"`
+	// In how many days in a row. 0 when it does not repeat.
+	Days int32 `protobuf:"varint,8,opt,name=days,proto3" json:"days,omitempty"`
+	// Whether the target is to be reached or not to be exceeded.
+	Direction v1.TargetDirection `protobuf:"varint,9,opt,name=direction,proto3,enum=rebound.type.v1.TargetDirection" json:"direction,omitempty"`
+	// The amount that is to be done each time; 0: none, it is done or not.
+	Target float64 `protobuf:"fixed64,10,opt,name=target,proto3" json:"target,omitempty"`
+	// Strength after the event, as of its local date, 0 to 1; unset when it does not
+	// repeat.
+	Strength *float64 `protobuf:"fixed64,11,opt,name=strength,proto3,oneof" json:"strength,omitempty"`
+	// Run that goes on after the event, in days.
+	CurrentRun int32 `protobuf:"varint,12,opt,name=current_run,json=currentRun,proto3" json:"current_run,omitempty"`
+	// Days that count neither way since the event, or that do count again: of
+	// step.skipped, step.unskipped, step.paused and step.resumed.
+	ChangedBreak  *StepBreakFacts `protobuf:"bytes,13,opt,name=changed_break,json=changedBreak,proto3" json:"changed_break,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -879,6 +896,119 @@ func (x *StepFacts) GetCompletions() int32 {
 	return 0
 }
 
+func (x *StepFacts) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *StepFacts) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *StepFacts) GetDirection() v1.TargetDirection {
+	if x != nil {
+		return x.Direction
+	}
+	return v1.TargetDirection(0)
+}
+
+func (x *StepFacts) GetTarget() float64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *StepFacts) GetStrength() float64 {
+	if x != nil && x.Strength != nil {
+		return *x.Strength
+	}
+	return 0
+}
+
+func (x *StepFacts) GetCurrentRun() int32 {
+	if x != nil {
+		return x.CurrentRun
+	}
+	return 0
+}
+
+func (x *StepFacts) GetChangedBreak() *StepBreakFacts {
+	if x != nil {
+		return x.ChangedBreak
+	}
+	return nil
+}
+
+// StepBreakFacts is days that count neither for nor against a repeating step.
+type StepBreakFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First local date.
+	FromDate *date.Date `protobuf:"bytes,1,opt,name=from_date,json=fromDate,proto3" json:"from_date,omitempty"`
+	// Last local date; unset: until further notice.
+	UntilDate *date.Date `protobuf:"bytes,2,opt,name=until_date,json=untilDate,proto3" json:"until_date,omitempty"`
+	// Why.
+	Kind          v1.BreakKind `protobuf:"varint,3,opt,name=kind,proto3,enum=rebound.type.v1.BreakKind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepBreakFacts) Reset() {
+	*x = StepBreakFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepBreakFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepBreakFacts) ProtoMessage() {}
+
+func (x *StepBreakFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepBreakFacts.ProtoReflect.Descriptor instead.
+func (*StepBreakFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *StepBreakFacts) GetFromDate() *date.Date {
+	if x != nil {
+		return x.FromDate
+	}
+	return nil
+}
+
+func (x *StepBreakFacts) GetUntilDate() *date.Date {
+	if x != nil {
+		return x.UntilDate
+	}
+	return nil
+}
+
+func (x *StepBreakFacts) GetKind() v1.BreakKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.BreakKind(0)
+}
+
 // StepCompletionFacts is one completion of a step.
 type StepCompletionFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -898,7 +1028,7 @@ type StepCompletionFacts struct {
 
 func (x *StepCompletionFacts) Reset() {
 	*x = StepCompletionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +1040,7 @@ func (x *StepCompletionFacts) String() string {
 func (*StepCompletionFacts) ProtoMessage() {}
 
 func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +1053,7 @@ func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepCompletionFacts.ProtoReflect.Descriptor instead.
 func (*StepCompletionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StepCompletionFacts) GetId() string {
@@ -979,7 +1109,7 @@ type CelebrationFacts struct {
 
 func (x *CelebrationFacts) Reset() {
 	*x = CelebrationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1121,7 @@ func (x *CelebrationFacts) String() string {
 func (*CelebrationFacts) ProtoMessage() {}
 
 func (x *CelebrationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1134,7 @@ func (x *CelebrationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CelebrationFacts.ProtoReflect.Descriptor instead.
 func (*CelebrationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CelebrationFacts) GetSubject() string {
@@ -1057,7 +1187,7 @@ type ReminderFacts struct {
 
 func (x *ReminderFacts) Reset() {
 	*x = ReminderFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1069,7 +1199,7 @@ func (x *ReminderFacts) String() string {
 func (*ReminderFacts) ProtoMessage() {}
 
 func (x *ReminderFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1082,7 +1212,7 @@ func (x *ReminderFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReminderFacts.ProtoReflect.Descriptor instead.
 func (*ReminderFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReminderFacts) GetReminderRule() string {
@@ -1143,7 +1273,7 @@ type StrengthFacts struct {
 
 func (x *StrengthFacts) Reset() {
 	*x = StrengthFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1285,7 @@ func (x *StrengthFacts) String() string {
 func (*StrengthFacts) ProtoMessage() {}
 
 func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1298,7 @@ func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrengthFacts.ProtoReflect.Descriptor instead.
 func (*StrengthFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StrengthFacts) GetPrompts() []v1.EvidencePrompt {
@@ -1212,7 +1342,7 @@ type ReframeFacts struct {
 
 func (x *ReframeFacts) Reset() {
 	*x = ReframeFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1224,7 +1354,7 @@ func (x *ReframeFacts) String() string {
 func (*ReframeFacts) ProtoMessage() {}
 
 func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1237,7 +1367,7 @@ func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReframeFacts.ProtoReflect.Descriptor instead.
 func (*ReframeFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReframeFacts) GetKind() v1.ReframeKind {
@@ -1291,7 +1421,7 @@ type ReflectionFacts struct {
 
 func (x *ReflectionFacts) Reset() {
 	*x = ReflectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1433,7 @@ func (x *ReflectionFacts) String() string {
 func (*ReflectionFacts) ProtoMessage() {}
 
 func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1446,7 @@ func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReflectionFacts.ProtoReflect.Descriptor instead.
 func (*ReflectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReflectionFacts) GetLocalDate() *date.Date {
@@ -1361,7 +1491,7 @@ type VisualizationFacts struct {
 
 func (x *VisualizationFacts) Reset() {
 	*x = VisualizationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1373,7 +1503,7 @@ func (x *VisualizationFacts) String() string {
 func (*VisualizationFacts) ProtoMessage() {}
 
 func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1386,7 +1516,7 @@ func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VisualizationFacts.ProtoReflect.Descriptor instead.
 func (*VisualizationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *VisualizationFacts) GetGoal() string {
@@ -1438,7 +1568,7 @@ type ConnectionFacts struct {
 
 func (x *ConnectionFacts) Reset() {
 	*x = ConnectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1580,7 @@ func (x *ConnectionFacts) String() string {
 func (*ConnectionFacts) ProtoMessage() {}
 
 func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1593,7 @@ func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionFacts.ProtoReflect.Descriptor instead.
 func (*ConnectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ConnectionFacts) GetRelation() v1.ConnectionRelation {
@@ -1498,7 +1628,7 @@ type OutreachFacts struct {
 
 func (x *OutreachFacts) Reset() {
 	*x = OutreachFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1640,7 @@ func (x *OutreachFacts) String() string {
 func (*OutreachFacts) ProtoMessage() {}
 
 func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1653,7 @@ func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutreachFacts.ProtoReflect.Descriptor instead.
 func (*OutreachFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OutreachFacts) GetConnection() string {
@@ -1568,7 +1698,7 @@ type StoryFacts struct {
 
 func (x *StoryFacts) Reset() {
 	*x = StoryFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1710,7 @@ func (x *StoryFacts) String() string {
 func (*StoryFacts) ProtoMessage() {}
 
 func (x *StoryFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1723,7 @@ func (x *StoryFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryFacts.ProtoReflect.Descriptor instead.
 func (*StoryFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StoryFacts) GetSetback() string {
@@ -1626,7 +1756,7 @@ type StoryVersionFacts struct {
 
 func (x *StoryVersionFacts) Reset() {
 	*x = StoryVersionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1768,7 @@ func (x *StoryVersionFacts) String() string {
 func (*StoryVersionFacts) ProtoMessage() {}
 
 func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1781,7 @@ func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryVersionFacts.ProtoReflect.Descriptor instead.
 func (*StoryVersionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{21}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StoryVersionFacts) GetStory() string {
@@ -1687,7 +1817,7 @@ type PersonErasedFacts struct {
 
 func (x *PersonErasedFacts) Reset() {
 	*x = PersonErasedFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1829,7 @@ func (x *PersonErasedFacts) String() string {
 func (*PersonErasedFacts) ProtoMessage() {}
 
 func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1842,7 @@ func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonErasedFacts.ProtoReflect.Descriptor instead.
 func (*PersonErasedFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{22}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PersonErasedFacts) GetErasure() string {
@@ -1726,7 +1856,7 @@ var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/plan.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
+	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/plan.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\x1a\x1arebound/type/v1/step.proto\"\xa4\x03\n" +
 	"\fSetbackFacts\x12)\n" +
 	"\x04area\x18\x01 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
 	"\ffailure_kind\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x125\n" +
@@ -1788,7 +1918,7 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\x04goal\x18\x01 \x01(\tR\x04goal\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.rebound.type.v1.MilestoneStateR\x05state\x12,\n" +
 	"\bdue_date\x18\x03 \x01(\v2\x11.google.type.DateR\adueDate\x12\x1a\n" +
-	"\brewarded\x18\x04 \x01(\bR\brewarded\"\xf7\x01\n" +
+	"\brewarded\x18\x04 \x01(\bR\brewarded\"\x90\x04\n" +
 	"\tStepFacts\x12\x12\n" +
 	"\x04goal\x18\x01 \x01(\tR\x04goal\x12\x1c\n" +
 	"\tmilestone\x18\x02 \x01(\tR\tmilestone\x120\n" +
@@ -1797,7 +1927,22 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
 	"completion\x18\x05 \x01(\v2&.rebound.events.v1.StepCompletionFactsR\n" +
 	"completion\x12 \n" +
-	"\vcompletions\x18\x06 \x01(\x05R\vcompletions\"\xe3\x01\n" +
+	"\vcompletions\x18\x06 \x01(\x05R\vcompletions\x12\x14\n" +
+	"\x05times\x18\a \x01(\x05R\x05times\x12\x12\n" +
+	"\x04days\x18\b \x01(\x05R\x04days\x12>\n" +
+	"\tdirection\x18\t \x01(\x0e2 .rebound.type.v1.TargetDirectionR\tdirection\x12\x16\n" +
+	"\x06target\x18\n" +
+	" \x01(\x01R\x06target\x12\x1f\n" +
+	"\bstrength\x18\v \x01(\x01H\x00R\bstrength\x88\x01\x01\x12\x1f\n" +
+	"\vcurrent_run\x18\f \x01(\x05R\n" +
+	"currentRun\x12F\n" +
+	"\rchanged_break\x18\r \x01(\v2!.rebound.events.v1.StepBreakFactsR\fchangedBreakB\v\n" +
+	"\t_strength\"\xa2\x01\n" +
+	"\x0eStepBreakFacts\x12.\n" +
+	"\tfrom_date\x18\x01 \x01(\v2\x11.google.type.DateR\bfromDate\x120\n" +
+	"\n" +
+	"until_date\x18\x02 \x01(\v2\x11.google.type.DateR\tuntilDate\x12.\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1a.rebound.type.v1.BreakKindR\x04kind\"\xe3\x01\n" +
 	"\x13StepCompletionFacts\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12?\n" +
 	"\rcomplete_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fcompleteTime\x120\n" +
@@ -1876,7 +2021,7 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
@@ -1889,90 +2034,98 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*GoalFacts)(nil),             // 8: rebound.events.v1.GoalFacts
 	(*MilestoneFacts)(nil),        // 9: rebound.events.v1.MilestoneFacts
 	(*StepFacts)(nil),             // 10: rebound.events.v1.StepFacts
-	(*StepCompletionFacts)(nil),   // 11: rebound.events.v1.StepCompletionFacts
-	(*CelebrationFacts)(nil),      // 12: rebound.events.v1.CelebrationFacts
-	(*ReminderFacts)(nil),         // 13: rebound.events.v1.ReminderFacts
-	(*StrengthFacts)(nil),         // 14: rebound.events.v1.StrengthFacts
-	(*ReframeFacts)(nil),          // 15: rebound.events.v1.ReframeFacts
-	(*ReflectionFacts)(nil),       // 16: rebound.events.v1.ReflectionFacts
-	(*VisualizationFacts)(nil),    // 17: rebound.events.v1.VisualizationFacts
-	(*ConnectionFacts)(nil),       // 18: rebound.events.v1.ConnectionFacts
-	(*OutreachFacts)(nil),         // 19: rebound.events.v1.OutreachFacts
-	(*StoryFacts)(nil),            // 20: rebound.events.v1.StoryFacts
-	(*StoryVersionFacts)(nil),     // 21: rebound.events.v1.StoryVersionFacts
-	(*PersonErasedFacts)(nil),     // 22: rebound.events.v1.PersonErasedFacts
-	nil,                           // 23: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 24: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 25: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 26: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 27: google.type.Date
-	(v1.Feeling)(0),               // 28: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 29: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 30: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 31: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(*timeofday.TimeOfDay)(nil),   // 33: google.type.TimeOfDay
-	(v1.GoalState)(0),             // 34: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 35: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 36: rebound.type.v1.StepState
-	(v1.CelebrationState)(0),      // 37: rebound.type.v1.CelebrationState
-	(v1.ReminderSubject)(0),       // 38: rebound.type.v1.ReminderSubject
-	(v1.ReminderState)(0),         // 39: rebound.type.v1.ReminderState
-	(v1.EvidencePrompt)(0),        // 40: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 41: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 42: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 43: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 44: rebound.type.v1.OutreachChannel
-	(v1.Audience)(0),              // 45: rebound.type.v1.Audience
+	(*StepBreakFacts)(nil),        // 11: rebound.events.v1.StepBreakFacts
+	(*StepCompletionFacts)(nil),   // 12: rebound.events.v1.StepCompletionFacts
+	(*CelebrationFacts)(nil),      // 13: rebound.events.v1.CelebrationFacts
+	(*ReminderFacts)(nil),         // 14: rebound.events.v1.ReminderFacts
+	(*StrengthFacts)(nil),         // 15: rebound.events.v1.StrengthFacts
+	(*ReframeFacts)(nil),          // 16: rebound.events.v1.ReframeFacts
+	(*ReflectionFacts)(nil),       // 17: rebound.events.v1.ReflectionFacts
+	(*VisualizationFacts)(nil),    // 18: rebound.events.v1.VisualizationFacts
+	(*ConnectionFacts)(nil),       // 19: rebound.events.v1.ConnectionFacts
+	(*OutreachFacts)(nil),         // 20: rebound.events.v1.OutreachFacts
+	(*StoryFacts)(nil),            // 21: rebound.events.v1.StoryFacts
+	(*StoryVersionFacts)(nil),     // 22: rebound.events.v1.StoryVersionFacts
+	(*PersonErasedFacts)(nil),     // 23: rebound.events.v1.PersonErasedFacts
+	nil,                           // 24: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 25: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 26: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 27: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 28: google.type.Date
+	(v1.Feeling)(0),               // 29: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 30: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 31: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 32: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*timeofday.TimeOfDay)(nil),   // 34: google.type.TimeOfDay
+	(v1.GoalState)(0),             // 35: rebound.type.v1.GoalState
+	(v1.MilestoneState)(0),        // 36: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 37: rebound.type.v1.StepState
+	(v1.TargetDirection)(0),       // 38: rebound.type.v1.TargetDirection
+	(v1.BreakKind)(0),             // 39: rebound.type.v1.BreakKind
+	(v1.CelebrationState)(0),      // 40: rebound.type.v1.CelebrationState
+	(v1.ReminderSubject)(0),       // 41: rebound.type.v1.ReminderSubject
+	(v1.ReminderState)(0),         // 42: rebound.type.v1.ReminderState
+	(v1.EvidencePrompt)(0),        // 43: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 44: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 45: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 46: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 47: rebound.type.v1.OutreachChannel
+	(v1.Audience)(0),              // 48: rebound.type.v1.Audience
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	24, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	25, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	26, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	27, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	28, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	29, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	27, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	30, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	25, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	26, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	27, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	28, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	29, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	30, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	28, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	31, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
 	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
-	27, // 9: rebound.events.v1.DebriefFacts.revisits_due:type_name -> google.type.Date
-	31, // 10: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	27, // 11: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	32, // 12: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	27, // 13: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
-	28, // 14: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	32, // 15: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	27, // 16: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	27, // 17: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	33, // 18: rebound.events.v1.ProfileFacts.day_start:type_name -> google.type.TimeOfDay
-	23, // 19: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	27, // 20: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	34, // 21: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	27, // 22: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	35, // 23: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	27, // 24: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	36, // 25: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
-	11, // 26: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	32, // 27: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	27, // 28: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	27, // 29: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	37, // 30: rebound.events.v1.CelebrationFacts.state:type_name -> rebound.type.v1.CelebrationState
-	38, // 31: rebound.events.v1.ReminderFacts.about:type_name -> rebound.type.v1.ReminderSubject
-	27, // 32: rebound.events.v1.ReminderFacts.due_date:type_name -> google.type.Date
-	39, // 33: rebound.events.v1.ReminderFacts.state:type_name -> rebound.type.v1.ReminderState
-	40, // 34: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	41, // 35: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	27, // 36: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	27, // 37: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	42, // 38: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	43, // 39: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	44, // 40: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	45, // 41: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	28, // 9: rebound.events.v1.DebriefFacts.revisits_due:type_name -> google.type.Date
+	32, // 10: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	28, // 11: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	33, // 12: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	28, // 13: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	29, // 14: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	33, // 15: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	28, // 16: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	28, // 17: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	34, // 18: rebound.events.v1.ProfileFacts.day_start:type_name -> google.type.TimeOfDay
+	24, // 19: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	28, // 20: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	35, // 21: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	28, // 22: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	36, // 23: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	28, // 24: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	37, // 25: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	12, // 26: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
+	38, // 27: rebound.events.v1.StepFacts.direction:type_name -> rebound.type.v1.TargetDirection
+	11, // 28: rebound.events.v1.StepFacts.changed_break:type_name -> rebound.events.v1.StepBreakFacts
+	28, // 29: rebound.events.v1.StepBreakFacts.from_date:type_name -> google.type.Date
+	28, // 30: rebound.events.v1.StepBreakFacts.until_date:type_name -> google.type.Date
+	39, // 31: rebound.events.v1.StepBreakFacts.kind:type_name -> rebound.type.v1.BreakKind
+	33, // 32: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	28, // 33: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	28, // 34: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	40, // 35: rebound.events.v1.CelebrationFacts.state:type_name -> rebound.type.v1.CelebrationState
+	41, // 36: rebound.events.v1.ReminderFacts.about:type_name -> rebound.type.v1.ReminderSubject
+	28, // 37: rebound.events.v1.ReminderFacts.due_date:type_name -> google.type.Date
+	42, // 38: rebound.events.v1.ReminderFacts.state:type_name -> rebound.type.v1.ReminderState
+	43, // 39: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	44, // 40: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	28, // 41: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	28, // 42: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	45, // 43: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	46, // 44: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	47, // 45: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	48, // 46: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }
@@ -1980,15 +2133,16 @@ func file_rebound_events_v1_facts_proto_init() {
 	if File_rebound_events_v1_facts_proto != nil {
 		return
 	}
-	file_rebound_events_v1_facts_proto_msgTypes[15].OneofWrappers = []any{}
-	file_rebound_events_v1_facts_proto_msgTypes[18].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[10].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[16].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -39,7 +39,9 @@ type KnownPerson struct {
 	// Days on which something of the journal is to be looked at again, by its name
 	// below the person: a lesson that is not applied yet (lessons/{lesson}), a debrief
 	// (setbacks/{setback}/debriefs/{debrief}). The 2,000 that are due first.
-	Revisits      map[string]*Days `protobuf:"bytes,5,rep,name=revisits,proto3" json:"revisits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Revisits map[string]*Days `protobuf:"bytes,5,rep,name=revisits,proto3" json:"revisits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// BCP 47 language tag; empty: not known, en.
+	Locale        string `protobuf:"bytes,6,opt,name=locale,proto3" json:"locale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -109,6 +111,13 @@ func (x *KnownPerson) GetRevisits() map[string]*Days {
 	return nil
 }
 
+func (x *KnownPerson) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
 // Days is a list of days.
 type Days struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -159,13 +168,14 @@ var File_rebound_storage_v1_known_person_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_known_person_proto_rawDesc = "" +
 	"\n" +
-	"%rebound/storage/v1/known_person.proto\x12\x12rebound.storage.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\x8a\x04\n" +
+	"%rebound/storage/v1/known_person.proto\x12\x12rebound.storage.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xa2\x04\n" +
 	"\vKnownPerson\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12L\n" +
 	"\tpositions\x18\x02 \x03(\v2..rebound.storage.v1.KnownPerson.PositionsEntryR\tpositions\x12\x1b\n" +
 	"\ttime_zone\x18\x03 \x01(\tR\btimeZone\x12*\n" +
 	"\x11day_start_minutes\x18\x04 \x01(\x05R\x0fdayStartMinutes\x12I\n" +
-	"\brevisits\x18\x05 \x03(\v2-.rebound.storage.v1.KnownPerson.RevisitsEntryR\brevisits\x1a<\n" +
+	"\brevisits\x18\x05 \x03(\v2-.rebound.storage.v1.KnownPerson.RevisitsEntryR\brevisits\x12\x16\n" +
+	"\x06locale\x18\x06 \x01(\tR\x06locale\x1a<\n" +
 	"\x0ePositionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1aU\n" +
