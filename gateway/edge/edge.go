@@ -129,6 +129,11 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Goals, goalsv1.RegisterStepServiceHandler),
 		on(o.Goals, goalsv1.RegisterValueServiceHandler),
 		on(o.Goals, goalsv1.RegisterAvenueServiceHandler),
+		on(o.Goals, goalsv1.RegisterRoadmapServiceHandler),
+		on(o.Goals, goalsv1.RegisterNextServiceHandler),
+		on(o.Goals, goalsv1.RegisterCelebrationServiceHandler),
+		on(o.Goals, goalsv1.RegisterReminderRuleServiceHandler),
+		on(o.Goals, goalsv1.RegisterReminderServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightServiceHandler),
 		on(o.Insights, insightsv1.RegisterSummaryServiceHandler),
 	}
@@ -167,7 +172,7 @@ func New(ctx context.Context, o Options) (*Edge, error) {
 	api.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	api.Handle("GET /readyz", newReadiness(o.Journal, o.Goals, o.Insights))
 	registerDocs(api, compress)
-	api.Handle("/", e.split(http.HandlerFunc(e.streamInsights), compress(e.bounded(mux))))
+	api.Handle("/", e.split(compress(e.bounded(mux))))
 	measured, err := e.measured(api)
 	if err != nil {
 		return nil, err
@@ -190,10 +195,10 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler.Ser
 
 // split sends streams one way and everything else the other: a stream must be
 // neither compressed nor cut off by a time limit.
-func (e *Edge) split(streams, calls http.Handler) http.Handler {
+func (e *Edge) split(calls http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet && streamPath.MatchString(r.URL.Path) {
-			streams.ServeHTTP(w, r)
+		if f, parent, ok := feedAt(r.URL.Path); ok && r.Method == http.MethodGet {
+			e.stream(w, r, f, parent)
 			return
 		}
 		calls.ServeHTTP(w, r)

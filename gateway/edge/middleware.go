@@ -161,7 +161,7 @@ func (e *Edge) measured(next http.Handler) (http.Handler, error) {
 		duration.Record(r.Context(), took.Seconds(), metric.WithAttributes(
 			attribute.String("method", r.Method), attribute.String("route", route), attribute.Int("status", seen.status)))
 		level := slog.LevelDebug
-		if seen.status >= http.StatusInternalServerError || took > slow && !streamPath.MatchString(r.URL.Path) {
+		if seen.status >= http.StatusInternalServerError || took > slow && !isStream(r.URL.Path) {
 			level = slog.LevelInfo
 		}
 		e.options.Logger.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("route", route),

@@ -7,18 +7,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"regexp"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-
-	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"google.golang.org/protobuf/proto"
 )
-
-// streamPath is where insights are streamed.
-var streamPath = regexp.MustCompile(`^/v1/(tenants/[^/:]+(?:/people/[^/:]+)?)/insights:stream$`)
 
 const (
 	sseType    = "text/event-stream"
@@ -29,79 +23,83 @@ const (
 	ahead = 4
 )
 
-// streamInsights serves StreamInsights as Server-Sent Events or NDJSON.
-func (e *Edge) streamInsights(w http.ResponseWriter, r *http.Request) {
-	frames, ok := chooseFrames(r.Header.Values("Accept"))
+// batch is one response of a stream, whatever it streams.
+type batch struct {
+	items []proto.Message
+	token string
+	end   bool
+}
+
+// stream serves a feed as Server-Sent Events or NDJSON.
+func (e *Edge) stream(w http.ResponseWriter, r *http.Request, f feed, parent string) {
+	frames, ok := chooseFrames(r.Header.Values("Accept"), f.item)
 	if !ok {
 		newProblem(r.Context(), http.StatusNotAcceptable, codes.InvalidArgument, "NOT_ACCEPTABLE", "streams are "+sseType+" or "+ndjsonType).write(w)
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	upstream, err := e.openStream(ctx, r)
+	next, err := e.openStream(ctx, r, f, parent)
 	if err != nil {
 		fromStatus(ctx, err, r.Method).write(w)
 		return
 	}
-	responses, failed := receive(ctx, upstream)
+	batches, failed := receive(ctx, next)
 	s := &streamWriter{w: w, frames: frames, control: http.NewResponseController(w), patience: e.options.Limits.WriteTimeout}
-	s.end(e.pump(ctx, s, responses, failed), func(err error) problem { return fromStatus(ctx, err, r.Method) })
+	s.end(e.pump(ctx, s, batches, failed), func(err error) problem { return fromStatus(ctx, err, r.Method) })
 }
 
-func (e *Edge) openStream(ctx context.Context, r *http.Request) (grpc.ServerStreamingClient[insightsv1.StreamInsightsResponse], error) {
+func (e *Edge) openStream(ctx context.Context, r *http.Request, f feed, parent string) (func() (batch, error), error) {
 	q := r.URL.Query()
-	req := &insightsv1.StreamInsightsRequest{
-		Parent: streamPath.FindStringSubmatch(r.URL.Path)[1],
-		Start:  q.Get("start"), ResumeToken: q.Get("resumeToken"), Filter: q.Get("filter"),
-	}
+	from := place{parent: parent, start: q.Get("start"), token: q.Get("resumeToken"), filter: q.Get("filter")}
 	if id := r.Header.Get("Last-Event-Id"); id != "" {
-		req.ResumeToken = id // a browser that comes back knows better than the address it was opened with
+		from.token = id // a browser that comes back knows better than the address it was opened with
 	}
 	md := metadata.Pairs("x-request-id", requestIDOf(ctx))
 	if a := r.Header.Get("Authorization"); a != "" {
 		md.Set("authorization", a)
 	}
-	return insightsv1.NewInsightServiceClient(e.options.Insights).StreamInsights(metadata.NewOutgoingContext(ctx, md), req)
+	return f.open(metadata.NewOutgoingContext(ctx, md), e.options, from)
 }
 
-// receive takes responses from a service, a few ahead of the client.
-func receive(ctx context.Context, upstream grpc.ServerStreamingClient[insightsv1.StreamInsightsResponse]) (<-chan *insightsv1.StreamInsightsResponse, <-chan error) {
-	responses, failed := make(chan *insightsv1.StreamInsightsResponse, ahead), make(chan error, 1)
+// receive takes batches from a service, a few ahead of the client.
+func receive(ctx context.Context, next func() (batch, error)) (<-chan batch, <-chan error) {
+	batches, failed := make(chan batch, ahead), make(chan error, 1)
 	go func() {
-		defer close(responses)
+		defer close(batches)
 		for {
-			res, err := upstream.Recv()
+			b, err := next()
 			if err != nil {
 				failed <- err
 				return
 			}
 			select {
-			case responses <- res:
+			case batches <- b:
 			case <-ctx.Done():
 				failed <- ctx.Err()
 				return
 			}
 		}
 	}()
-	return responses, failed
+	return batches, failed
 }
 
 // errDrained is a stream that ends because the edge does.
 var errDrained = errors.New("edge: stopping")
 
-// pump writes responses as they come, and flushes when no more is ready or
-// enough has gathered: never per insight.
-func (e *Edge) pump(ctx context.Context, s *streamWriter, responses <-chan *insightsv1.StreamInsightsResponse, failed <-chan error) error {
+// pump writes batches as they come, and flushes when no more is ready or enough
+// has gathered: never per item.
+func (e *Edge) pump(ctx context.Context, s *streamWriter, batches <-chan batch, failed <-chan error) error {
 	for {
 		select {
-		case res, ok := <-responses:
+		case b, ok := <-batches:
 			if !ok {
 				return <-failed
 			}
-			if err := s.add(res); err != nil {
+			if err := s.frames.batch(&s.buf, b); err != nil {
 				return err
 			}
-			if len(responses) > 0 && s.buf.Len() < flushBytes {
+			if len(batches) > 0 && s.buf.Len() < flushBytes {
 				continue
 			}
 			if err := s.flush(); err != nil {
@@ -124,10 +122,6 @@ type streamWriter struct {
 	buf      bytes.Buffer
 	begun    bool
 	gone     bool
-}
-
-func (s *streamWriter) add(res *insightsv1.StreamInsightsResponse) error {
-	return s.frames.response(&s.buf, res)
 }
 
 func (s *streamWriter) flush() error {
@@ -167,48 +161,49 @@ func (s *streamWriter) end(err error, explain func(error) problem) {
 	}
 }
 
-// frames is how responses look on the wire.
+// frames is how batches look on the wire.
 type frames interface {
 	contentType() string
-	response(buf *bytes.Buffer, res *insightsv1.StreamInsightsResponse) error
+	batch(buf *bytes.Buffer, b batch) error
 	failure(buf *bytes.Buffer, p problem) error
 }
 
-func chooseFrames(accept []string) (frames, bool) {
+// chooseFrames picks what the client accepts; item is what an item is called.
+func chooseFrames(accept []string, item string) (frames, bool) {
 	switch {
 	case len(accept) > 0 && accepts(accept, sseType) && !accepts(accept, ndjsonType):
-		return sse{}, true
+		return sse{begin: "event: " + item + "\ndata: "}, true
 	case accepts(accept, ndjsonType) || accepts(accept, "application/json"):
-		return ndjson{}, true
+		return ndjson{begin: `{"` + item + `":`}, true
 	}
 	return nil, false
 }
 
-// sse frames: an event per insight. A token stands for a whole response, so its
-// last frame carries it as the id: who comes back with it misses nothing, and
-// may get again only what followed. A frame with an id and no data moves the
-// browser's bookmark on without an event.
-type sse struct{}
+// sse frames: an event per item. A token stands for a whole batch, so its last
+// frame carries it as the id: who comes back with it misses nothing, and may get
+// again only what followed. A frame with an id and no data moves the browser's
+// bookmark on without an event.
+type sse struct{ begin string }
 
 func (sse) contentType() string { return sseType }
 
-func (sse) response(buf *bytes.Buffer, res *insightsv1.StreamInsightsResponse) error {
-	for i, in := range res.GetInsights() {
-		if i == len(res.GetInsights())-1 {
-			writeID(buf, res.GetNextToken())
+func (f sse) batch(buf *bytes.Buffer, b batch) error {
+	for i, item := range b.items {
+		if i == len(b.items)-1 {
+			writeID(buf, b.token)
 		}
-		buf.WriteString("event: insight\ndata: ")
-		if err := appendJSON(buf, in); err != nil {
+		buf.WriteString(f.begin)
+		if err := appendJSON(buf, item); err != nil {
 			return err
 		}
 		buf.WriteString("\n\n")
 	}
 	switch {
-	case res.GetHistoryEnd():
-		writeID(buf, res.GetNextToken())
+	case b.end:
+		writeID(buf, b.token)
 		buf.WriteString("event: history-end\ndata: {}\n\n")
-	case len(res.GetInsights()) == 0:
-		writeID(buf, res.GetNextToken())
+	case len(b.items) == 0:
+		writeID(buf, b.token)
 		buf.WriteByte('\n')
 	}
 	return nil
@@ -228,23 +223,22 @@ func (sse) failure(buf *bytes.Buffer, p problem) error {
 	return err
 }
 
-// ndjson frames: a line per insight, and a line with the token after each
-// response.
-type ndjson struct{}
+// ndjson frames: a line per item, and a line with the token after each batch.
+type ndjson struct{ begin string }
 
 func (ndjson) contentType() string { return ndjsonType }
 
-func (ndjson) response(buf *bytes.Buffer, res *insightsv1.StreamInsightsResponse) error {
-	for _, in := range res.GetInsights() {
-		buf.WriteString(`{"insight":`)
-		if err := appendJSON(buf, in); err != nil {
+func (f ndjson) batch(buf *bytes.Buffer, b batch) error {
+	for _, item := range b.items {
+		buf.WriteString(f.begin)
+		if err := appendJSON(buf, item); err != nil {
 			return err
 		}
 		buf.WriteString("}\n")
 	}
 	buf.WriteString(`{"nextToken":"`)
-	buf.WriteString(res.GetNextToken()) // base64url needs no quoting
-	if res.GetHistoryEnd() {
+	buf.WriteString(b.token) // base64url needs no quoting
+	if b.end {
 		buf.WriteString(`","historyEnd":true}` + "\n")
 	} else {
 		buf.WriteString("\"}\n")
@@ -258,8 +252,8 @@ func (ndjson) failure(buf *bytes.Buffer, p problem) error {
 	return err
 }
 
-func appendJSON(buf *bytes.Buffer, in *insightsv1.Insight) error {
-	out, err := jsonOut.MarshalAppend(buf.AvailableBuffer(), in)
+func appendJSON(buf *bytes.Buffer, item proto.Message) error {
+	out, err := jsonOut.MarshalAppend(buf.AvailableBuffer(), item)
 	buf.Write(out)
 	return err
 }

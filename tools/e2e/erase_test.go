@@ -60,7 +60,8 @@ func TestErase(t *testing.T) {
 	// It is cut short at once, and goes on after the restart.
 	r.stop()
 	r.start()
-	want := []string{"DONE", "goals 3", "insights 1", "journal 6"}
+	// goals: goal, milestone, step, and what is known of her from the journal
+	want := []string{"DONE", "goals 4", "insights 1", "journal 6"}
 	eventually(t, want, func() []string { return parts(admin.must("GET", certificate, "")) })
 	if again := c.must("POST", ada+":erase", `{"confirmationToken":"`+token+`"}`)["erasure"].(map[string]any); again["name"] != e["name"] || !slices.Equal(parts(again), want) {
 		t.Errorf("confirming twice: %v", again)

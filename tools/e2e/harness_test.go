@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/config"
 	"github.com/rebound-hq/rebound/services/kit/store/mongo/mongotest"
 	"github.com/rebound-hq/rebound/tools/internal/system"
@@ -48,7 +49,9 @@ type rig struct {
 	// for embedded stores.
 	mongo, database string
 	// http is the address to serve REST on.
-	http   string
+	http string
+	// clock is what services tell the time by; nil: the system's.
+	clock  clock.Clock
 	logs   *lockedBuffer
 	system *system.System
 	at     system.Addresses
@@ -76,7 +79,13 @@ func (b *lockedBuffer) String() string {
 // newRig starts a system on a fresh data folder; it is stopped when the test ends.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, data: t.TempDir(), mongo: os.Getenv("MONGODB_URI"), http: "127.0.0.1:0", logs: &lockedBuffer{}, stop: func() {}}
+	return newRigAt(t, nil)
+}
+
+// newRigAt is newRig with a clock of its own.
+func newRigAt(t *testing.T, now clock.Clock) *rig {
+	t.Helper()
+	r := &rig{t: t, clock: now, data: t.TempDir(), mongo: os.Getenv("MONGODB_URI"), http: "127.0.0.1:0", logs: &lockedBuffer{}, stop: func() {}}
 	if r.mongo != "" {
 		r.database = mongotest.Database(t)
 	}
@@ -91,7 +100,7 @@ func (r *rig) start() {
 	const free = "127.0.0.1:0"
 	s, err := system.Open(context.Background(), system.Options{
 		Data: r.data, HTTP: r.http, AllowedOrigins: []string{allowedOrigin}, Journal: free, Goals: free, Insights: free, Logs: r.logs, Heartbeat: 50 * time.Millisecond,
-		Mongo: config.Secret(r.mongo), MongoDatabase: r.database,
+		Mongo: config.Secret(r.mongo), MongoDatabase: r.database, Clock: r.clock,
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/httpbody"
 	_ "google.golang.org/genproto/googleapis/rpc/status"
 	_ "google.golang.org/genproto/googleapis/type/date"
+	_ "google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
@@ -28,6 +29,7 @@ var roots = []string{
 	"google/api/resource.proto",
 	"google/rpc/status.proto",
 	"google/type/date.proto",
+	"google/type/timeofday.proto",
 	"protoc-gen-openapiv3/options/annotations.proto",
 }
 

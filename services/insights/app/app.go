@@ -15,6 +15,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/erasure"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
@@ -91,9 +92,9 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		return nil, nil, err
 	}
 	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
-	erasures := service.FollowErasures(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
+	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
-	})
+	}, erasure.Also{})
 	tasks := []service.Task{erasures}
 	for source, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
 		task, err := a.read(env, consumer, source, target)

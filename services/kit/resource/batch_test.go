@@ -125,8 +125,8 @@ func TestCreateAllFails(t *testing.T) {
 	}
 }
 
-// goalRig is the engine with a type whose lists have ids.
-func goalRig(t *testing.T, decide func(c resource.Change[*goalsv1.Goal])) (*resource.Resource[*goalsv1.Goal], *resourcetest.Rig) {
+// listRig is the engine with a type whose lists have ids.
+func listRig(t *testing.T, decide func(c resource.Change[*goalsv1.Goal])) (*resource.Resource[*goalsv1.Goal], *resourcetest.Rig) {
 	t.Helper()
 	base := resourcetest.New(t)
 	goals := resource.Must(base.Deps, resource.Type[*goalsv1.Goal]{
@@ -147,7 +147,7 @@ func goalRig(t *testing.T, decide func(c resource.Change[*goalsv1.Goal])) (*reso
 // server sets where it was, in whichever order they come, and takes none from the client.
 func TestListsWithIDs(t *testing.T) {
 	score := 0.0
-	goals, _ := goalRig(t, func(c resource.Change[*goalsv1.Goal]) {
+	goals, _ := listRig(t, func(c resource.Change[*goalsv1.Goal]) {
 		for _, k := range c.New.GetKeyResults() {
 			if k.GetScore() == 0 {
 				score++
@@ -182,7 +182,7 @@ func TestListsWithIDs(t *testing.T) {
 
 // TestPutBack: a change that the domain takes back is no write.
 func TestPutBack(t *testing.T) {
-	goals, base := goalRig(t, func(c resource.Change[*goalsv1.Goal]) {
+	goals, base := listRig(t, func(c resource.Change[*goalsv1.Goal]) {
 		if !c.Deleted() {
 			c.New.Why = "always this"
 		}
@@ -200,7 +200,7 @@ func TestPutBack(t *testing.T) {
 // TestChangeRevision: the domain learns on which revision it decides.
 func TestChangeRevision(t *testing.T) {
 	var seen []string
-	goals, _ := goalRig(t, func(c resource.Change[*goalsv1.Goal]) {
+	goals, _ := listRig(t, func(c resource.Change[*goalsv1.Goal]) {
 		if c.Revision == 0 {
 			seen = append(seen, "none")
 		} else {

@@ -40,27 +40,35 @@ func (r *Resource[T]) decide(ctx context.Context, c Change[T]) ([]*eventsv1.Even
 // cut short can be sent again.
 func (r *Resource[T]) clearChildren(ctx context.Context, name string, force bool) error {
 	for _, kind := range r.Children {
-		limit := 1
-		if force {
-			limit = store.MaxPage
+		if err := r.clearKind(ctx, name, kind, force); err != nil {
+			return err
 		}
-		for {
-			page, err := r.deps.Store.List(ctx, store.Query{Kind: kind, Index: childIndex, Prefix: []store.Value{name}, Limit: limit})
-			if err != nil {
-				return err
-			}
-			if len(page.Records) == 0 {
-				break
-			}
-			if !force {
-				return fault.Precondition("HAS_CHILDREN", "there are %s below it; delete them first, or with force", kind)
-			}
-			if err := r.deleteAll(ctx, page.Records); err != nil {
-				return err
-			}
+	}
+	for _, kind := range r.Along {
+		if err := r.clearKind(ctx, name, kind, true); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (r *Resource[T]) clearKind(ctx context.Context, name, kind string, force bool) error {
+	limit := 1
+	if force {
+		limit = store.MaxPage
+	}
+	for {
+		page, err := r.deps.Store.List(ctx, store.Query{Kind: kind, Index: childIndex, Prefix: []store.Value{name}, Limit: limit})
+		if err != nil || len(page.Records) == 0 {
+			return err
+		}
+		if !force {
+			return fault.Precondition("HAS_CHILDREN", "there are %s below it; delete them first, or with force", kind)
+		}
+		if err := r.deleteAll(ctx, page.Records); err != nil {
+			return err
+		}
+	}
 }
 
 func (r *Resource[T]) deleteAll(ctx context.Context, records []store.Record) error {

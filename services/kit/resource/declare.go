@@ -105,6 +105,12 @@ type Type[T proto.Message] struct {
 	// Shown tells whether a reader may see a document that a grant let them ask
 	// for; nil: as far as the grant covers it.
 	Shown func(v *access.View, doc T) bool
+	// Along are the kinds of singletons below: they go with a Delete, and do not
+	// stop it.
+	Along []string
+	// Agenda is a timestamp field by which the service itself finds with Due what is
+	// to be done next, whoever's it is; "": none. It costs an index.
+	Agenda string
 	// ID makes the id of a create that brings none; nil: a UUID.
 	ID func(ctx context.Context, parent string, doc T, now time.Time) (string, error)
 	// CheckID says why an id is not good, beyond the general rule; nil: it is.

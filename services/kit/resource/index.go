@@ -24,6 +24,9 @@ const (
 	widePrefix = "wide_"
 )
 
+// agendaIndex lists what has a time set, whoever's it is, by that time.
+const agendaIndex = "agenda"
+
 // declareIndexes gives each order field an index below the parent and, for
 // types that lie deeper, one below the person, for parents that end in "/-".
 func (r *Resource[T]) declareIndexes() error {
@@ -42,6 +45,12 @@ func (r *Resource[T]) declareIndexes() error {
 	for _, field := range r.Lookup {
 		if _, err := r.orderKey(field); err != nil {
 			return err
+		}
+	}
+	if r.Agenda != "" {
+		key, err := r.orderKey(r.Agenda)
+		if err != nil || key.Type != store.Number {
+			return fmt.Errorf("resource: %s cannot have the agenda %q", r.desc.FullName(), r.Agenda)
 		}
 	}
 	if r.parent != "" {
@@ -89,6 +98,13 @@ func (r *Resource[T]) Kind() store.Kind {
 		k.Keys = append(k.Keys, key)
 		k.Indexes = append(k.Indexes, store.Index{Name: keyIndex(field), Keys: []string{field, store.KeyName}})
 	}
+	if r.Agenda != "" {
+		if !slices.Contains(r.Order, r.Agenda) {
+			key, _ := r.orderKey(r.Agenda)
+			k.Keys = append(k.Keys, key)
+		}
+		k.Indexes = append(k.Indexes, store.Index{Name: agendaIndex, Keys: []string{r.Agenda}})
+	}
 	return k
 }
 
@@ -122,6 +138,8 @@ func comparable(fd protoreflect.FieldDescriptor) (store.KeyType, func(v protoref
 		return store.Text, func(v protoreflect.Value, _ bool) store.Value { return v.String() }
 	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Sint32Kind, protoreflect.Sint64Kind:
 		return store.Number, func(v protoreflect.Value, _ bool) store.Value { return v.Int() }
+	case protoreflect.EnumKind:
+		return store.Number, func(v protoreflect.Value, _ bool) store.Value { return int64(v.Enum()) }
 	case protoreflect.MessageKind:
 		switch fd.Message().FullName() {
 		case "google.protobuf.Timestamp":

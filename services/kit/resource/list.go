@@ -97,9 +97,9 @@ func (r *Resource[T]) query(ctx context.Context, parent, orderBy string) (store.
 	if err != nil {
 		return store.Query{}, err
 	}
-	q := store.Query{Kind: r.kind, Index: r.listIndex[field], Prefix: []store.Value{parent}, Descending: descending}
+	q := r.along(parent, field)
+	q.Descending = descending
 	if strings.HasSuffix(parent, "/"+wildcard) {
-		q.Index, q.Prefix = r.wideIndex[field], []store.Value{ownerOf(parent)}
 		return q, nil
 	}
 	return q, r.parentExists(ctx, parent)

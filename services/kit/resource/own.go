@@ -3,7 +3,12 @@ package resource
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
@@ -54,4 +59,88 @@ func (r *Resource[T]) Drop(ctx context.Context, name string) error {
 		return nil
 	}
 	return err
+}
+
+// Keep changes documents of a type that the service itself writes, with one read
+// and one write for all. Change is given each by name, a blank one where there is
+// none; what it leaves as it was is not written. Those that others write in
+// between are given to it again.
+func (r *Resource[T]) Keep(ctx context.Context, names []string, change func(name string, doc T)) error {
+	for range maxAttempts {
+		var again []string
+		for some := range slices.Chunk(names, store.MaxPage) {
+			stale, err := r.keep(ctx, some, change)
+			if err != nil {
+				return err
+			}
+			again = append(again, stale...)
+		}
+		if names = again; len(names) == 0 {
+			return nil
+		}
+	}
+	return fault.Stale(names[0])
+}
+
+// keep tries once, and gives the names of those that others wrote in between.
+func (r *Resource[T]) keep(ctx context.Context, names []string, change func(name string, doc T)) (stale []string, err error) {
+	found, err := r.deps.Store.GetBatch(ctx, r.kind, names)
+	if err != nil {
+		return nil, err
+	}
+	now := r.deps.Clock()
+	var writes []store.Write
+	for _, name := range names {
+		if err := r.names.checkName("name", name); err != nil {
+			return nil, err
+		}
+		w := store.Write{Op: store.Replace, Record: found[name]}
+		c := Change[T]{Name: name, Owner: ownerOf(name), Kind: r.kind, Now: now, Verb: updateVerb}
+		if w.Record.Body != nil {
+			c.Old = w.Record.Body.(T)
+			c.New = proto.Clone(c.Old).(T)
+		} else {
+			w.Op, c.New, c.Verb = store.Insert, r.newDoc(), createVerb
+			w.Record = store.Record{Kind: r.kind, Name: name, Parent: r.names.parentOf(name), Owner: c.Owner, CreateTime: now}
+		}
+		before := proto.Clone(c.New)
+		if change(name, c.New); proto.Equal(before, c.New) {
+			continue
+		}
+		if w.Events, err = r.decide(ctx, c); err != nil {
+			return nil, err
+		}
+		r.stamp(c.New, name, w.Record.CreateTime, now)
+		w.Record.Body, w.Record.UpdateTime, w.Record.Sealed = c.New, now, nil
+		writes = append(writes, w)
+	}
+	if len(writes) == 0 {
+		return nil, nil
+	}
+	for i, res := range r.deps.Store.Commit(ctx, writes...) {
+		switch {
+		case res.Err == nil:
+		case errors.Is(res.Err, store.ErrConflict), errors.Is(res.Err, store.ErrExists), errors.Is(res.Err, store.ErrNotFound):
+			stale = append(stale, writes[i].Record.Name)
+		default:
+			return nil, res.Err
+		}
+	}
+	return stale, nil
+}
+
+// Due gives the documents, whoever's they are, whose time on the agenda is there:
+// the earliest first, at most limit.
+func (r *Resource[T]) Due(ctx context.Context, now time.Time, limit int) ([]T, error) {
+	page, err := r.deps.Store.List(ctx, store.Query{
+		Kind: r.kind, Index: agendaIndex, From: store.AbsentNumber + 1, Until: now.UnixMilli() + 1, Limit: limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]T, len(page.Records))
+	for i, rec := range page.Records {
+		docs[i] = r.show(rec)
+	}
+	return docs, nil
 }

@@ -33,10 +33,23 @@ func (r *Resource[T]) Fetch(ctx context.Context, name string) (T, error) {
 	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" || !r.names.singleton() {
 		return zero, err
 	}
+	doc, err := r.unwritten(ctx, name)
+	if err != nil {
+		return zero, err
+	}
+	return r.derived(ctx, doc)
+}
+
+// unwritten is a singleton that was never written: its defaults, below a parent
+// that is there.
+func (r *Resource[T]) unwritten(ctx context.Context, name string) (T, error) {
 	doc := r.newDoc()
+	if err := r.parentExists(ctx, r.names.parentOf(name)); err != nil {
+		return doc, err
+	}
 	if r.Defaults != nil {
 		if err := r.Defaults(ctx, name, doc, r.deps.Clock()); err != nil {
-			return zero, err
+			return doc, err
 		}
 	}
 	doc.ProtoReflect().Set(r.fields.name, protoreflect.ValueOfString(name))
@@ -129,13 +142,21 @@ func upper(s string) string {
 	return string(out)
 }
 
+// along is the way along an order field or key below a parent; with a parent that ends
+// in "/-", below all of the person's parents.
+func (r *Resource[T]) along(parent, field string) store.Query {
+	q := store.Query{Kind: r.kind, Index: byPrefix + field, Prefix: []store.Value{parent}}
+	if strings.HasSuffix(parent, "/"+wildcard) {
+		q.Index, q.Prefix = widePrefix+field, []store.Value{ownerOf(parent)}
+	}
+	return q
+}
+
 // All gives every document below a parent, by name; with a parent that ends in
 // "/-", below all of the person's parents.
 func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
-	q := store.Query{Kind: r.kind, Index: childIndex, Prefix: []store.Value{parent}, Limit: store.MaxPage}
-	if strings.HasSuffix(parent, "/"+wildcard) {
-		q.Index, q.Prefix = r.wideIndex[store.KeyName], []store.Value{ownerOf(parent)}
-	}
+	q := r.along(parent, store.KeyName)
+	q.Limit = store.MaxPage
 	var docs []T
 	for {
 		page, err := r.deps.Store.List(ctx, q)
@@ -149,4 +170,17 @@ func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
 			return docs, nil
 		}
 	}
+}
+
+// Below gives every document below a parent that a caller named, as All does.
+func (r *Resource[T]) Below(ctx context.Context, parent string) ([]T, error) {
+	if err := r.names.checkParent("parent", parent, true); err != nil {
+		return nil, err
+	}
+	if !strings.HasSuffix(parent, "/"+wildcard) {
+		if err := r.parentExists(ctx, parent); err != nil {
+			return nil, err
+		}
+	}
+	return r.All(ctx, parent)
 }

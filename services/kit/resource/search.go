@@ -71,24 +71,24 @@ func (r *Resource[T]) Batch(ctx context.Context, names []string) (map[string]T, 
 	return out, nil
 }
 
-// Between gives the documents below a parent whose value of an order field or key
-// lies from one value (inclusive) to another (exclusive), in that order, at most
-// limit. A parent that ends in "/-" means all of the person's parents.
+// Between gives the documents below a parent, or with "/-" at its end below all of
+// the person's parents, whose value of an order field or key lies from one value
+// (inclusive) to another (exclusive), in that order, at most limit.
 func (r *Resource[T]) Between(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
-	return r.within(ctx, store.Query{Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit}, field)
+	q := r.along(parent, field)
+	q.From, q.Until, q.Limit = from, until, limit
+	return r.within(ctx, q)
 }
 
 // Latest is Between from the other end: latest first, so that of more than limit
 // the earliest are left out.
 func (r *Resource[T]) Latest(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
-	return r.within(ctx, store.Query{Prefix: []store.Value{parent}, From: from, Until: until, Limit: limit, Descending: true}, field)
+	q := r.along(parent, field)
+	q.From, q.Until, q.Limit, q.Descending = from, until, limit, true
+	return r.within(ctx, q)
 }
 
-func (r *Resource[T]) within(ctx context.Context, q store.Query, field string) ([]T, error) {
-	q.Kind, q.Index = r.kind, byPrefix+field
-	if parent := q.Prefix[0].(string); strings.HasSuffix(parent, "/"+wildcard) {
-		q.Index, q.Prefix = widePrefix+field, []store.Value{ownerOf(parent)}
-	}
+func (r *Resource[T]) within(ctx context.Context, q store.Query) ([]T, error) {
 	page, err := r.deps.Store.List(ctx, q)
 	if err != nil {
 		return nil, err

@@ -109,9 +109,14 @@ func (r *Resource[T]) insert(ctx context.Context, name, parent, requestID string
 
 // insertion completes and decides on a document that is not there yet.
 func (r *Resource[T]) insertion(ctx context.Context, name, parent, requestID string, doc T, now time.Time) (store.Write, error) {
-	m := doc.ProtoReflect()
-	r.behavior.clearOutput(m)
-	r.behavior.truncateTimes(m)
+	r.behavior.clearOutput(doc.ProtoReflect())
+	return r.ownInsertion(ctx, name, parent, requestID, doc, now)
+}
+
+// ownInsertion is insertion of a document that the service itself has filled in:
+// it keeps what only the server sets.
+func (r *Resource[T]) ownInsertion(ctx context.Context, name, parent, requestID string, doc T, now time.Time) (store.Write, error) {
+	r.behavior.truncateTimes(doc.ProtoReflect())
 	if r.Defaults != nil {
 		if err := r.Defaults(ctx, name, doc, now); err != nil {
 			return store.Write{}, err
@@ -196,26 +201,43 @@ func (r *Resource[T]) updateMissing(ctx context.Context, name string, src T, mas
 // Mutate is what custom methods are made of: it changes one document by fn,
 // under the type's domain rules. Without an etag it tries again when others
 // write in between, calling fn again. A singleton that was never written is made
-// first, with its defaults.
+// from its defaults.
 func (r *Resource[T]) Mutate(ctx context.Context, verb, name, etag string, fn func(doc T, now time.Time) error) (T, error) {
+	var zero T
 	if err := r.names.checkName("name", name); err != nil {
-		var zero T
 		return zero, err
 	}
-	change := func() (T, error) {
-		return r.write(ctx, verb, name, etag, func(old T, now time.Time) (T, error) {
+	for range maxAttempts {
+		doc, err := r.write(ctx, verb, name, etag, func(old T, now time.Time) (T, error) {
 			doc := proto.Clone(old).(T)
 			return doc, fn(doc, now)
 		})
+		if !isReason(err, "NOT_FOUND") || !r.names.singleton() || etag != "" {
+			return doc, err
+		}
+		if doc, err = r.mutateMissing(ctx, name, fn); !isReason(err, "ALREADY_EXISTS") {
+			return doc, err
+		}
 	}
-	doc, err := change()
-	if !isReason(err, "NOT_FOUND") || !r.names.singleton() || etag != "" {
-		return doc, err
+	return zero, fault.Stale(name)
+}
+
+// mutateMissing makes a singleton that was never written.
+func (r *Resource[T]) mutateMissing(ctx context.Context, name string, fn func(doc T, now time.Time) error) (T, error) {
+	var zero T
+	blank, err := r.unwritten(ctx, name)
+	if err != nil {
+		return zero, err
 	}
-	if err := r.Put(ctx, name, r.newDoc()); err != nil {
-		return doc, err
+	now := r.deps.Clock()
+	if err := fn(blank, now); err != nil {
+		return zero, err
 	}
-	return change()
+	w, err := r.ownInsertion(ctx, name, r.names.parentOf(name), "", blank, now)
+	if err != nil {
+		return zero, err
+	}
+	return r.commit(ctx, w)
 }
 
 // write replaces a document by what next makes of it.

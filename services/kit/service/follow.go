@@ -27,13 +27,13 @@ func (e *Env) Dial(service, target string, tokens auth.TokenSource) (*grpc.Clien
 	return conn, nil
 }
 
-// FollowErasures gives the task that obeys the erasures which the journal tells
-// of: erase is what is to be done about one here.
-func FollowErasures(env *Env, service string, journal grpc.ClientConnInterface, erase func(context.Context, string) (int64, error)) Task {
-	log := env.Telemetry.Logger.With("source", "erasures")
+// FollowJournal gives the task that follows the journal: erase is what is to be
+// done here about an erasure, also what else this service wants to know.
+func FollowJournal(env *Env, service string, journal grpc.ClientConnInterface, erase func(context.Context, string) (int64, error), also erasure.Also) Task {
+	log := env.Telemetry.Logger.With("source", "journal")
 	f := &erasure.Follower{
 		Service: service, Erase: erase, Journal: journalv1.NewErasureServiceClient(journal),
-		Checkpoints: eventlog.NewCheckpoints(env.Store, env.Clock), Log: log,
+		Checkpoints: eventlog.NewCheckpoints(env.Store, env.Clock), Log: log, Also: also,
 	}
 	client := eventlog.NewClient(eventsv1.NewEventServiceClient(journal), log)
 	return func(ctx context.Context) error { return f.Run(ctx, client) }

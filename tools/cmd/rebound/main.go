@@ -23,6 +23,7 @@ type cli struct {
 	Import   importCommand   `cmd:"" help:"Record setbacks from a CSV file."`
 	Debrief  debriefCommand  `cmd:"" help:"Walk through a guided debrief, one prompt at a time."`
 	Goals    goalsCommand    `cmd:"" help:"Show goals, milestones and steps as a tree."`
+	Next     nextCommand     `cmd:"" help:"Say which few steps matter today, and why."`
 	Calendar calendarCommand `cmd:"" help:"Save a person's calendar, or make a link to it for calendar programs."`
 	Watch    watchCommand    `cmd:"" help:"Follow the insight stream."`
 	Bench    benchCommand    `cmd:"" help:"Measure a system of its own beside bare floors."`

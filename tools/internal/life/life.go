@@ -38,6 +38,8 @@ type Counts struct {
 	Values, Avenues, Chosen, KeyResultCheckIns, ObstaclesMet atomic.Int64
 	// Comments are what coaches say.
 	Comments atomic.Int64
+	// Celebrations are rewards that were taken.
+	Celebrations atomic.Int64
 }
 
 // workers is how many people live at once.
@@ -93,6 +95,9 @@ func (l *lived) live(ctx context.Context) error {
 		return err
 	}
 	if err := l.share(ctx); err != nil {
+		return err
+	}
+	if err := l.remind(ctx); err != nil {
 		return err
 	}
 	for day := range l.play.Days {
@@ -222,7 +227,7 @@ func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
 	l.counts.Goals.Add(1)
 	l.counts.Milestones.Add(1)
 	l.counts.Steps.Add(3)
-	return nil
+	return l.order(ctx)
 }
 
 // step completes a step; the last one reaches the milestone and the goal.
@@ -248,6 +253,9 @@ func (l *lived) step(ctx context.Context, _ int, at time.Time) error {
 		if err := l.do(ctx, "POST", path, body{}); err != nil {
 			return err
 		}
+	}
+	if err := l.celebrate(ctx); err != nil {
+		return err
 	}
 	l.goal = ""
 	return nil

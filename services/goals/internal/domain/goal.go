@@ -22,6 +22,7 @@ func (d *Domain) goals() resource.Type[*goalsv1.Goal] {
 		Filter:   []string{"state", "target_date", "achieve_time", "origins", "horizon", "parent_goal", "score"},
 		Order:    []string{"create_time", "target_date"},
 		Children: []string{"steps", "milestones"},
+		Along:    []string{"roadmap"},
 		Derive:   d.deriveProgress,
 		Decide:   d.decideGoal,
 	}
@@ -98,9 +99,8 @@ func checkOrigin(field, owner, name string) error {
 	return nil
 }
 
-// deriveProgress counts what is done: the share of milestones that are reached
-// and of one-time steps that are done, each counting the same. For several goals
-// it reads all of the person's milestones and steps at once.
+// deriveProgress tells how far goals have come. For several goals it reads all of
+// the person's milestones and steps at once.
 func (d *Domain) deriveProgress(ctx context.Context, goals []*goalsv1.Goal) error {
 	parent := goals[0].GetName()
 	if len(goals) > 1 {
@@ -116,46 +116,15 @@ func (d *Domain) deriveProgress(ctx context.Context, goals []*goalsv1.Goal) erro
 	}
 	tallies := map[string]*tally{}
 	for _, m := range milestones {
-		tallyOf(tallies, m.GetName()).count(m.GetState() != typev1.MilestoneState_MILESTONE_STATE_AHEAD)
+		tallyOf(tallies, m.GetName()).count(milestoneWeight(m), m.GetState() != ahead)
 	}
 	for _, s := range steps {
-		if s.GetRecurrence() == "" {
-			tallyOf(tallies, s.GetName()).count(s.GetState() == typev1.StepState_STEP_STATE_DONE)
-		}
+		tallyOf(tallies, s.GetName()).count(stepWeight(s), s.GetState() == done)
 	}
 	for _, g := range goals {
-		g.Progress = tallies[g.GetName()].share()
-		if g.GetState() == typev1.GoalState_GOAL_STATE_ACHIEVED {
-			g.Progress = 1
-		}
+		g.Progress = tallyOf(tallies, g.GetName()).progress(g)
 	}
 	return nil
-}
-
-// tally counts parts of a goal.
-type tally struct{ done, all int }
-
-// tallyOf finds the tally of the goal that a milestone or step lies below.
-func tallyOf(tallies map[string]*tally, child string) *tally {
-	goal := goalOf(child)
-	if tallies[goal] == nil {
-		tallies[goal] = &tally{}
-	}
-	return tallies[goal]
-}
-
-func (t *tally) count(done bool) {
-	t.all++
-	if done {
-		t.done++
-	}
-}
-
-func (t *tally) share() float64 {
-	if t == nil || t.all == 0 {
-		return 0
-	}
-	return float64(t.done) / float64(t.all)
 }
 
 // goalOf is the goal in the name of a milestone or step.

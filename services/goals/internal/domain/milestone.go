@@ -9,7 +9,6 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
-	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
@@ -44,27 +43,25 @@ func decideMilestone(_ context.Context, c resource.Change[*goalsv1.Milestone]) (
 	}}}), nil
 }
 
-// ReachMilestone says that a milestone was reached.
+// milestoneWeight is what a milestone counts for in its goal's progress.
+func milestoneWeight(m *goalsv1.Milestone) int32 {
+	if m.Weight == nil {
+		return defaultWeight
+	}
+	return m.GetWeight()
+}
+
+// ReachMilestone says that a milestone was reached, and makes what is to be
+// celebrated. Calling again finishes what was cut short.
 func (d *Domain) ReachMilestone(ctx context.Context, req *goalsv1.ReachMilestoneRequest) (*goalsv1.Milestone, error) {
-	return d.Milestones.Mutate(ctx, "reached", req.GetName(), req.GetEtag(), func(m *goalsv1.Milestone, now time.Time) error {
+	m, err := d.Milestones.Mutate(ctx, "reached", req.GetName(), req.GetEtag(), func(m *goalsv1.Milestone, now time.Time) error {
 		if m.State == ahead {
 			m.State, m.ReachTime = reached, timestamppb.New(now)
 		}
 		return nil
 	})
-}
-
-// CelebrateMilestone says how a reached milestone was celebrated. Celebrating
-// again changes the words only.
-func (d *Domain) CelebrateMilestone(ctx context.Context, req *goalsv1.CelebrateMilestoneRequest) (*goalsv1.Milestone, error) {
-	return d.Milestones.Mutate(ctx, "celebrated", req.GetName(), req.GetEtag(), func(m *goalsv1.Milestone, now time.Time) error {
-		if m.State == ahead {
-			return fault.Precondition("MILESTONE_AHEAD", "a milestone is celebrated once it is reached")
-		}
-		if m.State == reached {
-			m.State, m.CelebrateTime = celebrated, timestamppb.New(now)
-		}
-		m.Celebration = req.GetHow()
-		return nil
-	})
+	if err != nil || m.GetState() == celebrated {
+		return m, err
+	}
+	return m, d.earnMilestone(ctx, m)
 }

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -71,26 +72,97 @@ func occurs(option rrule.ROption) bool {
 }
 
 // count is how often a rule with an end occurs, at most one more than a step
-// keeps completions.
-func (r *recurrence) count() (n int, finite bool) {
+// keeps completions, and the last date of these.
+func (r *recurrence) count() (n int, last *datepb.Date, finite bool) {
 	if !r.finite {
-		return 0, false
+		return 0, nil, false
 	}
 	for next := r.rule.Iterator(); n <= maxCompletions; n++ {
-		if _, ok := next(); !ok {
+		t, ok := next()
+		if !ok {
 			break
 		}
+		last = localdate.Of(t, time.UTC)
 	}
-	return n, true
+	return n, last, true
 }
 
 // atOrBefore is the latest occurrence on or before a date; nil when there is none.
 func (r *recurrence) atOrBefore(date *datepb.Date) *datepb.Date {
-	t := r.rule.Before(instant(date), true)
+	return dateOf(r.rule.Before(instant(date), true))
+}
+
+// after is the first occurrence after a date; nil when there is none.
+func (r *recurrence) after(date *datepb.Date) *datepb.Date {
+	return dateOf(r.rule.After(instant(date), false))
+}
+
+func dateOf(t time.Time) *datepb.Date {
 	if t.IsZero() {
 		return nil
 	}
 	return localdate.Of(t, time.UTC)
+}
+
+const (
+	// paceDays is how many days of a rule are looked at to tell its pace: four years
+	// have all lengths of months.
+	paceDays = 1461
+	// longestPace bounds the days of a pace: the horizon.
+	longestPace = horizon * 366
+)
+
+// periodDays are the days that a rule of one frequency repeats within.
+var periodDays = map[rrule.Frequency]int{rrule.DAILY: 7, rrule.WEEKLY: 7, rrule.MONTHLY: 31, rrule.YEARLY: 366}
+
+// pace is what a rule comes to as times in days: times is how often it occurs in one
+// of its periods (the week, the month, ...), days how long it takes at most to occur
+// so often. Whoever does every occurrence on its date does it times in any days.
+func (r *recurrence) pace() (times, days int) {
+	option := r.rule.OrigOptions
+	interval := max(1, option.Interval)
+	if option.Freq == rrule.DAILY && len(option.Byweekday)+len(option.Bymonth)+len(option.Bymonthday)+len(option.Byyearday)+len(option.Byweekno)+len(option.Bysetpos)+len(option.Byeaster) == 0 {
+		return 1, min(interval, longestPace)
+	}
+	dates := r.first(paceDays)
+	n := len(dates) - 1 // steps from one to the next
+	if n < 1 {
+		return 1, longestPace
+	}
+	period := min(interval, longestPace)
+	if option.Freq == rrule.DAILY {
+		period = 1
+	}
+	period *= periodDays[option.Freq]
+	times = int(math.Round(float64(n) * float64(period) / float64(dates[n]-dates[0])))
+	times = min(max(1, times), n)
+	for i := times; i <= n; i++ {
+		days = max(days, dates[i]-dates[i-times])
+	}
+	return times, min(days, longestPace)
+}
+
+// first gives the days of the first occurrences, as if the rule had no end: those
+// within a number of days, and at least two within the horizon.
+func (r *recurrence) first(days int) []int {
+	option := r.rule.OrigOptions
+	option.Count, option.Until = 0, option.Dtstart.AddDate(horizon, 0, 0)
+	rule, err := rrule.NewRRule(option)
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for next := rule.Iterator(); ; {
+		t, ok := next()
+		if !ok {
+			return out
+		}
+		day := localdate.Days(localdate.Of(t, time.UTC))
+		if len(out) > 1 && day-out[0] > days {
+			return out
+		}
+		out = append(out, day)
+	}
 }
 
 func instant(d *datepb.Date) time.Time {

@@ -36,7 +36,7 @@ func TestRecurrence(t *testing.T) {
 		if d := rule.atOrBefore(on); d != nil {
 			got = localdate.Text(d)
 		}
-		if n, finite := rule.count(); got != c.want || n != c.count || finite != (c.count > 0) {
+		if n, _, finite := rule.count(); got != c.want || n != c.count || finite != (c.count > 0) {
 			t.Errorf("%s by %s: %q and %d, want %q and %d", c.rule, c.before, got, n, c.want, c.count)
 		}
 	}

@@ -20,16 +20,19 @@ import (
 )
 
 const (
-	toDo = typev1.StepState_STEP_STATE_TO_DO
-	done = typev1.StepState_STEP_STATE_DONE
+	toDo  = typev1.StepState_STEP_STATE_TO_DO
+	done  = typev1.StepState_STEP_STATE_DONE
+	split = typev1.StepState_STEP_STATE_SPLIT
 
 	// maxCompletions is how many completions one step keeps.
 	maxCompletions = 10_000
+	// maxDuration is how long a step takes at most.
+	maxDuration = 30 * 24 * time.Hour
 	// clockSkew is how far ahead of ours a client's clock may be.
 	clockSkew = 5 * time.Minute
 )
 
-// A recurrence is followed day by day from its start: both ends are bounded.
+// A step that repeats is followed day by day from its start: both ends are bounded.
 var earliestStart = &datepb.Date{Year: 1970, Month: 1, Day: 1}
 
 // maxAhead is how many days before an occurrence it may be completed.
@@ -37,16 +40,11 @@ const maxAhead = 366
 
 func (d *Domain) steps() resource.Type[*goalsv1.Step] {
 	return resource.Type[*goalsv1.Step]{
-		Filter:    []string{"state", "milestone", "due_date"},
-		Order:     []string{"create_time", "due_date", "start_date"},
+		Filter:    []string{"state", "milestone", "due_date", "order"},
+		Order:     []string{"create_time", "due_date", "start_date", "state", "order"},
 		Ascending: true,
-		Defaults: func(_ context.Context, _ string, s *goalsv1.Step, now time.Time) error {
-			if s.GetRecurrence() != "" && s.GetStartDate() == nil {
-				s.StartDate = localdate.Of(now, time.UTC)
-			}
-			return nil
-		},
-		Decide: d.decideStep,
+		Derive:    d.deriveSteps,
+		Decide:    d.decideStep,
 	}
 }
 
@@ -55,19 +53,22 @@ func (d *Domain) decideStep(ctx context.Context, c resource.Change[*goalsv1.Step
 		return c.Event("created", nil), nil
 	}
 	s := c.New
-	if s.GetRecurrence() != "" && s.GetStartDate() == nil { // it begins to repeat, or loses its start
-		s.StartDate = localdate.Of(s.GetCreateTime().AsTime(), time.UTC)
+	today, err := d.today(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	if err := d.checkStep(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := setState(s); err != nil {
+	if err := checkRepeating(s, today); err != nil {
 		return nil, err
 	}
-	facts := &eventsv1.StepFacts{
-		Goal: goalOf(c.Name), Milestone: s.GetMilestone(), State: s.GetState(),
-		Repeating: s.GetRecurrence() != "", Completions: int32(len(s.GetCompletions())),
+	if err := setState(c.Old, s); err != nil {
+		return nil, err
 	}
+	// What follows from today is told when it is read.
+	s.SizeHint, s.Strength, s.CurrentRun, s.LongestRun = nil, nil, 0, 0
+	facts := stepFacts(c, today)
 	if changed := changedCompletion(c.Old, s); changed != nil {
 		facts.Completion = &eventsv1.StepCompletionFacts{
 			Id: changed.GetId(), CompleteTime: changed.GetCompleteTime(), LocalDate: changed.GetLocalDate(),
@@ -79,8 +80,14 @@ func (d *Domain) decideStep(ctx context.Context, c resource.Change[*goalsv1.Step
 
 func (d *Domain) checkStep(ctx context.Context, c resource.Change[*goalsv1.Step]) error {
 	s := c.New
-	if s.GetDueDate() != nil && s.GetRecurrence() != "" {
-		return fault.Invalid("step.due_date", "DUE_DATE_AND_RECURRENCE", "must not be set together with recurrence")
+	if err := checkRewards(s); err != nil {
+		return err
+	}
+	if s.GetDueDate() != nil && repeats(s) {
+		return fault.Invalid("step.due_date", "DUE_DATE_AND_RECURRENCE", "must not be set for a step that repeats")
+	}
+	if l := s.GetDuration(); l != nil && (!l.IsValid() || l.AsDuration() <= 0 || l.AsDuration() > maxDuration) {
+		return fault.Invalid("step.duration", "DURATION_OUT_OF_RANGE", "must be more than 0 s and at most 30 days")
 	}
 	if err := localdate.CheckWhole("step.due_date", s.GetDueDate()); err != nil {
 		return err
@@ -103,25 +110,6 @@ func (d *Domain) checkStep(ctx context.Context, c resource.Change[*goalsv1.Step]
 	return nil
 }
 
-// setState tells from its completions whether a step is done.
-func setState(s *goalsv1.Step) error {
-	s.State = toDo
-	if s.GetRecurrence() == "" {
-		if len(s.GetCompletions()) > 0 {
-			s.State = done
-		}
-		return nil
-	}
-	rule, err := parseRecurrence("step.recurrence", s.GetRecurrence(), s.GetStartDate())
-	if err != nil {
-		return err
-	}
-	if n, finite := rule.count(); finite && len(s.GetCompletions()) >= n {
-		s.State = done
-	}
-	return nil
-}
-
 // changedCompletion is the one that was added or taken back; nil for none.
 func changedCompletion(old, s *goalsv1.Step) *goalsv1.Completion {
 	find := func(in []*goalsv1.Completion, id string) bool {
@@ -140,22 +128,30 @@ func changedCompletion(old, s *goalsv1.Step) *goalsv1.Completion {
 	return nil
 }
 
-// CompleteStep adds a completion.
+// CompleteStep adds a completion, and makes what it earns. Calling again with the
+// same request id finishes what was cut short.
 func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequest) (*goalsv1.Step, error) {
-	if req.GetTimeZone() == "" {
-		req.TimeZone = "UTC"
-	}
-	zone, err := localdate.CheckZone("time_zone", req.GetTimeZone())
+	cal, err := d.calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
+	}
+	if req.GetTimeZone() != "" {
+		zone, err := localdate.CheckZone("time_zone", req.GetTimeZone())
+		if err != nil {
+			return nil, err
+		}
+		cal = cal.In(zone)
 	}
 	id := d.newID()
 	if req.GetRequestId() != "" {
 		id = ids.Derived(req.GetName(), req.GetRequestId())
 	}
-	return d.Steps.Mutate(ctx, "completed", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, now time.Time) error {
+	s, err := d.Steps.Mutate(ctx, "completed", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, now time.Time) error {
 		if slices.ContainsFunc(s.GetCompletions(), func(c *goalsv1.Completion) bool { return c.GetId() == id }) {
 			return nil // the same request came again
+		}
+		if err := notSplit(s); err != nil {
+			return err
 		}
 		if len(s.GetCompletions()) >= maxCompletions {
 			return fault.Precondition("TOO_MANY_COMPLETIONS", "a step keeps at most %d completions", maxCompletions)
@@ -168,7 +164,10 @@ func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequ
 			at = clock.Truncate(t.AsTime())
 		}
 		c := &goalsv1.Completion{
-			Id: id, CompleteTime: timestamppb.New(at), LocalDate: localdate.Of(at, zone), Amount: req.GetAmount(), Note: req.GetNote(),
+			Id: id, CompleteTime: timestamppb.New(at), LocalDate: cal.Date(at), Amount: req.GetAmount(), Note: req.GetNote(),
+		}
+		if repeats(s) && localdate.After(earliestStart, c.LocalDate) {
+			return fault.Invalid("complete_time", "TIME_TOO_EARLY", "must not be before 1970 for a step that repeats")
 		}
 		if c.Occurrence, err = chooseOccurrence(s, req.GetOccurrence(), c.LocalDate); err != nil {
 			return err
@@ -179,16 +178,20 @@ func (d *Domain) CompleteStep(ctx context.Context, req *goalsv1.CompleteStepRequ
 		})
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s, d.earnRewards(ctx, s)
 }
 
 // chooseOccurrence finds the occurrence that a completion counts for and checks
-// that it is still open; nil for a step that does not repeat.
+// that it is still open; nil for a step without a recurrence.
 func chooseOccurrence(s *goalsv1.Step, asked, localDate *datepb.Date) (*datepb.Date, error) {
 	if s.GetRecurrence() == "" {
 		if asked != nil {
-			return nil, fault.Invalid("occurrence", "NOT_REPEATING", "must not be set: the step does not repeat")
+			return nil, fault.Invalid("occurrence", "NOT_REPEATING", "must not be set: the step has no recurrence")
 		}
-		if len(s.GetCompletions()) > 0 {
+		if !repeats(s) && len(s.GetCompletions()) > 0 {
 			return nil, fault.Precondition("STEP_DONE", "the step is done already")
 		}
 		return nil, nil
@@ -211,15 +214,23 @@ func chooseOccurrence(s *goalsv1.Step, asked, localDate *datepb.Date) (*datepb.D
 	if found == nil || asked != nil && !proto.Equal(found, asked) {
 		return nil, fault.Invalid("occurrence", "NOT_AN_OCCURRENCE", "must be a date on which the step occurs, and none lies on or before this one")
 	}
-	if slices.ContainsFunc(s.GetCompletions(), func(c *goalsv1.Completion) bool { return proto.Equal(c.GetOccurrence(), found) }) {
-		return nil, fault.Precondition("OCCURRENCE_DONE", "the step is done already for its occurrence on %s", localdate.Text(found))
-	}
-	return found, nil
+	return found, openOccurrence(s, found)
 }
 
-// UndoStep takes a completion back.
+// openOccurrence refuses what is done already for an occurrence.
+func openOccurrence(s *goalsv1.Step, on *datepb.Date) error {
+	if doneOccurrences(s)[localdate.Text(on)] {
+		return fault.Precondition("OCCURRENCE_DONE", "the step is done already for its occurrence on %s", localdate.Text(on))
+	}
+	return nil
+}
+
+// UndoStep takes a completion back, or a skip.
 func (d *Domain) UndoStep(ctx context.Context, req *goalsv1.UndoStepRequest) (*goalsv1.Step, error) {
-	return d.Steps.Mutate(ctx, "undone", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, _ time.Time) error {
+	if req.GetSkippedDate() != nil {
+		return d.undoSkip(ctx, req)
+	}
+	s, err := d.Steps.Mutate(ctx, "undone", req.GetName(), req.GetEtag(), func(s *goalsv1.Step, _ time.Time) error {
 		if len(s.GetCompletions()) == 0 {
 			return fault.Precondition("NOTHING_TO_UNDO", "the step has no completion")
 		}
@@ -233,4 +244,8 @@ func (d *Domain) UndoStep(ctx context.Context, req *goalsv1.UndoStepRequest) (*g
 		s.Completions = slices.Delete(s.Completions, i, i+1)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s, d.earnRewards(ctx, s)
 }

@@ -57,7 +57,7 @@ func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
 	case *eventsv1.Event_Gratitude:
 		a.gratitude(data.Gratitude)
 	case *eventsv1.Event_Profile:
-		p.TimeZone = data.Profile.GetTimeZone()
+		p.TimeZone, p.DayStartMinutes = data.Profile.GetTimeZone(), localdate.Minutes(data.Profile.GetDayStart())
 		p.AggregateInsights, p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
 	case *eventsv1.Event_Goal:
 		a.goal(data.Goal)
@@ -180,7 +180,7 @@ func (a *application) milestone(f *eventsv1.MilestoneFacts) {
 	}
 	var early int32
 	if f.GetDueDate() != nil {
-		early = days(f.GetDueDate()) - days(localdate.Of(a.at, Zone(a.p)))
+		early = days(f.GetDueDate()) - days(Calendar(a.p).Date(a.at))
 	}
 	a.tell(&insightsv1.Insight{
 		Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1, Method: "days-between",
@@ -189,12 +189,10 @@ func (a *application) milestone(f *eventsv1.MilestoneFacts) {
 	}, a.e.GetId())
 }
 
-// Zone is the person's time zone; UTC until they say otherwise.
-func Zone(p *storagev1.Projection) *time.Location {
-	if zone, err := time.LoadLocation(p.GetTimeZone()); err == nil {
-		return zone
-	}
-	return time.UTC
+// Calendar is how the person counts days; in UTC and from midnight until they say
+// otherwise.
+func Calendar(p *storagev1.Projection) localdate.Calendar {
+	return localdate.CalendarOf(p.GetTimeZone(), p.GetDayStartMinutes())
 }
 
 func days(d *datepb.Date) int32 { return int32(localdate.Days(d)) }

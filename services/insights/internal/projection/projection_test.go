@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
@@ -256,5 +257,25 @@ func TestSetbacksLessonsGoals(t *testing.T) {
 	milestone := &eventsv1.Event{Data: &eventsv1.Event_Milestone{Milestone: &eventsv1.MilestoneFacts{Goal: owner + "/goals/g", DueDate: localdate.Of(day(12), time.UTC)}}}
 	if got := a.tell(day(10), "/goals/g/milestones/m", "milestone.reached", milestone); len(got) != 1 || got[0].GetMilestoneReached().GetDaysEarly() != 2 {
 		t.Fatalf("%v", got)
+	}
+}
+
+// TestDayStart: what is today to a person depends on where they are and on when
+// their day begins.
+func TestDayStart(t *testing.T) {
+	a := newTeller()
+	night := time.Date(2026, 3, 2, 1, 30, 0, 0, time.UTC) // 02:30 in Berlin
+	a.tell(start, "/setbacks/s", "setback.recorded", &eventsv1.Event{Data: &eventsv1.Event_Setback{Setback: &eventsv1.SetbackFacts{
+		OccurredOn: localdate.Of(start, time.UTC),
+	}}})
+	for _, c := range []struct {
+		zone  string
+		start *timeofday.TimeOfDay
+		days  int32
+	}{{"", nil, 1}, {"Europe/Berlin", nil, 1}, {"Europe/Berlin", &timeofday.TimeOfDay{Hours: 4}, 0}, {"America/New_York", nil, 0}} {
+		a.tell(start, "/profile", "profile.updated", &eventsv1.Event{Data: &eventsv1.Event_Profile{Profile: &eventsv1.ProfileFacts{TimeZone: c.zone, DayStart: c.start}}})
+		if got := Summary(a.p, "s", night).GetDaysSinceLastSetback(); got != c.days {
+			t.Errorf("in %q, from %v: %d days since the last setback, want %d", c.zone, c.start, got, c.days)
+		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
-	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
 // MaxBack is how far back a summary can look: as far as completions are kept,
@@ -18,7 +17,7 @@ const MaxBack = 366 * 24 * time.Hour
 
 // Summary tells how things stood at a time, as far as is known today.
 func Summary(p *storagev1.Projection, name string, asOf time.Time) *insightsv1.Summary {
-	ms, today := asOf.UnixMilli(), days(localdate.Of(asOf, Zone(p)))
+	ms, today := asOf.UnixMilli(), days(Calendar(p).Date(asOf))
 	s := &insightsv1.Summary{Name: name, AsOf: timestamppb.New(asOf), Mood: &insightsv1.Mood{}}
 	summariseSetbacks(s, p, ms, today)
 	for _, l := range p.GetLessons() {

@@ -83,11 +83,11 @@ func (s *Service) GetLinkedCalendar(ctx context.Context, req *journalv1.GetLinke
 }
 
 func (s *Service) calendar(ctx context.Context, owner string, titles bool) (*httpbody.HttpBody, error) {
-	zone, err := s.domain.Zone(ctx, owner)
+	cal, err := s.domain.Calendar(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
-	w := windowAt(s.deps.Clock(), zone)
+	w := windowAt(s.deps.Clock(), cal)
 	entries, err := s.fromJournal(ctx, owner, w)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *Service) calendar(ctx context.Context, owner string, titles bool) (*htt
 	if err != nil {
 		return nil, err
 	}
-	text, err := render(append(entries, steps...), look{zone: zone, titles: titles, uid: func(id string) (string, error) {
+	text, err := render(append(entries, steps...), look{zone: cal.Zone, titles: titles, uid: func(id string) (string, error) {
 		// The word before it keeps a calendar from being matched with what other
 		// pseudonyms of the same name are seen.
 		return s.parts.Pseudonym(tenantOf(owner), "calendar:"+id)
@@ -118,10 +118,10 @@ type window struct {
 
 // windowAt reaches from a year before today, where the person is, to two years
 // after it.
-func windowAt(now time.Time, zone *time.Location) window {
-	today := localdate.Of(now, zone)
+func windowAt(now time.Time, cal localdate.Calendar) window {
+	today := cal.Date(now)
 	last := localdate.AddMonths(today, monthsAhead)
-	return window{zone, localdate.AddMonths(today, -monthsBack), localdate.FromDays(localdate.Days(last) + 1)}
+	return window{cal.Zone, localdate.AddMonths(today, -monthsBack), localdate.FromDays(localdate.Days(last) + 1)}
 }
 
 func (w window) has(day *datepb.Date) bool {

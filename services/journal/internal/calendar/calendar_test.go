@@ -17,6 +17,7 @@ import (
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource/resourcetest"
 )
 
@@ -180,7 +181,7 @@ func TestWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := windowAt(now, loc)
+		w := windowAt(now, localdate.Calendar{Zone: loc})
 		if w.from.String() != want[0].String() || w.until.String() != want[1].String() || !w.has(want[0]) || w.has(want[1]) || w.has(nil) {
 			t.Errorf("in %s: %v", zone, w)
 		}

@@ -50,7 +50,7 @@ func (g *Goals) steps(ctx context.Context, owner string, w window) ([]entry, err
 		return nil, err
 	}
 	open := func(s *goalsv1.Step) bool {
-		return s.GetState() != typev1.StepState_STEP_STATE_DONE && active[goalOf(s)]
+		return s.GetState() != typev1.StepState_STEP_STATE_DONE && s.GetState() != typev1.StepState_STEP_STATE_SPLIT && active[goalOf(s)]
 	}
 	var due, repeating []entry
 	err = g.each(ctx, owner, "due_date desc", func(s *goalsv1.Step) bool {

@@ -16,7 +16,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
-var testWindow = windowAt(time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC), time.UTC) // 2025-11-23 to 2028-11-23
+var testWindow = windowAt(time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC), localdate.Calendar{Zone: time.UTC}) // 2025-11-23 to 2028-11-23
 
 func TestSeries(t *testing.T) {
 	for _, c := range []struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
@@ -30,11 +31,11 @@ func (d *Domain) defaultCheckIn(ctx context.Context, name string, c *journalv1.C
 		c.Time = timestamppb.New(now)
 	}
 	if c.GetTimeZone() == "" {
-		zone, err := d.zone(ctx, resource.Owner(name))
+		cal, err := d.Calendar(ctx, resource.Owner(name))
 		if err != nil {
 			return err
 		}
-		c.TimeZone = zone.String()
+		c.TimeZone = cal.Zone.String()
 	}
 	return nil
 }
@@ -54,7 +55,14 @@ func (d *Domain) decideCheckIn(ctx context.Context, c resource.Change[*journalv1
 	if err != nil {
 		return nil, err
 	}
-	in.LocalDate = localdate.Of(in.GetTime().AsTime(), zone)
+	// A day that begins at another time by now changes nothing about those before.
+	if c.Created() || !proto.Equal(c.Old.GetTime(), in.GetTime()) || c.Old.GetTimeZone() != in.GetTimeZone() {
+		cal, err := d.Calendar(ctx, c.Owner)
+		if err != nil {
+			return nil, err
+		}
+		in.LocalDate = cal.In(zone).Date(in.GetTime().AsTime())
+	}
 	if c.Created() || c.Old.GetSetback() != in.GetSetback() {
 		if err := d.Setbacks.CheckReference(ctx, "check_in.setback", c.Owner, in.GetSetback()); err != nil {
 			return nil, err

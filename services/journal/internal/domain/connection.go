@@ -2,7 +2,6 @@ package domain
 
 import (
 	"context"
-	"time"
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -57,7 +56,7 @@ func (d *Domain) deriveContacts(ctx context.Context, connections []*journalv1.Co
 	if err != nil {
 		return err
 	}
-	zone, err := d.zone(ctx, owner)
+	cal, err := d.Calendar(ctx, owner)
 	if err != nil {
 		return err
 	}
@@ -72,13 +71,13 @@ func (d *Domain) deriveContacts(ctx context.Context, connections []*journalv1.Co
 	}
 	for _, c := range connections {
 		c.LastContactOn = last[c.GetName()]
-		c.ContactDueOn = contactDue(c, zone)
+		c.ContactDueOn = contactDue(c, cal)
 	}
 	return nil
 }
 
 // contactDue is the date by which to be in touch; nil where none follows.
-func contactDue(c *journalv1.Connection, zone *time.Location) *datepb.Date {
+func contactDue(c *journalv1.Connection, cal localdate.Calendar) *datepb.Date {
 	switch {
 	case c.GetNextContactOn() != nil:
 		return c.GetNextContactOn()
@@ -87,7 +86,7 @@ func contactDue(c *journalv1.Connection, zone *time.Location) *datepb.Date {
 	}
 	from := c.GetLastContactOn()
 	if from == nil {
-		from = localdate.Of(c.GetCreateTime().AsTime(), zone)
+		from = cal.Date(c.GetCreateTime().AsTime())
 	}
 	return localdate.FromDays(localdate.Days(from) + int(c.GetCadenceDays()))
 }

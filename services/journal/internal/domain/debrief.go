@@ -10,7 +10,6 @@ import (
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
-	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -71,7 +70,9 @@ func debriefFacts(name string, b *journalv1.Debrief) *eventsv1.DebriefFacts {
 	for _, r := range b.GetRevisits() {
 		if r.GetRevisitTime() != nil {
 			f.Revisits = append(f.Revisits, &eventsv1.RevisitFacts{DueOn: r.GetDueOn(), Intensity: r.GetIntensity()})
+			continue
 		}
+		f.RevisitsDue = append(f.RevisitsDue, r.GetDueOn())
 	}
 	for _, a := range b.GetAnswers() {
 		f.Questions = append(f.Questions, a.GetQuestion())
@@ -83,7 +84,7 @@ func debriefFacts(name string, b *journalv1.Debrief) *eventsv1.DebriefFacts {
 // These are two documents, written one after the other: should the second write
 // fail, the call fails, and calling again finishes it.
 func (d *Domain) CompleteDebrief(ctx context.Context, req *journalv1.CompleteDebriefRequest) (*journalv1.Debrief, error) {
-	zone, err := d.zone(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func (d *Domain) CompleteDebrief(ctx context.Context, req *journalv1.CompleteDeb
 		}
 		b.State = typev1.DebriefState_DEBRIEF_STATE_COMPLETED
 		b.CompleteTime = timestamppb.New(now)
-		b.Revisits = defaultRevisits(localdate.Of(now, zone))
+		b.Revisits = defaultRevisits(cal.Date(now))
 		return nil
 	})
 	if err != nil {

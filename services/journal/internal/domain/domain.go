@@ -4,7 +4,6 @@ package domain
 
 import (
 	"context"
-	"time"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
@@ -13,6 +12,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/ids"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -97,18 +97,12 @@ func (d *Domain) Kinds() []store.Kind {
 	}
 }
 
-// Zone is the person's time zone; UTC until they say otherwise.
-func (d *Domain) Zone(ctx context.Context, owner string) (*time.Location, error) {
-	return d.zone(ctx, owner)
-}
-
-func (d *Domain) zone(ctx context.Context, owner string) (*time.Location, error) {
+// Calendar is how the person counts days; in UTC and from midnight until they say
+// otherwise.
+func (d *Domain) Calendar(ctx context.Context, owner string) (localdate.Calendar, error) {
 	p, err := d.Profiles.Fetch(access.AsOwner(ctx), owner+"/profile")
 	if err != nil {
-		return nil, err
+		return localdate.Calendar{}, err
 	}
-	if zone, err := time.LoadLocation(p.GetTimeZone()); err == nil {
-		return zone, nil
-	}
-	return time.UTC, nil // a zone that was once known and is no more
+	return localdate.CalendarOf(p.GetTimeZone(), localdate.Minutes(p.GetDayStart())), nil
 }

@@ -71,19 +71,17 @@ func (d *Domain) decideGrant(ctx context.Context, c resource.Change[*journalv1.G
 	if g.GetSharedFrom() != nil && g.GetSharedUntil() != nil && !g.GetSharedFrom().AsTime().Before(g.GetSharedUntil().AsTime()) {
 		return nil, fault.Invalid("grant.shared_until", "TIME_TOO_EARLY", "must be after shared_from")
 	}
-	zone, err := d.zone(ctx, c.Owner)
+	cal, err := d.Calendar(ctx, c.Owner)
 	if err != nil {
 		return nil, err
 	}
 	if err := localdate.CheckWhole("grant.until", g.GetUntil()); err != nil {
 		return nil, err
 	}
-	if today := localdate.Of(c.Now, zone); localdate.After(today, g.GetUntil()) {
+	if today := cal.Date(c.Now); localdate.After(today, g.GetUntil()) {
 		return nil, fault.Invalid("grant.until", "DATE_IN_PAST", "must not be before today, which is %s for this person", localdate.Text(today))
 	}
-	u := g.GetUntil()
-	end := time.Date(int(u.GetYear()), time.Month(u.GetMonth()), int(u.GetDay())+1, 0, 0, 0, 0, zone)
-	g.EndTime = timestamppb.New(end)
+	g.EndTime = timestamppb.New(cal.Begin(localdate.FromDays(localdate.Days(g.GetUntil()) + 1)))
 	return nil, nil
 }
 

@@ -24,15 +24,8 @@ func (d *Domain) gratitudes() resource.Type[*journalv1.Gratitude] {
 
 // gratitudeID is today's date where the person is: one set a day.
 func (d *Domain) gratitudeID(ctx context.Context, parent string, _ *journalv1.Gratitude, now time.Time) (string, error) {
-	zone, err := d.zone(ctx, parent)
-	return localdate.Text(localdate.Of(now, orUTC(zone))), err
-}
-
-func orUTC(zone *time.Location) *time.Location {
-	if zone == nil {
-		return time.UTC
-	}
-	return zone
+	cal, err := d.Calendar(ctx, parent)
+	return localdate.Text(cal.Date(now)), err
 }
 
 func (d *Domain) checkGratitudeID(ctx context.Context, parent, id string, now time.Time) error {
@@ -40,11 +33,11 @@ func (d *Domain) checkGratitudeID(ctx context.Context, parent, id string, now ti
 	if err != nil {
 		return fault.Invalid("gratitude_id", "DATE_INVALID", "must be a local date in the form YYYY-MM-DD")
 	}
-	zone, err := d.zone(ctx, parent)
+	cal, err := d.Calendar(ctx, parent)
 	if err != nil {
 		return err
 	}
-	return localdate.CheckNotInFuture("gratitude_id", date, localdate.Of(now, zone))
+	return localdate.CheckNotInFuture("gratitude_id", date, cal.Date(now))
 }
 
 func (d *Domain) decideGratitude(_ context.Context, c resource.Change[*journalv1.Gratitude]) ([]*eventsv1.Event, error) {

@@ -3,7 +3,6 @@ package domain
 import (
 	"context"
 	"slices"
-	"time"
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
 
@@ -43,20 +42,20 @@ func (d *Domain) GetOnThisDay(ctx context.Context, req *journalv1.GetOnThisDayRe
 	if err := localdate.CheckWhole("date", req.GetDate()); err != nil {
 		return nil, err
 	}
-	zone, err := d.zone(ctx, owner)
+	cal, err := d.Calendar(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
 	out := &journalv1.OnThisDay{Name: req.GetName(), Date: req.GetDate()}
 	if out.Date == nil {
-		out.Date = localdate.Of(d.now(), zone)
+		out.Date = cal.Date(d.now())
 	}
 	for _, back := range lookBacks {
 		if out.Date.GetYear() <= back.years+1 {
 			break
 		}
 		m := &journalv1.Memory{Date: back.before(out.GetDate()), WeeksAgo: back.weeks, MonthsAgo: back.months, YearsAgo: back.years}
-		if err := d.remember(ctx, owner, zone, m); err != nil {
+		if err := d.remember(ctx, owner, cal, m); err != nil {
 			return nil, err
 		}
 		out.Memories = append(out.Memories, m)
@@ -72,10 +71,10 @@ func (d *Domain) GetOnThisDay(ctx context.Context, req *journalv1.GetOnThisDayRe
 }
 
 // remember reads what belongs to a day.
-func (d *Domain) remember(ctx context.Context, owner string, zone *time.Location, m *journalv1.Memory) (err error) {
-	begin := time.Date(int(m.GetDate().GetYear()), time.Month(m.GetDate().GetMonth()), int(m.GetDate().GetDay()), 0, 0, 0, 0, zone)
-	from, until := store.Value(begin.UnixMilli()), store.Value(begin.AddDate(0, 0, 1).UnixMilli())
-	day, next := store.Value(localdate.Text(m.GetDate())), store.Value(localdate.Text(localdate.FromDays(localdate.Days(m.GetDate())+1)))
+func (d *Domain) remember(ctx context.Context, owner string, cal localdate.Calendar, m *journalv1.Memory) (err error) {
+	after := localdate.FromDays(localdate.Days(m.GetDate()) + 1)
+	from, until := store.Value(cal.Begin(m.GetDate()).UnixMilli()), store.Value(cal.Begin(after).UnixMilli())
+	day, next := store.Value(localdate.Text(m.GetDate())), store.Value(localdate.Text(after))
 	if m.Setbacks, err = d.Setbacks.Between(ctx, owner, "occurred_on", day, next, maxMemories); err != nil {
 		return err
 	}

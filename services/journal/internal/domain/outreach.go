@@ -9,7 +9,6 @@ import (
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
-	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
@@ -64,11 +63,11 @@ func (d *Domain) dateOutreach(ctx context.Context, c resource.Change[*journalv1.
 	if (!sent || o.SentOn != nil) && (!answered || o.AnsweredOn != nil) {
 		return nil
 	}
-	zone, err := d.zone(ctx, c.Owner)
+	cal, err := d.Calendar(ctx, c.Owner)
 	if err != nil {
 		return err
 	}
-	today := localdate.Of(c.Now, zone)
+	today := cal.Date(c.Now)
 	if sent && o.SentOn == nil {
 		o.SentOn = today
 	}

@@ -46,6 +46,9 @@ func decideProfile(_ context.Context, c resource.Change[*journalv1.Profile]) ([]
 	if _, err := language.Parse(p.GetLocale()); err != nil {
 		return nil, fault.Invalid("profile.locale", "LOCALE_INVALID", "must be a BCP 47 language tag, such as de-CH")
 	}
+	if err := localdate.CheckDayStart("profile.day_start", p.GetDayStart()); err != nil {
+		return nil, err
+	}
 	if p.Consents == nil {
 		p.Consents = &journalv1.Consents{}
 	}
@@ -58,7 +61,7 @@ func decideProfile(_ context.Context, c resource.Change[*journalv1.Profile]) ([]
 		p.Consents.ShareWithPipelineChangeTime = timestamppb.New(c.Now)
 	}
 	return c.Event("updated", &eventsv1.Event{Data: &eventsv1.Event_Profile{Profile: &eventsv1.ProfileFacts{
-		TimeZone: p.GetTimeZone(), Locale: p.GetLocale(),
+		TimeZone: p.GetTimeZone(), DayStart: p.GetDayStart(), Locale: p.GetLocale(),
 		AggregateInsights: p.Consents.AggregateInsights, ShareWithPipeline: p.Consents.ShareWithPipeline,
 	}}}), nil
 }

@@ -6,7 +6,6 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
-	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
@@ -27,7 +26,7 @@ func (d *Domain) decideReflection(ctx context.Context, c resource.Change[*journa
 		return nil, fault.Invalid("reflection.start_time", "TIME_IN_FUTURE", "must be an instant that does not lie in the future")
 	}
 	if c.Created() {
-		zone, err := d.zone(ctx, c.Owner)
+		cal, err := d.Calendar(ctx, c.Owner)
 		if err != nil {
 			return nil, err
 		}
@@ -35,7 +34,7 @@ func (d *Domain) decideReflection(ctx context.Context, c resource.Change[*journa
 		if t := r.GetStartTime(); t != nil {
 			written = t.AsTime()
 		}
-		r.LocalDate = localdate.Of(written, zone)
+		r.LocalDate = cal.Date(written)
 	}
 	if c.Created() || c.Old.GetSetback() != r.GetSetback() {
 		if err := d.Setbacks.CheckReference(ctx, "reflection.setback", c.Owner, r.GetSetback()); err != nil {

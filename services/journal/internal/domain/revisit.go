@@ -48,7 +48,7 @@ func (d *Domain) RevisitDebrief(ctx context.Context, req *journalv1.RevisitDebri
 	if err := localdate.CheckWhole("due_on", req.GetDueOn()); err != nil {
 		return nil, err
 	}
-	zone, err := d.zone(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (d *Domain) RevisitDebrief(ctx context.Context, req *journalv1.RevisitDebri
 		case i < 0 && req.GetDueOn() != nil:
 			return fault.Invalid("due_on", "REVISIT_UNKNOWN", "must be a date on which a revisit is due")
 		case i < 0: // beyond the schedule one may look at it again, too
-			b.Revisits = append(b.Revisits, &journalv1.Revisit{DueOn: localdate.Of(now, zone)})
+			b.Revisits = append(b.Revisits, &journalv1.Revisit{DueOn: cal.Date(now)})
 			i = len(b.Revisits) - 1
 		}
 		r := b.Revisits[i]
@@ -78,7 +78,7 @@ func (d *Domain) RevisitDebrief(ctx context.Context, req *journalv1.RevisitDebri
 		return done, err
 	}
 	_, err = d.Setbacks.Mutate(ctx, "revisited", parentName(req.GetName()), "", func(s *journalv1.Setback, now time.Time) error {
-		s.IntensityNow, s.RevisitedOn = req.GetIntensity(), localdate.Of(now, zone)
+		s.IntensityNow, s.RevisitedOn = req.GetIntensity(), cal.Date(now)
 		return nil
 	})
 	return done, err
@@ -86,12 +86,12 @@ func (d *Domain) RevisitDebrief(ctx context.Context, req *journalv1.RevisitDebri
 
 // ScheduleDebriefRevisits replaces the revisits that are not done.
 func (d *Domain) ScheduleDebriefRevisits(ctx context.Context, req *journalv1.ScheduleDebriefRevisitsRequest) (*journalv1.Debrief, error) {
-	zone, err := d.zone(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}
 	return d.Debriefs.Mutate(ctx, "rescheduled", req.GetName(), req.GetEtag(), func(b *journalv1.Debrief, now time.Time) error {
-		today := localdate.Of(now, zone)
+		today := cal.Date(now)
 		kept := slices.DeleteFunc(b.GetRevisits(), func(r *journalv1.Revisit) bool { return r.GetRevisitTime() == nil })
 		for i, date := range req.GetDates() {
 			field := fmt.Sprintf("dates[%d]", i)

@@ -29,23 +29,23 @@ func (d *Domain) decideSetback(ctx context.Context, c resource.Change[*journalv1
 	if c.Created() {
 		c.New.State = typev1.SetbackState_SETBACK_STATE_OPEN
 	}
-	zone, err := d.zone(ctx, c.Owner)
+	cal, err := d.Calendar(ctx, c.Owner)
 	if err != nil {
 		return nil, err
 	}
-	today := localdate.Of(c.Now, zone)
+	today := cal.Date(c.Now)
 	if err := localdate.CheckNotInFuture("setback.occurred_on", c.New.OccurredOn, today); err != nil {
 		return nil, err
 	}
 	if c.New.OccurredOn != nil && c.New.RecoveredOn != nil && localdate.After(c.New.OccurredOn, c.New.RecoveredOn) {
 		return nil, fault.Invalid("recovered_on", "DATE_BEFORE_SETBACK", "must not be before the setback's occurred_on")
 	}
-	return c.Event("recorded", &eventsv1.Event{Data: &eventsv1.Event_Setback{Setback: setbackFacts(c.New, c.Now, zone)}}), nil
+	return c.Event("recorded", &eventsv1.Event{Data: &eventsv1.Event_Setback{Setback: setbackFacts(c.New, c.Now, cal)}}), nil
 }
 
 // setbackFacts is what others may know. A setback without a date counts from
 // the day it was recorded, so that times to recovery can be told.
-func setbackFacts(s *journalv1.Setback, now time.Time, zone *time.Location) *eventsv1.SetbackFacts {
+func setbackFacts(s *journalv1.Setback, now time.Time, cal localdate.Calendar) *eventsv1.SetbackFacts {
 	f := &eventsv1.SetbackFacts{
 		Area: s.Area, FailureKind: s.FailureKind, OccurredOn: s.OccurredOn,
 		Intensity: s.Intensity, Feelings: s.Feelings, State: s.State, RecoveredOn: s.RecoveredOn,
@@ -54,7 +54,7 @@ func setbackFacts(s *journalv1.Setback, now time.Time, zone *time.Location) *eve
 		if s.CreateTime != nil {
 			now = s.CreateTime.AsTime()
 		}
-		f.OccurredOn = localdate.Of(now, zone)
+		f.OccurredOn = cal.Date(now)
 		if f.RecoveredOn != nil && localdate.After(f.OccurredOn, f.RecoveredOn) {
 			f.OccurredOn = f.RecoveredOn
 		}
@@ -102,12 +102,12 @@ func (d *Domain) CloseSetback(ctx context.Context, req *journalv1.CloseSetbackRe
 
 // RecoverSetback says that the person is up again.
 func (d *Domain) RecoverSetback(ctx context.Context, req *journalv1.RecoverSetbackRequest) (*journalv1.Setback, error) {
-	zone, err := d.zone(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}
 	return d.Setbacks.Mutate(ctx, "recovered", req.GetName(), req.GetEtag(), func(s *journalv1.Setback, now time.Time) error {
-		today := localdate.Of(now, zone)
+		today := cal.Date(now)
 		on := req.GetRecoveredOn()
 		if on == nil {
 			on = today

@@ -24,11 +24,11 @@ func (d *Domain) GetSupportBalance(ctx context.Context, req *journalv1.GetSuppor
 	if err != nil {
 		return nil, err
 	}
-	zone, err := d.zone(ctx, owner)
+	cal, err := d.Calendar(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
-	b := &journalv1.SupportBalance{Name: req.GetName(), Connections: int32(len(connections)), Date: localdate.Of(d.now(), zone)}
+	b := &journalv1.SupportBalance{Name: req.GetName(), Connections: int32(len(connections)), Date: cal.Date(d.now())}
 	if len(connections) == 0 {
 		return b, nil
 	}

@@ -47,12 +47,12 @@ func decideVisualization(_ context.Context, c resource.Change[*journalv1.Visuali
 // PracticeVisualization adds a date to the log of practice; the same date twice
 // is once.
 func (d *Domain) PracticeVisualization(ctx context.Context, req *journalv1.PracticeVisualizationRequest) (*journalv1.Visualization, error) {
-	zone, err := d.zone(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}
 	return d.Visualizations.Mutate(ctx, "practiced", req.GetName(), req.GetEtag(), func(v *journalv1.Visualization, now time.Time) error {
-		today := localdate.Of(now, zone)
+		today := cal.Date(now)
 		on := req.GetDate()
 		if on == nil {
 			on = today

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
-	"github.com/rebound-hq/rebound/services/journal/internal/words"
+	"github.com/rebound-hq/rebound/services/kit/words"
 )
 
 //go:embed prompts.en.json

@@ -14,7 +14,7 @@ import (
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
-	"github.com/rebound-hq/rebound/services/journal/internal/words"
+	"github.com/rebound-hq/rebound/services/kit/words"
 )
 
 //go:embed rules.en.json

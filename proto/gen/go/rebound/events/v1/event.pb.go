@@ -71,6 +71,8 @@ type Event struct {
 	//	*Event_Step
 	//	*Event_Value
 	//	*Event_Avenue
+	//	*Event_Celebration
+	//	*Event_Reminder
 	//	*Event_Insight
 	Data          isEvent_Data `protobuf_oneof:"data"`
 	unknownFields protoimpl.UnknownFields
@@ -359,6 +361,24 @@ func (x *Event) GetAvenue() *AvenueFacts {
 	return nil
 }
 
+func (x *Event) GetCelebration() *CelebrationFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Celebration); ok {
+			return x.Celebration
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetReminder() *ReminderFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Reminder); ok {
+			return x.Reminder
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetInsight() *v1.Insight {
 	if x != nil {
 		if x, ok := x.Data.(*Event_Insight); ok {
@@ -477,6 +497,16 @@ type Event_Avenue struct {
 	Avenue *AvenueFacts `protobuf:"bytes,44,opt,name=avenue,proto3,oneof"`
 }
 
+type Event_Celebration struct {
+	// About a celebration.
+	Celebration *CelebrationFacts `protobuf:"bytes,45,opt,name=celebration,proto3,oneof"`
+}
+
+type Event_Reminder struct {
+	// About a reminder.
+	Reminder *ReminderFacts `protobuf:"bytes,46,opt,name=reminder,proto3,oneof"`
+}
+
 type Event_Insight struct {
 	// An insight.
 	Insight *v1.Insight `protobuf:"bytes,60,opt,name=insight,proto3,oneof"`
@@ -524,13 +554,17 @@ func (*Event_Value) isEvent_Data() {}
 
 func (*Event_Avenue) isEvent_Data() {}
 
+func (*Event_Celebration) isEvent_Data() {}
+
+func (*Event_Reminder) isEvent_Data() {}
+
 func (*Event_Insight) isEvent_Data() {}
 
 var File_rebound_events_v1_event_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xdf\f\n" +
+	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xe8\r\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -564,7 +598,9 @@ const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\tmilestone\x18) \x01(\v2!.rebound.events.v1.MilestoneFactsH\x00R\tmilestone\x122\n" +
 	"\x04step\x18* \x01(\v2\x1c.rebound.events.v1.StepFactsH\x00R\x04step\x125\n" +
 	"\x05value\x18+ \x01(\v2\x1d.rebound.events.v1.ValueFactsH\x00R\x05value\x128\n" +
-	"\x06avenue\x18, \x01(\v2\x1e.rebound.events.v1.AvenueFactsH\x00R\x06avenue\x128\n" +
+	"\x06avenue\x18, \x01(\v2\x1e.rebound.events.v1.AvenueFactsH\x00R\x06avenue\x12G\n" +
+	"\vcelebration\x18- \x01(\v2#.rebound.events.v1.CelebrationFactsH\x00R\vcelebration\x12>\n" +
+	"\breminder\x18. \x01(\v2 .rebound.events.v1.ReminderFactsH\x00R\breminder\x128\n" +
 	"\ainsight\x18< \x01(\v2\x1c.rebound.insights.v1.InsightH\x00R\ainsightB\x06\n" +
 	"\x04dataBGZEgithub.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1;eventsv1b\x06proto3"
 
@@ -605,7 +641,9 @@ var file_rebound_events_v1_event_proto_goTypes = []any{
 	(*StepFacts)(nil),             // 20: rebound.events.v1.StepFacts
 	(*ValueFacts)(nil),            // 21: rebound.events.v1.ValueFacts
 	(*AvenueFacts)(nil),           // 22: rebound.events.v1.AvenueFacts
-	(*v1.Insight)(nil),            // 23: rebound.insights.v1.Insight
+	(*CelebrationFacts)(nil),      // 23: rebound.events.v1.CelebrationFacts
+	(*ReminderFacts)(nil),         // 24: rebound.events.v1.ReminderFacts
+	(*v1.Insight)(nil),            // 25: rebound.insights.v1.Insight
 }
 var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	1,  // 0: rebound.events.v1.Event.time:type_name -> google.protobuf.Timestamp
@@ -630,12 +668,14 @@ var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	20, // 19: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
 	21, // 20: rebound.events.v1.Event.value:type_name -> rebound.events.v1.ValueFacts
 	22, // 21: rebound.events.v1.Event.avenue:type_name -> rebound.events.v1.AvenueFacts
-	23, // 22: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	23, // 22: rebound.events.v1.Event.celebration:type_name -> rebound.events.v1.CelebrationFacts
+	24, // 23: rebound.events.v1.Event.reminder:type_name -> rebound.events.v1.ReminderFacts
+	25, // 24: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_event_proto_init() }
@@ -666,6 +706,8 @@ func file_rebound_events_v1_event_proto_init() {
 		(*Event_Step)(nil),
 		(*Event_Value)(nil),
 		(*Event_Avenue)(nil),
+		(*Event_Celebration)(nil),
+		(*Event_Reminder)(nil),
 		(*Event_Insight)(nil),
 	}
 	type x struct{}

@@ -9,6 +9,7 @@ package eventsv1
 import (
 	v1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	date "google.golang.org/genproto/googleapis/type/date"
+	timeofday "google.golang.org/genproto/googleapis/type/timeofday"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -136,7 +137,8 @@ func (x *SetbackFacts) GetRecoveredOn() *date.Date {
 }
 
 // DebriefFacts is what may be known about a debrief without its words.
-// Types: debrief.scheduled, debrief.updated, debrief.completed, debrief.deleted.
+// Types: debrief.scheduled, debrief.updated, debrief.guided, debrief.completed,
+// debrief.revisited, debrief.rescheduled, debrief.deleted.
 type DebriefFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The setback. Format: tenants/{tenant}/people/{person}/setbacks/{setback}.
@@ -148,7 +150,9 @@ type DebriefFacts struct {
 	// Ids of the questions that have an answer.
 	Questions []string `protobuf:"bytes,4,rep,name=questions,proto3" json:"questions,omitempty"`
 	// Revisits that were done, oldest first.
-	Revisits      []*RevisitFacts `protobuf:"bytes,5,rep,name=revisits,proto3" json:"revisits,omitempty"`
+	Revisits []*RevisitFacts `protobuf:"bytes,5,rep,name=revisits,proto3" json:"revisits,omitempty"`
+	// Local dates on which revisits are due that are not done, earliest first.
+	RevisitsDue   []*date.Date `protobuf:"bytes,6,rep,name=revisits_due,json=revisitsDue,proto3" json:"revisits_due,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,6 +218,13 @@ func (x *DebriefFacts) GetQuestions() []string {
 func (x *DebriefFacts) GetRevisits() []*RevisitFacts {
 	if x != nil {
 		return x.Revisits
+	}
+	return nil
+}
+
+func (x *DebriefFacts) GetRevisitsDue() []*date.Date {
+	if x != nil {
+		return x.RevisitsDue
 	}
 	return nil
 }
@@ -507,8 +518,10 @@ type ProfileFacts struct {
 	AggregateInsights bool `protobuf:"varint,3,opt,name=aggregate_insights,json=aggregateInsights,proto3" json:"aggregate_insights,omitempty"`
 	// The person lets pipelines read their insights under a pseudonym.
 	ShareWithPipeline bool `protobuf:"varint,4,opt,name=share_with_pipeline,json=shareWithPipeline,proto3" json:"share_with_pipeline,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Local time at which the person's day begins; unset: midnight.
+	DayStart      *timeofday.TimeOfDay `protobuf:"bytes,5,opt,name=day_start,json=dayStart,proto3" json:"day_start,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProfileFacts) Reset() {
@@ -567,6 +580,13 @@ func (x *ProfileFacts) GetShareWithPipeline() bool {
 		return x.ShareWithPipeline
 	}
 	return false
+}
+
+func (x *ProfileFacts) GetDayStart() *timeofday.TimeOfDay {
+	if x != nil {
+		return x.DayStart
+	}
+	return nil
 }
 
 // AffiliationFacts is where a person stands in the organisation.
@@ -941,7 +961,7 @@ func (x *ValueFacts) GetRank() int32 {
 
 // MilestoneFacts is what may be known about a milestone without its words.
 // Types: milestone.created, milestone.updated, milestone.reached,
-// milestone.celebrated, milestone.deleted.
+// milestone.celebrated, milestone.replanned, milestone.deleted.
 type MilestoneFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
@@ -1015,7 +1035,9 @@ func (x *MilestoneFacts) GetRewarded() bool {
 }
 
 // StepFacts is what may be known about a step without its words.
-// Types: step.created, step.updated, step.completed, step.undone, step.deleted.
+// Types: step.created, step.updated, step.completed, step.undone, step.skipped,
+// step.unskipped, step.paused, step.resumed, step.split, step.replanned,
+// step.deleted.
 type StepFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
@@ -1029,7 +1051,23 @@ type StepFacts struct {
 	// On step.completed and step.undone: which completion.
 	Completion *StepCompletionFacts `protobuf:"bytes,5,opt,name=completion,proto3" json:"completion,omitempty"`
 	// How many completions there are after the event.
-	Completions   int32 `protobuf:"varint,6,opt,name=completions,proto3" json:"completions,omitempty"`
+	Completions int32 `protobuf:"varint,6,opt,name=completions,proto3" json:"completions,omitempty"`
+	// How often a repeating step is to be done: times in days. 0 when it does not repeat.
+	Times int32 `protobuf:"varint,7,opt,name=times,proto3" json:"times,omitempty"`
+	// In how many days in a row. 0 when it does not repeat.
+	Days int32 `protobuf:"varint,8,opt,name=days,proto3" json:"days,omitempty"`
+	// Whether the target is to be reached or not to be exceeded.
+	Direction v1.TargetDirection `protobuf:"varint,9,opt,name=direction,proto3,enum=rebound.type.v1.TargetDirection" json:"direction,omitempty"`
+	// The amount that is to be done each time; 0: none, it is done or not.
+	Target float64 `protobuf:"fixed64,10,opt,name=target,proto3" json:"target,omitempty"`
+	// Strength after the event, as of its local date, 0 to 1; unset when it does not
+	// repeat.
+	Strength *float64 `protobuf:"fixed64,11,opt,name=strength,proto3,oneof" json:"strength,omitempty"`
+	// Run that goes on after the event, in days.
+	CurrentRun int32 `protobuf:"varint,12,opt,name=current_run,json=currentRun,proto3" json:"current_run,omitempty"`
+	// Days that count neither way since the event, or that do count again: of
+	// step.skipped, step.unskipped, step.paused and step.resumed.
+	ChangedBreak  *StepBreakFacts `protobuf:"bytes,13,opt,name=changed_break,json=changedBreak,proto3" json:"changed_break,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1106,6 +1144,119 @@ func (x *StepFacts) GetCompletions() int32 {
 	return 0
 }
 
+func (x *StepFacts) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *StepFacts) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *StepFacts) GetDirection() v1.TargetDirection {
+	if x != nil {
+		return x.Direction
+	}
+	return v1.TargetDirection(0)
+}
+
+func (x *StepFacts) GetTarget() float64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *StepFacts) GetStrength() float64 {
+	if x != nil && x.Strength != nil {
+		return *x.Strength
+	}
+	return 0
+}
+
+func (x *StepFacts) GetCurrentRun() int32 {
+	if x != nil {
+		return x.CurrentRun
+	}
+	return 0
+}
+
+func (x *StepFacts) GetChangedBreak() *StepBreakFacts {
+	if x != nil {
+		return x.ChangedBreak
+	}
+	return nil
+}
+
+// StepBreakFacts is days that count neither for nor against a repeating step.
+type StepBreakFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First local date.
+	FromDate *date.Date `protobuf:"bytes,1,opt,name=from_date,json=fromDate,proto3" json:"from_date,omitempty"`
+	// Last local date; unset: until further notice.
+	UntilDate *date.Date `protobuf:"bytes,2,opt,name=until_date,json=untilDate,proto3" json:"until_date,omitempty"`
+	// Why.
+	Kind          v1.BreakKind `protobuf:"varint,3,opt,name=kind,proto3,enum=rebound.type.v1.BreakKind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepBreakFacts) Reset() {
+	*x = StepBreakFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepBreakFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepBreakFacts) ProtoMessage() {}
+
+func (x *StepBreakFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepBreakFacts.ProtoReflect.Descriptor instead.
+func (*StepBreakFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StepBreakFacts) GetFromDate() *date.Date {
+	if x != nil {
+		return x.FromDate
+	}
+	return nil
+}
+
+func (x *StepBreakFacts) GetUntilDate() *date.Date {
+	if x != nil {
+		return x.UntilDate
+	}
+	return nil
+}
+
+func (x *StepBreakFacts) GetKind() v1.BreakKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.BreakKind(0)
+}
+
 // StepCompletionFacts is one completion of a step.
 type StepCompletionFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1125,7 +1276,7 @@ type StepCompletionFacts struct {
 
 func (x *StepCompletionFacts) Reset() {
 	*x = StepCompletionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1288,7 @@ func (x *StepCompletionFacts) String() string {
 func (*StepCompletionFacts) ProtoMessage() {}
 
 func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1301,7 @@ func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepCompletionFacts.ProtoReflect.Descriptor instead.
 func (*StepCompletionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StepCompletionFacts) GetId() string {
@@ -1188,6 +1339,172 @@ func (x *StepCompletionFacts) GetAmount() float64 {
 	return 0
 }
 
+// CelebrationFacts is what may be known about a celebration without its words.
+// Types: celebration.earned, celebration.celebrated, celebration.deleted.
+type CelebrationFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is for: a milestone or a step, by name.
+	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// For a step: the number of completions that earned it. 0: for a milestone.
+	Completions int32 `protobuf:"varint,2,opt,name=completions,proto3" json:"completions,omitempty"`
+	// State after the event.
+	State v1.CelebrationState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.CelebrationState" json:"state,omitempty"`
+	// A reward was promised.
+	Rewarded      bool `protobuf:"varint,4,opt,name=rewarded,proto3" json:"rewarded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CelebrationFacts) Reset() {
+	*x = CelebrationFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CelebrationFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CelebrationFacts) ProtoMessage() {}
+
+func (x *CelebrationFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CelebrationFacts.ProtoReflect.Descriptor instead.
+func (*CelebrationFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CelebrationFacts) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *CelebrationFacts) GetCompletions() int32 {
+	if x != nil {
+		return x.Completions
+	}
+	return 0
+}
+
+func (x *CelebrationFacts) GetState() v1.CelebrationState {
+	if x != nil {
+		return x.State
+	}
+	return v1.CelebrationState(0)
+}
+
+func (x *CelebrationFacts) GetRewarded() bool {
+	if x != nil {
+		return x.Rewarded
+	}
+	return false
+}
+
+// ReminderFacts is what may be known about a reminder.
+// Types: reminder.fired, reminder.acknowledged, reminder.snoozed.
+type ReminderFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rule, by name.
+	ReminderRule string `protobuf:"bytes,1,opt,name=reminder_rule,json=reminderRule,proto3" json:"reminder_rule,omitempty"`
+	// What kind of thing it reminds of.
+	About v1.ReminderSubject `protobuf:"varint,2,opt,name=about,proto3,enum=rebound.type.v1.ReminderSubject" json:"about,omitempty"`
+	// What it reminds of, by name.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Local date on which that is due.
+	DueDate *date.Date `protobuf:"bytes,4,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	// State after the event.
+	State v1.ReminderState `protobuf:"varint,5,opt,name=state,proto3,enum=rebound.type.v1.ReminderState" json:"state,omitempty"`
+	// How often it came.
+	Fires         int32 `protobuf:"varint,6,opt,name=fires,proto3" json:"fires,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReminderFacts) Reset() {
+	*x = ReminderFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReminderFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReminderFacts) ProtoMessage() {}
+
+func (x *ReminderFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReminderFacts.ProtoReflect.Descriptor instead.
+func (*ReminderFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ReminderFacts) GetReminderRule() string {
+	if x != nil {
+		return x.ReminderRule
+	}
+	return ""
+}
+
+func (x *ReminderFacts) GetAbout() v1.ReminderSubject {
+	if x != nil {
+		return x.About
+	}
+	return v1.ReminderSubject(0)
+}
+
+func (x *ReminderFacts) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *ReminderFacts) GetDueDate() *date.Date {
+	if x != nil {
+		return x.DueDate
+	}
+	return nil
+}
+
+func (x *ReminderFacts) GetState() v1.ReminderState {
+	if x != nil {
+		return x.State
+	}
+	return v1.ReminderState(0)
+}
+
+func (x *ReminderFacts) GetFires() int32 {
+	if x != nil {
+		return x.Fires
+	}
+	return 0
+}
+
 // StrengthFacts is what may be known about a strength without its words.
 // Types: strength.noted, strength.updated, strength.merged, strength.deleted.
 type StrengthFacts struct {
@@ -1204,7 +1521,7 @@ type StrengthFacts struct {
 
 func (x *StrengthFacts) Reset() {
 	*x = StrengthFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1533,7 @@ func (x *StrengthFacts) String() string {
 func (*StrengthFacts) ProtoMessage() {}
 
 func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1546,7 @@ func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrengthFacts.ProtoReflect.Descriptor instead.
 func (*StrengthFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StrengthFacts) GetPrompts() []v1.EvidencePrompt {
@@ -1273,7 +1590,7 @@ type ReframeFacts struct {
 
 func (x *ReframeFacts) Reset() {
 	*x = ReframeFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1602,7 @@ func (x *ReframeFacts) String() string {
 func (*ReframeFacts) ProtoMessage() {}
 
 func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1615,7 @@ func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReframeFacts.ProtoReflect.Descriptor instead.
 func (*ReframeFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReframeFacts) GetKind() v1.ReframeKind {
@@ -1352,7 +1669,7 @@ type ReflectionFacts struct {
 
 func (x *ReflectionFacts) Reset() {
 	*x = ReflectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1364,7 +1681,7 @@ func (x *ReflectionFacts) String() string {
 func (*ReflectionFacts) ProtoMessage() {}
 
 func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1377,7 +1694,7 @@ func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReflectionFacts.ProtoReflect.Descriptor instead.
 func (*ReflectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReflectionFacts) GetLocalDate() *date.Date {
@@ -1422,7 +1739,7 @@ type VisualizationFacts struct {
 
 func (x *VisualizationFacts) Reset() {
 	*x = VisualizationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1751,7 @@ func (x *VisualizationFacts) String() string {
 func (*VisualizationFacts) ProtoMessage() {}
 
 func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1764,7 @@ func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VisualizationFacts.ProtoReflect.Descriptor instead.
 func (*VisualizationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VisualizationFacts) GetGoal() string {
@@ -1499,7 +1816,7 @@ type ConnectionFacts struct {
 
 func (x *ConnectionFacts) Reset() {
 	*x = ConnectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1828,7 @@ func (x *ConnectionFacts) String() string {
 func (*ConnectionFacts) ProtoMessage() {}
 
 func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1841,7 @@ func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionFacts.ProtoReflect.Descriptor instead.
 func (*ConnectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ConnectionFacts) GetRelation() v1.ConnectionRelation {
@@ -1559,7 +1876,7 @@ type OutreachFacts struct {
 
 func (x *OutreachFacts) Reset() {
 	*x = OutreachFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1888,7 @@ func (x *OutreachFacts) String() string {
 func (*OutreachFacts) ProtoMessage() {}
 
 func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1901,7 @@ func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutreachFacts.ProtoReflect.Descriptor instead.
 func (*OutreachFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OutreachFacts) GetConnection() string {
@@ -1629,7 +1946,7 @@ type StoryFacts struct {
 
 func (x *StoryFacts) Reset() {
 	*x = StoryFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1958,7 @@ func (x *StoryFacts) String() string {
 func (*StoryFacts) ProtoMessage() {}
 
 func (x *StoryFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1971,7 @@ func (x *StoryFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryFacts.ProtoReflect.Descriptor instead.
 func (*StoryFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StoryFacts) GetSetback() string {
@@ -1687,7 +2004,7 @@ type StoryVersionFacts struct {
 
 func (x *StoryVersionFacts) Reset() {
 	*x = StoryVersionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +2016,7 @@ func (x *StoryVersionFacts) String() string {
 func (*StoryVersionFacts) ProtoMessage() {}
 
 func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +2029,7 @@ func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryVersionFacts.ProtoReflect.Descriptor instead.
 func (*StoryVersionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{21}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StoryVersionFacts) GetStory() string {
@@ -1748,7 +2065,7 @@ type PersonErasedFacts struct {
 
 func (x *PersonErasedFacts) Reset() {
 	*x = PersonErasedFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +2077,7 @@ func (x *PersonErasedFacts) String() string {
 func (*PersonErasedFacts) ProtoMessage() {}
 
 func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +2090,7 @@ func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonErasedFacts.ProtoReflect.Descriptor instead.
 func (*PersonErasedFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{22}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PersonErasedFacts) GetErasure() string {
@@ -1787,7 +2104,7 @@ var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1crebound/type/v1/avenue.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xa4\x03\n" +
+	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1crebound/type/v1/avenue.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/plan.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\x1a\x1arebound/type/v1/step.proto\"\xa4\x03\n" +
 	"\fSetbackFacts\x12)\n" +
 	"\x04area\x18\x01 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
 	"\ffailure_kind\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x125\n" +
@@ -1797,13 +2114,14 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\tintensity\x18\x05 \x01(\x05R\tintensity\x124\n" +
 	"\bfeelings\x18\x06 \x03(\x0e2\x18.rebound.type.v1.FeelingR\bfeelings\x123\n" +
 	"\x05state\x18\a \x01(\x0e2\x1d.rebound.type.v1.SetbackStateR\x05state\x124\n" +
-	"\frecovered_on\x18\b \x01(\v2\x11.google.type.DateR\vrecoveredOn\"\xd2\x01\n" +
+	"\frecovered_on\x18\b \x01(\v2\x11.google.type.DateR\vrecoveredOn\"\x88\x02\n" +
 	"\fDebriefFacts\x12\x18\n" +
 	"\asetback\x18\x01 \x01(\tR\asetback\x123\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1d.rebound.type.v1.DebriefStateR\x05state\x12\x18\n" +
 	"\amoments\x18\x03 \x01(\x05R\amoments\x12\x1c\n" +
 	"\tquestions\x18\x04 \x03(\tR\tquestions\x12;\n" +
-	"\brevisits\x18\x05 \x03(\v2\x1f.rebound.events.v1.RevisitFactsR\brevisits\"\xc6\x01\n" +
+	"\brevisits\x18\x05 \x03(\v2\x1f.rebound.events.v1.RevisitFactsR\brevisits\x124\n" +
+	"\frevisits_due\x18\x06 \x03(\v2\x11.google.type.DateR\vrevisitsDue\"\xc6\x01\n" +
 	"\vLessonFacts\x12\x18\n" +
 	"\asetback\x18\x01 \x01(\tR\asetback\x122\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.LessonStateR\x05state\x12.\n" +
@@ -1824,12 +2142,13 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\x0eGratitudeFacts\x120\n" +
 	"\n" +
 	"local_date\x18\x01 \x01(\v2\x11.google.type.DateR\tlocalDate\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xa2\x01\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xd7\x01\n" +
 	"\fProfileFacts\x12\x1b\n" +
 	"\ttime_zone\x18\x01 \x01(\tR\btimeZone\x12\x16\n" +
 	"\x06locale\x18\x02 \x01(\tR\x06locale\x12-\n" +
 	"\x12aggregate_insights\x18\x03 \x01(\bR\x11aggregateInsights\x12.\n" +
-	"\x13share_with_pipeline\x18\x04 \x01(\bR\x11shareWithPipeline\"\xe0\x01\n" +
+	"\x13share_with_pipeline\x18\x04 \x01(\bR\x11shareWithPipeline\x123\n" +
+	"\tday_start\x18\x05 \x01(\v2\x16.google.type.TimeOfDayR\bdayStart\"\xe0\x01\n" +
 	"\x10AffiliationFacts\x12S\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\v23.rebound.events.v1.AffiliationFacts.AttributesEntryR\n" +
@@ -1876,7 +2195,7 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\x04goal\x18\x01 \x01(\tR\x04goal\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.rebound.type.v1.MilestoneStateR\x05state\x12,\n" +
 	"\bdue_date\x18\x03 \x01(\v2\x11.google.type.DateR\adueDate\x12\x1a\n" +
-	"\brewarded\x18\x04 \x01(\bR\brewarded\"\xf7\x01\n" +
+	"\brewarded\x18\x04 \x01(\bR\brewarded\"\x90\x04\n" +
 	"\tStepFacts\x12\x12\n" +
 	"\x04goal\x18\x01 \x01(\tR\x04goal\x12\x1c\n" +
 	"\tmilestone\x18\x02 \x01(\tR\tmilestone\x120\n" +
@@ -1885,7 +2204,22 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
 	"completion\x18\x05 \x01(\v2&.rebound.events.v1.StepCompletionFactsR\n" +
 	"completion\x12 \n" +
-	"\vcompletions\x18\x06 \x01(\x05R\vcompletions\"\xe3\x01\n" +
+	"\vcompletions\x18\x06 \x01(\x05R\vcompletions\x12\x14\n" +
+	"\x05times\x18\a \x01(\x05R\x05times\x12\x12\n" +
+	"\x04days\x18\b \x01(\x05R\x04days\x12>\n" +
+	"\tdirection\x18\t \x01(\x0e2 .rebound.type.v1.TargetDirectionR\tdirection\x12\x16\n" +
+	"\x06target\x18\n" +
+	" \x01(\x01R\x06target\x12\x1f\n" +
+	"\bstrength\x18\v \x01(\x01H\x00R\bstrength\x88\x01\x01\x12\x1f\n" +
+	"\vcurrent_run\x18\f \x01(\x05R\n" +
+	"currentRun\x12F\n" +
+	"\rchanged_break\x18\r \x01(\v2!.rebound.events.v1.StepBreakFactsR\fchangedBreakB\v\n" +
+	"\t_strength\"\xa2\x01\n" +
+	"\x0eStepBreakFacts\x12.\n" +
+	"\tfrom_date\x18\x01 \x01(\v2\x11.google.type.DateR\bfromDate\x120\n" +
+	"\n" +
+	"until_date\x18\x02 \x01(\v2\x11.google.type.DateR\tuntilDate\x12.\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1a.rebound.type.v1.BreakKindR\x04kind\"\xe3\x01\n" +
 	"\x13StepCompletionFacts\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12?\n" +
 	"\rcomplete_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fcompleteTime\x120\n" +
@@ -1894,7 +2228,19 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
 	"occurrence\x18\x04 \x01(\v2\x11.google.type.DateR\n" +
 	"occurrence\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\x01R\x06amount\"\x82\x01\n" +
+	"\x06amount\x18\x05 \x01(\x01R\x06amount\"\xa3\x01\n" +
+	"\x10CelebrationFacts\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12 \n" +
+	"\vcompletions\x18\x02 \x01(\x05R\vcompletions\x127\n" +
+	"\x05state\x18\x03 \x01(\x0e2!.rebound.type.v1.CelebrationStateR\x05state\x12\x1a\n" +
+	"\brewarded\x18\x04 \x01(\bR\brewarded\"\x80\x02\n" +
+	"\rReminderFacts\x12#\n" +
+	"\rreminder_rule\x18\x01 \x01(\tR\freminderRule\x126\n" +
+	"\x05about\x18\x02 \x01(\x0e2 .rebound.type.v1.ReminderSubjectR\x05about\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x12,\n" +
+	"\bdue_date\x18\x04 \x01(\v2\x11.google.type.DateR\adueDate\x124\n" +
+	"\x05state\x18\x05 \x01(\x0e2\x1e.rebound.type.v1.ReminderStateR\x05state\x12\x14\n" +
+	"\x05fires\x18\x06 \x01(\x05R\x05fires\"\x82\x01\n" +
 	"\rStrengthFacts\x129\n" +
 	"\aprompts\x18\x01 \x03(\x0e2\x1f.rebound.type.v1.EvidencePromptR\aprompts\x12\x1a\n" +
 	"\bevidence\x18\x02 \x01(\x05R\bevidence\x12\x1a\n" +
@@ -1952,7 +2298,7 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
@@ -1967,84 +2313,104 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*ValueFacts)(nil),            // 10: rebound.events.v1.ValueFacts
 	(*MilestoneFacts)(nil),        // 11: rebound.events.v1.MilestoneFacts
 	(*StepFacts)(nil),             // 12: rebound.events.v1.StepFacts
-	(*StepCompletionFacts)(nil),   // 13: rebound.events.v1.StepCompletionFacts
-	(*StrengthFacts)(nil),         // 14: rebound.events.v1.StrengthFacts
-	(*ReframeFacts)(nil),          // 15: rebound.events.v1.ReframeFacts
-	(*ReflectionFacts)(nil),       // 16: rebound.events.v1.ReflectionFacts
-	(*VisualizationFacts)(nil),    // 17: rebound.events.v1.VisualizationFacts
-	(*ConnectionFacts)(nil),       // 18: rebound.events.v1.ConnectionFacts
-	(*OutreachFacts)(nil),         // 19: rebound.events.v1.OutreachFacts
-	(*StoryFacts)(nil),            // 20: rebound.events.v1.StoryFacts
-	(*StoryVersionFacts)(nil),     // 21: rebound.events.v1.StoryVersionFacts
-	(*PersonErasedFacts)(nil),     // 22: rebound.events.v1.PersonErasedFacts
-	nil,                           // 23: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 24: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 25: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 26: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 27: google.type.Date
-	(v1.Feeling)(0),               // 28: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 29: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 30: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 31: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(v1.GoalState)(0),             // 33: rebound.type.v1.GoalState
-	(v1.GoalHorizon)(0),           // 34: rebound.type.v1.GoalHorizon
-	(v1.AvenueKind)(0),            // 35: rebound.type.v1.AvenueKind
-	(v1.AvenueState)(0),           // 36: rebound.type.v1.AvenueState
-	(v1.MilestoneState)(0),        // 37: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 38: rebound.type.v1.StepState
-	(v1.EvidencePrompt)(0),        // 39: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 40: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 41: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 42: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 43: rebound.type.v1.OutreachChannel
-	(v1.Audience)(0),              // 44: rebound.type.v1.Audience
+	(*StepBreakFacts)(nil),        // 13: rebound.events.v1.StepBreakFacts
+	(*StepCompletionFacts)(nil),   // 14: rebound.events.v1.StepCompletionFacts
+	(*CelebrationFacts)(nil),      // 15: rebound.events.v1.CelebrationFacts
+	(*ReminderFacts)(nil),         // 16: rebound.events.v1.ReminderFacts
+	(*StrengthFacts)(nil),         // 17: rebound.events.v1.StrengthFacts
+	(*ReframeFacts)(nil),          // 18: rebound.events.v1.ReframeFacts
+	(*ReflectionFacts)(nil),       // 19: rebound.events.v1.ReflectionFacts
+	(*VisualizationFacts)(nil),    // 20: rebound.events.v1.VisualizationFacts
+	(*ConnectionFacts)(nil),       // 21: rebound.events.v1.ConnectionFacts
+	(*OutreachFacts)(nil),         // 22: rebound.events.v1.OutreachFacts
+	(*StoryFacts)(nil),            // 23: rebound.events.v1.StoryFacts
+	(*StoryVersionFacts)(nil),     // 24: rebound.events.v1.StoryVersionFacts
+	(*PersonErasedFacts)(nil),     // 25: rebound.events.v1.PersonErasedFacts
+	nil,                           // 26: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 27: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 28: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 29: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 30: google.type.Date
+	(v1.Feeling)(0),               // 31: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 32: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 33: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 34: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
+	(*timeofday.TimeOfDay)(nil),   // 36: google.type.TimeOfDay
+	(v1.GoalState)(0),             // 37: rebound.type.v1.GoalState
+	(v1.GoalHorizon)(0),           // 38: rebound.type.v1.GoalHorizon
+	(v1.AvenueKind)(0),            // 39: rebound.type.v1.AvenueKind
+	(v1.AvenueState)(0),           // 40: rebound.type.v1.AvenueState
+	(v1.MilestoneState)(0),        // 41: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 42: rebound.type.v1.StepState
+	(v1.TargetDirection)(0),       // 43: rebound.type.v1.TargetDirection
+	(v1.BreakKind)(0),             // 44: rebound.type.v1.BreakKind
+	(v1.CelebrationState)(0),      // 45: rebound.type.v1.CelebrationState
+	(v1.ReminderSubject)(0),       // 46: rebound.type.v1.ReminderSubject
+	(v1.ReminderState)(0),         // 47: rebound.type.v1.ReminderState
+	(v1.EvidencePrompt)(0),        // 48: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 49: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 50: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 51: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 52: rebound.type.v1.OutreachChannel
+	(v1.Audience)(0),              // 53: rebound.type.v1.Audience
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	24, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	25, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	26, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	27, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	28, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	29, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	27, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	30, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	27, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	28, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	29, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	30, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	31, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	32, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	30, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	33, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
 	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
-	31, // 9: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	27, // 10: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	32, // 11: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	27, // 12: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
-	28, // 13: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	32, // 14: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	27, // 15: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	27, // 16: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	23, // 17: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	27, // 18: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	33, // 19: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	27, // 20: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	34, // 21: rebound.events.v1.GoalFacts.horizon:type_name -> rebound.type.v1.GoalHorizon
-	35, // 22: rebound.events.v1.AvenueFacts.kind:type_name -> rebound.type.v1.AvenueKind
-	36, // 23: rebound.events.v1.AvenueFacts.state:type_name -> rebound.type.v1.AvenueState
-	37, // 24: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	27, // 25: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	38, // 26: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
-	13, // 27: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	32, // 28: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	27, // 29: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	27, // 30: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	39, // 31: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	40, // 32: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	27, // 33: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	27, // 34: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	41, // 35: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	42, // 36: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	43, // 37: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	44, // 38: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	30, // 9: rebound.events.v1.DebriefFacts.revisits_due:type_name -> google.type.Date
+	34, // 10: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	30, // 11: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	35, // 12: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	30, // 13: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	31, // 14: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	35, // 15: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	30, // 16: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	30, // 17: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	36, // 18: rebound.events.v1.ProfileFacts.day_start:type_name -> google.type.TimeOfDay
+	26, // 19: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	30, // 20: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	37, // 21: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	30, // 22: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	38, // 23: rebound.events.v1.GoalFacts.horizon:type_name -> rebound.type.v1.GoalHorizon
+	39, // 24: rebound.events.v1.AvenueFacts.kind:type_name -> rebound.type.v1.AvenueKind
+	40, // 25: rebound.events.v1.AvenueFacts.state:type_name -> rebound.type.v1.AvenueState
+	41, // 26: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	30, // 27: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	42, // 28: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	14, // 29: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
+	43, // 30: rebound.events.v1.StepFacts.direction:type_name -> rebound.type.v1.TargetDirection
+	13, // 31: rebound.events.v1.StepFacts.changed_break:type_name -> rebound.events.v1.StepBreakFacts
+	30, // 32: rebound.events.v1.StepBreakFacts.from_date:type_name -> google.type.Date
+	30, // 33: rebound.events.v1.StepBreakFacts.until_date:type_name -> google.type.Date
+	44, // 34: rebound.events.v1.StepBreakFacts.kind:type_name -> rebound.type.v1.BreakKind
+	35, // 35: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	30, // 36: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	30, // 37: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	45, // 38: rebound.events.v1.CelebrationFacts.state:type_name -> rebound.type.v1.CelebrationState
+	46, // 39: rebound.events.v1.ReminderFacts.about:type_name -> rebound.type.v1.ReminderSubject
+	30, // 40: rebound.events.v1.ReminderFacts.due_date:type_name -> google.type.Date
+	47, // 41: rebound.events.v1.ReminderFacts.state:type_name -> rebound.type.v1.ReminderState
+	48, // 42: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	49, // 43: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	30, // 44: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	30, // 45: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	50, // 46: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	51, // 47: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	52, // 48: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	53, // 49: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
+	50, // [50:50] is the sub-list for method output_type
+	50, // [50:50] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }
@@ -2053,15 +2419,16 @@ func file_rebound_events_v1_facts_proto_init() {
 		return
 	}
 	file_rebound_events_v1_facts_proto_msgTypes[8].OneofWrappers = []any{}
-	file_rebound_events_v1_facts_proto_msgTypes[15].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[12].OneofWrappers = []any{}
 	file_rebound_events_v1_facts_proto_msgTypes[18].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -55,7 +55,7 @@ type Goal struct {
 	// Where it stands.
 	State v1.GoalState `protobuf:"varint,9,opt,name=state,proto3,enum=rebound.type.v1.GoalState" json:"state,omitempty"`
 	// How far it has come, 0 to 1: the share of its milestones that are reached
-	// and of its one-time steps that are done, each counting the same; 1 once ACHIEVED.
+	// and of its one-time steps that are done, by weight; 1 once ACHIEVED.
 	Progress float64 `protobuf:"fixed64,10,opt,name=progress,proto3" json:"progress,omitempty"`
 	// When it was achieved; unset until then.
 	AchieveTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=achieve_time,json=achieveTime,proto3" json:"achieve_time,omitempty"`

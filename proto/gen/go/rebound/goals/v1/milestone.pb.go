@@ -56,7 +56,11 @@ type Milestone struct {
 	// When it was celebrated; unset until then.
 	CelebrateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=celebrate_time,json=celebrateTime,proto3" json:"celebrate_time,omitempty"`
 	// How it was celebrated; set by CelebrateMilestone.
-	Celebration   string `protobuf:"bytes,12,opt,name=celebration,proto3" json:"celebration,omitempty"`
+	Celebration string `protobuf:"bytes,12,opt,name=celebration,proto3" json:"celebration,omitempty"`
+	// With whom it was celebrated; set by CelebrateMilestone.
+	WithWhom []string `protobuf:"bytes,30,rep,name=with_whom,json=withWhom,proto3" json:"with_whom,omitempty"`
+	// What it counts for in the goal's progress, 0 (nothing) to 100. Default: 1.
+	Weight        *int32 `protobuf:"varint,31,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -173,6 +177,20 @@ func (x *Milestone) GetCelebration() string {
 		return x.Celebration
 	}
 	return ""
+}
+
+func (x *Milestone) GetWithWhom() []string {
+	if x != nil {
+		return x.WithWhom
+	}
+	return nil
+}
+
+func (x *Milestone) GetWeight() int32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
 }
 
 // CreateMilestoneRequest asks for CreateMilestone.
@@ -619,7 +637,9 @@ type CelebrateMilestoneRequest struct {
 	// Only if this still is the etag. Default: whatever is there.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// How, in the person's own words. At most 2,000 characters. Default: empty.
-	How           string `protobuf:"bytes,3,opt,name=how,proto3" json:"how,omitempty"`
+	How string `protobuf:"bytes,3,opt,name=how,proto3" json:"how,omitempty"`
+	// With whom, by any name. At most 20, each at most 100 characters. Default: empty.
+	WithWhom      []string `protobuf:"bytes,4,rep,name=with_whom,json=withWhom,proto3" json:"with_whom,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -675,11 +695,18 @@ func (x *CelebrateMilestoneRequest) GetHow() string {
 	return ""
 }
 
+func (x *CelebrateMilestoneRequest) GetWithWhom() []string {
+	if x != nil {
+		return x.WithWhom
+	}
+	return nil
+}
+
 var File_rebound_goals_v1_milestone_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_milestone_proto_rawDesc = "" +
 	"\n" +
-	" rebound/goals/v1/milestone.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\xcc\x05\n" +
+	" rebound/goals/v1/milestone.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\xa6\x06\n" +
 	"\tMilestone\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -696,9 +723,12 @@ const file_rebound_goals_v1_milestone_proto_rawDesc = "" +
 	"reach_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\treachTime\x12G\n" +
 	"\x0ecelebrate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\rcelebrateTime\x12*\n" +
-	"\vcelebration\x18\f \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\vcelebration:}\xeaAz\n" +
+	"\vcelebration\x18\f \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\vcelebration\x12%\n" +
+	"\twith_whom\x18\x1e \x03(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\bwithWhom\x12&\n" +
+	"\x06weight\x18\x1f \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x00R\x06weight\x88\x01\x01:}\xeaAz\n" +
 	"\x1bgoals.rebound.dev/Milestone\x12Dtenants/{tenant}/people/{person}/goals/{goal}/milestones/{milestone}*\n" +
-	"milestones2\tmilestone\"\xe6\x01\n" +
+	"milestones2\tmilestoneB\t\n" +
+	"\a_weight\"\xe6\x01\n" +
 	"\x16CreateMilestoneRequest\x12<\n" +
 	"\x06parent\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\x12\x1bgoals.rebound.dev/MilestoneR\x06parent\x12?\n" +
 	"\tmilestone\x18\x02 \x01(\v2\x1b.rebound.goals.v1.MilestoneB\x04\xe2A\x01\x02R\tmilestone\x12!\n" +
@@ -732,12 +762,14 @@ const file_rebound_goals_v1_milestone_proto_rawDesc = "" +
 	"\x15ReachMilestoneRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
 	"\x1bgoals.rebound.dev/MilestoneR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\x92\x01\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\xc5\x01\n" +
 	"\x19CelebrateMilestoneRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
 	"\x1bgoals.rebound.dev/MilestoneR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12\x1e\n" +
-	"\x03how\x18\x03 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x03how2\xe1\n" +
+	"\x03how\x18\x03 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x03how\x121\n" +
+	"\twith_whom\x18\x04 \x03(\tB\x14\xbaH\r\x92\x01\n" +
+	"\x10\x14\"\x06r\x04\x10\x01\x18d\xc8\xc1\x18\x01R\bwithWhom2\xe1\n" +
 	"\n" +
 	"\x10MilestoneService\x12\xd3\x01\n" +
 	"\x0fCreateMilestone\x12(.rebound.goals.v1.CreateMilestoneRequest\x1a\x1b.rebound.goals.v1.Milestone\"y\xdaA\x1dparent,milestone,milestone_id\xaa\xbb\x18\x10\n" +
@@ -825,6 +857,7 @@ func file_rebound_goals_v1_milestone_proto_init() {
 	if File_rebound_goals_v1_milestone_proto != nil {
 		return
 	}
+	file_rebound_goals_v1_milestone_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -45,9 +45,9 @@ type MilestoneServiceClient interface {
 	UpdateMilestone(ctx context.Context, in *UpdateMilestoneRequest, opts ...grpc.CallOption) (*Milestone, error)
 	// Deletes a milestone.
 	DeleteMilestone(ctx context.Context, in *DeleteMilestoneRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// Says that it was reached. Reaching it again does no harm.
+	// Says that it was reached, which is to be celebrated. Reaching it again does no harm.
 	ReachMilestone(ctx context.Context, in *ReachMilestoneRequest, opts ...grpc.CallOption) (*Milestone, error)
-	// Says that it was celebrated. Allowed once it is reached.
+	// Says how it was celebrated, and with whom. Allowed once it is reached.
 	CelebrateMilestone(ctx context.Context, in *CelebrateMilestoneRequest, opts ...grpc.CallOption) (*Milestone, error)
 }
 
@@ -145,9 +145,9 @@ type MilestoneServiceServer interface {
 	UpdateMilestone(context.Context, *UpdateMilestoneRequest) (*Milestone, error)
 	// Deletes a milestone.
 	DeleteMilestone(context.Context, *DeleteMilestoneRequest) (*emptypb.Empty, error)
-	// Says that it was reached. Reaching it again does no harm.
+	// Says that it was reached, which is to be celebrated. Reaching it again does no harm.
 	ReachMilestone(context.Context, *ReachMilestoneRequest) (*Milestone, error)
-	// Says that it was celebrated. Allowed once it is reached.
+	// Says how it was celebrated, and with whom. Allowed once it is reached.
 	CelebrateMilestone(context.Context, *CelebrateMilestoneRequest) (*Milestone, error)
 	mustEmbedUnimplementedMilestoneServiceServer()
 }

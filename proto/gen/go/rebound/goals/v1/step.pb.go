@@ -15,6 +15,7 @@ import (
 	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -29,6 +30,59 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// SizeReason is what speaks for making a step smaller.
+type SizeReason int32
+
+const (
+	// Not stated.
+	SizeReason_SIZE_REASON_UNSPECIFIED SizeReason = 0
+	// It takes more than about two hours, by its duration or by its title.
+	SizeReason_SIZE_REASON_TOO_LONG SizeReason = 1
+	// Its title has no verb: it does not say what to do.
+	SizeReason_SIZE_REASON_NO_VERB SizeReason = 2
+)
+
+// Enum value maps for SizeReason.
+var (
+	SizeReason_name = map[int32]string{
+		0: "SIZE_REASON_UNSPECIFIED",
+		1: "SIZE_REASON_TOO_LONG",
+		2: "SIZE_REASON_NO_VERB",
+	}
+	SizeReason_value = map[string]int32{
+		"SIZE_REASON_UNSPECIFIED": 0,
+		"SIZE_REASON_TOO_LONG":    1,
+		"SIZE_REASON_NO_VERB":     2,
+	}
+)
+
+func (x SizeReason) Enum() *SizeReason {
+	p := new(SizeReason)
+	*p = x
+	return p
+}
+
+func (x SizeReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SizeReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_rebound_goals_v1_step_proto_enumTypes[0].Descriptor()
+}
+
+func (SizeReason) Type() protoreflect.EnumType {
+	return &file_rebound_goals_v1_step_proto_enumTypes[0]
+}
+
+func (x SizeReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SizeReason.Descriptor instead.
+func (SizeReason) EnumDescriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{0}
+}
 
 // Step is something small enough to do.
 type Step struct {
@@ -45,23 +99,64 @@ type Step struct {
 	Title string `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
 	// The milestone it leads to, one of the same goal. Default: none.
 	Milestone string `protobuf:"bytes,6,opt,name=milestone,proto3" json:"milestone,omitempty"`
-	// How much is to be done, in unit, 0 or more. Default: 0, not stated.
+	// How much is to be done, in unit, 0 or more; of a repeating step, each time.
+	// Default: 0, not stated: it is done or not.
 	Amount float64 `protobuf:"fixed64,7,opt,name=amount,proto3" json:"amount,omitempty"`
 	// What amount counts, such as words. At most 40 characters. Default: empty.
 	Unit string `protobuf:"bytes,8,opt,name=unit,proto3" json:"unit,omitempty"`
-	// Local date by which it is to be done. Not together with recurrence. Default: no date.
+	// Local date by which it is to be done. Not for a step that repeats. Default: no date.
 	DueDate *date.Date `protobuf:"bytes,9,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
 	// How it repeats: an RFC 5545 recurrence rule without the property name, such
 	// as FREQ=DAILY or FREQ=WEEKLY;BYDAY=MO,TH;COUNT=8. DAILY, WEEKLY, MONTHLY or
 	// YEARLY. At most 500 characters. Default: it does not repeat.
 	Recurrence string `protobuf:"bytes,10,opt,name=recurrence,proto3" json:"recurrence,omitempty"`
-	// Local date from which the recurrence counts, 1970-01-01 or later. Default:
+	// Local date from which a repeating step counts, 1970-01-01 or later. Default:
 	// the date it was made.
 	StartDate *date.Date `protobuf:"bytes,11,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
 	// Where it stands.
 	State v1.StepState `protobuf:"varint,12,opt,name=state,proto3,enum=rebound.type.v1.StepState" json:"state,omitempty"`
 	// When it was done, oldest first. At most 10,000.
-	Completions   []*Completion `protobuf:"bytes,13,rep,name=completions,proto3" json:"completions,omitempty"`
+	Completions []*Completion `protobuf:"bytes,13,rep,name=completions,proto3" json:"completions,omitempty"`
+	// How many times it is to be done in any days in a row, 1 to 1,000; 0 with AT_MOST:
+	// not at all. Together with days, instead of recurrence. Default: 0.
+	Times int32 `protobuf:"varint,30,opt,name=times,proto3" json:"times,omitempty"`
+	// In how many days in a row it is to be done times times, 1 to 366. Default: 0, it
+	// repeats by recurrence or not at all.
+	Days int32 `protobuf:"varint,31,opt,name=days,proto3" json:"days,omitempty"`
+	// Whether amount (without one: times) is to be reached or not to be exceeded.
+	// AT_MOST is for steps that repeat. Default: AT_LEAST.
+	Direction v1.TargetDirection `protobuf:"varint,32,opt,name=direction,proto3,enum=rebound.type.v1.TargetDirection" json:"direction,omitempty"`
+	// How long it takes: more than 0 s, at most 30 days. Default: not stated.
+	Duration *durationpb.Duration `protobuf:"bytes,33,opt,name=duration,proto3" json:"duration,omitempty"`
+	// Days that count neither way: skipped, paused, ill. At most 1,000, in order of
+	// from_date. Default: none.
+	Breaks []*Break `protobuf:"bytes,34,rep,name=breaks,proto3" json:"breaks,omitempty"`
+	// What speaks for making it smaller; unset: nothing does. It never keeps anybody
+	// from anything.
+	SizeHint *SizeHint `protobuf:"bytes,35,opt,name=size_hint,json=sizeHint,proto3" json:"size_hint,omitempty"`
+	// The smaller steps that took its place; none unless its state is SPLIT.
+	Parts []*StepPart `protobuf:"bytes,36,rep,name=parts,proto3" json:"parts,omitempty"`
+	// How often it is to be done: times and days, or what recurrence comes to. Unset
+	// when it does not repeat.
+	Frequency *Frequency `protobuf:"bytes,37,opt,name=frequency,proto3" json:"frequency,omitempty"`
+	// Local date of the last occurrence; unset: it has no end, or no recurrence.
+	EndsOn *date.Date `protobuf:"bytes,38,opt,name=ends_on,json=endsOn,proto3" json:"ends_on,omitempty"`
+	// How strong the habit is today, 0 to 1; unset when it does not repeat. See
+	// docs/goals.md for the formula.
+	Strength *float64 `protobuf:"fixed64,39,opt,name=strength,proto3,oneof" json:"strength,omitempty"`
+	// Days in a row, up to today or yesterday, on which the target was met; days of
+	// breaks are passed over. 0 when it does not repeat.
+	CurrentRun int32 `protobuf:"varint,40,opt,name=current_run,json=currentRun,proto3" json:"current_run,omitempty"`
+	// The longest such run so far, in days.
+	LongestRun int32 `protobuf:"varint,41,opt,name=longest_run,json=longestRun,proto3" json:"longest_run,omitempty"`
+	// Place among the goal's steps, lowest first. Default: 0.
+	Order int32 `protobuf:"varint,60,opt,name=order,proto3" json:"order,omitempty"`
+	// What it counts for in the goal's progress, 0 (nothing) to 100; steps that
+	// repeat do not count. Default: 1.
+	Weight *int32 `protobuf:"varint,61,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	// Rewards promised for numbers of completions. At most 20, each number once.
+	// Default: none.
+	Rewards       []*StepReward `protobuf:"bytes,62,rep,name=rewards,proto3" json:"rewards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -187,6 +282,424 @@ func (x *Step) GetCompletions() []*Completion {
 	return nil
 }
 
+func (x *Step) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *Step) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *Step) GetDirection() v1.TargetDirection {
+	if x != nil {
+		return x.Direction
+	}
+	return v1.TargetDirection(0)
+}
+
+func (x *Step) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *Step) GetBreaks() []*Break {
+	if x != nil {
+		return x.Breaks
+	}
+	return nil
+}
+
+func (x *Step) GetSizeHint() *SizeHint {
+	if x != nil {
+		return x.SizeHint
+	}
+	return nil
+}
+
+func (x *Step) GetParts() []*StepPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *Step) GetFrequency() *Frequency {
+	if x != nil {
+		return x.Frequency
+	}
+	return nil
+}
+
+func (x *Step) GetEndsOn() *date.Date {
+	if x != nil {
+		return x.EndsOn
+	}
+	return nil
+}
+
+func (x *Step) GetStrength() float64 {
+	if x != nil && x.Strength != nil {
+		return *x.Strength
+	}
+	return 0
+}
+
+func (x *Step) GetCurrentRun() int32 {
+	if x != nil {
+		return x.CurrentRun
+	}
+	return 0
+}
+
+func (x *Step) GetLongestRun() int32 {
+	if x != nil {
+		return x.LongestRun
+	}
+	return 0
+}
+
+func (x *Step) GetOrder() int32 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *Step) GetWeight() int32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
+	}
+	return 0
+}
+
+func (x *Step) GetRewards() []*StepReward {
+	if x != nil {
+		return x.Rewards
+	}
+	return nil
+}
+
+// StepReward is a reward promised for a number of completions.
+type StepReward struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of completions, 1 to 10,000.
+	Completions int32 `protobuf:"varint,1,opt,name=completions,proto3" json:"completions,omitempty"`
+	// The reward. At most 2,000 characters. Default: empty.
+	Reward        string `protobuf:"bytes,2,opt,name=reward,proto3" json:"reward,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepReward) Reset() {
+	*x = StepReward{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepReward) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepReward) ProtoMessage() {}
+
+func (x *StepReward) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepReward.ProtoReflect.Descriptor instead.
+func (*StepReward) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *StepReward) GetCompletions() int32 {
+	if x != nil {
+		return x.Completions
+	}
+	return 0
+}
+
+func (x *StepReward) GetReward() string {
+	if x != nil {
+		return x.Reward
+	}
+	return ""
+}
+
+// Break is days that count neither for nor against a repeating step. What is done
+// on one of them all the same counts, unless it is not to be exceeded.
+type Break struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First local date, 1970-01-01 or later. Default: the date it was written.
+	FromDate *date.Date `protobuf:"bytes,1,opt,name=from_date,json=fromDate,proto3" json:"from_date,omitempty"`
+	// Last local date, not before from_date. Default: until further notice.
+	UntilDate *date.Date `protobuf:"bytes,2,opt,name=until_date,json=untilDate,proto3" json:"until_date,omitempty"`
+	// Why. Default: PAUSE.
+	Kind          v1.BreakKind `protobuf:"varint,3,opt,name=kind,proto3,enum=rebound.type.v1.BreakKind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Break) Reset() {
+	*x = Break{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Break) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Break) ProtoMessage() {}
+
+func (x *Break) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Break.ProtoReflect.Descriptor instead.
+func (*Break) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Break) GetFromDate() *date.Date {
+	if x != nil {
+		return x.FromDate
+	}
+	return nil
+}
+
+func (x *Break) GetUntilDate() *date.Date {
+	if x != nil {
+		return x.UntilDate
+	}
+	return nil
+}
+
+func (x *Break) GetKind() v1.BreakKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.BreakKind(0)
+}
+
+// Frequency is how often something is to be done.
+type Frequency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many times.
+	Times int32 `protobuf:"varint,1,opt,name=times,proto3" json:"times,omitempty"`
+	// In how many days in a row.
+	Days          int32 `protobuf:"varint,2,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Frequency) Reset() {
+	*x = Frequency{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Frequency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Frequency) ProtoMessage() {}
+
+func (x *Frequency) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Frequency.ProtoReflect.Descriptor instead.
+func (*Frequency) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Frequency) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *Frequency) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+// SizeHint says what speaks for making a step smaller. Plain rules find it: word
+// lists of the person's language, where there are any.
+type SizeHint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What speaks for it, each once.
+	Reasons []SizeReason `protobuf:"varint,1,rep,packed,name=reasons,proto3,enum=rebound.goals.v1.SizeReason" json:"reasons,omitempty"`
+	// A question about the first of them.
+	Question string `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	// Version of the rules.
+	RulesVersion  string `protobuf:"bytes,3,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SizeHint) Reset() {
+	*x = SizeHint{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SizeHint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SizeHint) ProtoMessage() {}
+
+func (x *SizeHint) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SizeHint.ProtoReflect.Descriptor instead.
+func (*SizeHint) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SizeHint) GetReasons() []SizeReason {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *SizeHint) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *SizeHint) GetRulesVersion() string {
+	if x != nil {
+		return x.RulesVersion
+	}
+	return ""
+}
+
+// StepPart is one of the smaller steps that a step is split into.
+type StepPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The smaller step. Format: tenants/{tenant}/people/{person}/goals/{goal}/steps/{step}.
+	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	// What is to be done, in one line. 1 to 200 characters.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// How long it takes: more than 0 s, at most 30 days. Default: not stated.
+	Duration *durationpb.Duration `protobuf:"bytes,3,opt,name=duration,proto3" json:"duration,omitempty"`
+	// How much of it is to be done, in the step's unit, 0 or more. Default: 0, not stated.
+	Amount        float64 `protobuf:"fixed64,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepPart) Reset() {
+	*x = StepPart{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepPart) ProtoMessage() {}
+
+func (x *StepPart) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepPart.ProtoReflect.Descriptor instead.
+func (*StepPart) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *StepPart) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *StepPart) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *StepPart) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *StepPart) GetAmount() float64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
 // Completion is one time a step was done.
 type Completion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -194,11 +707,12 @@ type Completion struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The exact time, to the millisecond.
 	CompleteTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=complete_time,json=completeTime,proto3" json:"complete_time,omitempty"`
-	// Local date of that time where the person was.
+	// Local date of that time where the person was, by when their day began then.
+	// It stays as it is when they move on.
 	LocalDate *date.Date `protobuf:"bytes,3,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
-	// The occurrence it counts for; unset when the step does not repeat.
+	// The occurrence it counts for; unset when the step has no recurrence.
 	Occurrence *date.Date `protobuf:"bytes,4,opt,name=occurrence,proto3" json:"occurrence,omitempty"`
-	// How much was done, in the step's unit; 0: not stated.
+	// How much was done, in the step's unit; 0: not stated, as much as there was to do.
 	Amount float64 `protobuf:"fixed64,5,opt,name=amount,proto3" json:"amount,omitempty"`
 	// More about it.
 	Note          string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
@@ -208,7 +722,7 @@ type Completion struct {
 
 func (x *Completion) Reset() {
 	*x = Completion{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[1]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -220,7 +734,7 @@ func (x *Completion) String() string {
 func (*Completion) ProtoMessage() {}
 
 func (x *Completion) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[1]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -233,7 +747,7 @@ func (x *Completion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Completion.ProtoReflect.Descriptor instead.
 func (*Completion) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{1}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Completion) GetId() string {
@@ -297,7 +811,7 @@ type CreateStepRequest struct {
 
 func (x *CreateStepRequest) Reset() {
 	*x = CreateStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[2]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +823,7 @@ func (x *CreateStepRequest) String() string {
 func (*CreateStepRequest) ProtoMessage() {}
 
 func (x *CreateStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[2]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +836,7 @@ func (x *CreateStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateStepRequest.ProtoReflect.Descriptor instead.
 func (*CreateStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{2}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreateStepRequest) GetParent() string {
@@ -364,7 +878,7 @@ type GetStepRequest struct {
 
 func (x *GetStepRequest) Reset() {
 	*x = GetStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[3]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -376,7 +890,7 @@ func (x *GetStepRequest) String() string {
 func (*GetStepRequest) ProtoMessage() {}
 
 func (x *GetStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[3]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -389,7 +903,7 @@ func (x *GetStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStepRequest.ProtoReflect.Descriptor instead.
 func (*GetStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{3}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetStepRequest) GetName() string {
@@ -410,11 +924,11 @@ type ListStepsRequest struct {
 	// The next_page_token of the page before; everything else must be as it was
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over state, milestone, due_date,
+	// AIP-160 filter over state, milestone, due_date, order,
 	// create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// One of create_time, due_date, start_date, update_time, with " desc" for the
-	// latest first. Default: create_time.
+	// One of create_time, due_date, start_date, state, order, update_time, with
+	// " desc" for the latest first. Default: create_time.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -422,7 +936,7 @@ type ListStepsRequest struct {
 
 func (x *ListStepsRequest) Reset() {
 	*x = ListStepsRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[4]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +948,7 @@ func (x *ListStepsRequest) String() string {
 func (*ListStepsRequest) ProtoMessage() {}
 
 func (x *ListStepsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[4]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +961,7 @@ func (x *ListStepsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStepsRequest.ProtoReflect.Descriptor instead.
 func (*ListStepsRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{4}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListStepsRequest) GetParent() string {
@@ -498,7 +1012,7 @@ type ListStepsResponse struct {
 
 func (x *ListStepsResponse) Reset() {
 	*x = ListStepsResponse{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[5]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +1024,7 @@ func (x *ListStepsResponse) String() string {
 func (*ListStepsResponse) ProtoMessage() {}
 
 func (x *ListStepsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[5]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +1037,7 @@ func (x *ListStepsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStepsResponse.ProtoReflect.Descriptor instead.
 func (*ListStepsResponse) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{5}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListStepsResponse) GetSteps() []*Step {
@@ -555,7 +1069,7 @@ type UpdateStepRequest struct {
 
 func (x *UpdateStepRequest) Reset() {
 	*x = UpdateStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[6]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +1081,7 @@ func (x *UpdateStepRequest) String() string {
 func (*UpdateStepRequest) ProtoMessage() {}
 
 func (x *UpdateStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[6]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +1094,7 @@ func (x *UpdateStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateStepRequest.ProtoReflect.Descriptor instead.
 func (*UpdateStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{6}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateStepRequest) GetStep() *Step {
@@ -617,7 +1131,7 @@ type DeleteStepRequest struct {
 
 func (x *DeleteStepRequest) Reset() {
 	*x = DeleteStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[7]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +1143,7 @@ func (x *DeleteStepRequest) String() string {
 func (*DeleteStepRequest) ProtoMessage() {}
 
 func (x *DeleteStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[7]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +1156,7 @@ func (x *DeleteStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteStepRequest.ProtoReflect.Descriptor instead.
 func (*DeleteStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{7}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeleteStepRequest) GetName() string {
@@ -668,7 +1182,8 @@ type CompleteStepRequest struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// When it was done, not in the future. Default: now.
 	CompleteTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=complete_time,json=completeTime,proto3" json:"complete_time,omitempty"`
-	// How much was done, in the step's unit, 0 or more. Default: 0, not stated.
+	// How much was done, in the step's unit, 0 or more. Default: 0, not stated: as
+	// much as there was to do.
 	Amount float64 `protobuf:"fixed64,4,opt,name=amount,proto3" json:"amount,omitempty"`
 	// More about it. At most 2,000 characters. Default: empty.
 	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
@@ -678,7 +1193,8 @@ type CompleteStepRequest struct {
 	Occurrence *date.Date `protobuf:"bytes,6,opt,name=occurrence,proto3" json:"occurrence,omitempty"`
 	// Makes retries safe: the same request_id adds one completion. A UUID. Default: none.
 	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// IANA time zone of the person at that time; tells the local date. Default: UTC.
+	// IANA time zone of the person at that time; tells the local date, together with
+	// when their day begins. Default: that of their profile.
 	TimeZone      string `protobuf:"bytes,8,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -686,7 +1202,7 @@ type CompleteStepRequest struct {
 
 func (x *CompleteStepRequest) Reset() {
 	*x = CompleteStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[8]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +1214,7 @@ func (x *CompleteStepRequest) String() string {
 func (*CompleteStepRequest) ProtoMessage() {}
 
 func (x *CompleteStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[8]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +1227,7 @@ func (x *CompleteStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteStepRequest.ProtoReflect.Descriptor instead.
 func (*CompleteStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{8}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CompleteStepRequest) GetName() string {
@@ -778,14 +1294,17 @@ type UndoStepRequest struct {
 	// Only if this still is the etag. Default: whatever is there.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Id of the completion to take back. Default: the last one.
-	Completion    string `protobuf:"bytes,3,opt,name=completion,proto3" json:"completion,omitempty"`
+	Completion string `protobuf:"bytes,3,opt,name=completion,proto3" json:"completion,omitempty"`
+	// Takes a skip back instead: one that this local date belongs to. Not together
+	// with completion. Default: none.
+	SkippedDate   *date.Date `protobuf:"bytes,4,opt,name=skipped_date,json=skippedDate,proto3" json:"skipped_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UndoStepRequest) Reset() {
 	*x = UndoStepRequest{}
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[9]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +1316,7 @@ func (x *UndoStepRequest) String() string {
 func (*UndoStepRequest) ProtoMessage() {}
 
 func (x *UndoStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_goals_v1_step_proto_msgTypes[9]
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +1329,7 @@ func (x *UndoStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoStepRequest.ProtoReflect.Descriptor instead.
 func (*UndoStepRequest) Descriptor() ([]byte, []int) {
-	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{9}
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UndoStepRequest) GetName() string {
@@ -834,11 +1353,415 @@ func (x *UndoStepRequest) GetCompletion() string {
 	return ""
 }
 
+func (x *UndoStepRequest) GetSkippedDate() *date.Date {
+	if x != nil {
+		return x.SkippedDate
+	}
+	return nil
+}
+
+// SkipStepRequest asks for SkipStep.
+type SkipStepRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Format: tenants/{tenant}/people/{person}/goals/{goal}/steps/{step}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Which day: a local date from start_date on, at most 366 days ahead. With a
+	// recurrence, the latest occurrence on or before it is skipped. Default: today.
+	Date          *date.Date `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SkipStepRequest) Reset() {
+	*x = SkipStepRequest{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SkipStepRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SkipStepRequest) ProtoMessage() {}
+
+func (x *SkipStepRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SkipStepRequest.ProtoReflect.Descriptor instead.
+func (*SkipStepRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SkipStepRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SkipStepRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *SkipStepRequest) GetDate() *date.Date {
+	if x != nil {
+		return x.Date
+	}
+	return nil
+}
+
+// PauseStepsRequest asks for PauseSteps.
+type PauseStepsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose steps. Format: tenants/{tenant}/people/{person}/goals/{goal}. With - as the
+	// last id: those of every goal.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// First local date, 1970-01-01 or later. Default: today.
+	FromDate *date.Date `protobuf:"bytes,2,opt,name=from_date,json=fromDate,proto3" json:"from_date,omitempty"`
+	// Last local date, not before from_date. Default: until ResumeSteps.
+	UntilDate *date.Date `protobuf:"bytes,3,opt,name=until_date,json=untilDate,proto3" json:"until_date,omitempty"`
+	// Why: PAUSE or ILLNESS. Default: PAUSE.
+	Kind          v1.BreakKind `protobuf:"varint,4,opt,name=kind,proto3,enum=rebound.type.v1.BreakKind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseStepsRequest) Reset() {
+	*x = PauseStepsRequest{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseStepsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseStepsRequest) ProtoMessage() {}
+
+func (x *PauseStepsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseStepsRequest.ProtoReflect.Descriptor instead.
+func (*PauseStepsRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PauseStepsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *PauseStepsRequest) GetFromDate() *date.Date {
+	if x != nil {
+		return x.FromDate
+	}
+	return nil
+}
+
+func (x *PauseStepsRequest) GetUntilDate() *date.Date {
+	if x != nil {
+		return x.UntilDate
+	}
+	return nil
+}
+
+func (x *PauseStepsRequest) GetKind() v1.BreakKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.BreakKind(0)
+}
+
+// PauseStepsResponse answers PauseSteps.
+type PauseStepsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The repeating steps that rest.
+	Steps         []*Step `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseStepsResponse) Reset() {
+	*x = PauseStepsResponse{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseStepsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseStepsResponse) ProtoMessage() {}
+
+func (x *PauseStepsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseStepsResponse.ProtoReflect.Descriptor instead.
+func (*PauseStepsResponse) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PauseStepsResponse) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+// ResumeStepsRequest asks for ResumeSteps.
+type ResumeStepsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose steps. Format: tenants/{tenant}/people/{person}/goals/{goal}. With - as the
+	// last id: those of every goal.
+	Parent        string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeStepsRequest) Reset() {
+	*x = ResumeStepsRequest{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeStepsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeStepsRequest) ProtoMessage() {}
+
+func (x *ResumeStepsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeStepsRequest.ProtoReflect.Descriptor instead.
+func (*ResumeStepsRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ResumeStepsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+// ResumeStepsResponse answers ResumeSteps.
+type ResumeStepsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The steps that had been resting.
+	Steps         []*Step `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeStepsResponse) Reset() {
+	*x = ResumeStepsResponse{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeStepsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeStepsResponse) ProtoMessage() {}
+
+func (x *ResumeStepsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeStepsResponse.ProtoReflect.Descriptor instead.
+func (*ResumeStepsResponse) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ResumeStepsResponse) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+// SplitStepRequest asks for SplitStep.
+type SplitStepRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Format: tenants/{tenant}/people/{person}/goals/{goal}/steps/{step}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What to make of it. 2 to 20.
+	Parts         []*StepPart `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SplitStepRequest) Reset() {
+	*x = SplitStepRequest{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SplitStepRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SplitStepRequest) ProtoMessage() {}
+
+func (x *SplitStepRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SplitStepRequest.ProtoReflect.Descriptor instead.
+func (*SplitStepRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SplitStepRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SplitStepRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *SplitStepRequest) GetParts() []*StepPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+// SplitStepResponse answers SplitStep.
+type SplitStepResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The step that was split.
+	Step *Step `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	// The smaller ones, in the order of the parts.
+	Steps         []*Step `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SplitStepResponse) Reset() {
+	*x = SplitStepResponse{}
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SplitStepResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SplitStepResponse) ProtoMessage() {}
+
+func (x *SplitStepResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_step_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SplitStepResponse.ProtoReflect.Descriptor instead.
+func (*SplitStepResponse) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_step_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SplitStepResponse) GetStep() *Step {
+	if x != nil {
+		return x.Step
+	}
+	return nil
+}
+
+func (x *SplitStepResponse) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
 var File_rebound_goals_v1_step_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"\n" +
-	"\x1brebound/goals/v1/step.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\xf5\x05\n" +
+	"\x1brebound/goals/v1/step.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/step.proto\"\xeb\v\n" +
 	"\x04Step\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -859,8 +1782,52 @@ const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"\n" +
 	"start_date\x18\v \x01(\v2\x11.google.type.DateR\tstartDate\x126\n" +
 	"\x05state\x18\f \x01(\x0e2\x1a.rebound.type.v1.StepStateB\x04\xe2A\x01\x03R\x05state\x12D\n" +
-	"\vcompletions\x18\r \x03(\v2\x1c.rebound.goals.v1.CompletionB\x04\xe2A\x01\x03R\vcompletions:d\xeaAa\n" +
-	"\x16goals.rebound.dev/Step\x12:tenants/{tenant}/people/{person}/goals/{goal}/steps/{step}*\x05steps2\x04step\"\xfc\x01\n" +
+	"\vcompletions\x18\r \x03(\v2\x1c.rebound.goals.v1.CompletionB\x04\xe2A\x01\x03R\vcompletions\x12 \n" +
+	"\x05times\x18\x1e \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05times\x12\x1e\n" +
+	"\x04days\x18\x1f \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xee\x02(\x00R\x04days\x12H\n" +
+	"\tdirection\x18  \x01(\x0e2 .rebound.type.v1.TargetDirectionB\b\xbaH\x05\x82\x01\x02\x10\x01R\tdirection\x125\n" +
+	"\bduration\x18! \x01(\v2\x19.google.protobuf.DurationR\bduration\x12:\n" +
+	"\x06breaks\x18\" \x03(\v2\x17.rebound.goals.v1.BreakB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06breaks\x12=\n" +
+	"\tsize_hint\x18# \x01(\v2\x1a.rebound.goals.v1.SizeHintB\x04\xe2A\x01\x03R\bsizeHint\x126\n" +
+	"\x05parts\x18$ \x03(\v2\x1a.rebound.goals.v1.StepPartB\x04\xe2A\x01\x03R\x05parts\x12?\n" +
+	"\tfrequency\x18% \x01(\v2\x1b.rebound.goals.v1.FrequencyB\x04\xe2A\x01\x03R\tfrequency\x120\n" +
+	"\aends_on\x18& \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\x06endsOn\x12%\n" +
+	"\bstrength\x18' \x01(\x01B\x04\xe2A\x01\x03H\x00R\bstrength\x88\x01\x01\x12%\n" +
+	"\vcurrent_run\x18( \x01(\x05B\x04\xe2A\x01\x03R\n" +
+	"currentRun\x12%\n" +
+	"\vlongest_run\x18) \x01(\x05B\x04\xe2A\x01\x03R\n" +
+	"longestRun\x12\x14\n" +
+	"\x05order\x18< \x01(\x05R\x05order\x12&\n" +
+	"\x06weight\x18= \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x01R\x06weight\x88\x01\x01\x12@\n" +
+	"\arewards\x18> \x03(\v2\x1c.rebound.goals.v1.StepRewardB\b\xbaH\x05\x92\x01\x02\x10\x14R\arewards:d\xeaAa\n" +
+	"\x16goals.rebound.dev/Step\x12:tenants/{tenant}/people/{person}/goals/{goal}/steps/{step}*\x05steps2\x04stepB\v\n" +
+	"\t_strengthB\t\n" +
+	"\a_weight\"`\n" +
+	"\n" +
+	"StepReward\x12,\n" +
+	"\vcompletions\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x01R\vcompletions\x12$\n" +
+	"\x06reward\x18\x02 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x06reward\"\xa3\x01\n" +
+	"\x05Break\x12.\n" +
+	"\tfrom_date\x18\x01 \x01(\v2\x11.google.type.DateR\bfromDate\x120\n" +
+	"\n" +
+	"until_date\x18\x02 \x01(\v2\x11.google.type.DateR\tuntilDate\x128\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1a.rebound.type.v1.BreakKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\"5\n" +
+	"\tFrequency\x12\x14\n" +
+	"\x05times\x18\x01 \x01(\x05R\x05times\x12\x12\n" +
+	"\x04days\x18\x02 \x01(\x05R\x04days\"\x83\x01\n" +
+	"\bSizeHint\x126\n" +
+	"\areasons\x18\x01 \x03(\x0e2\x1c.rebound.goals.v1.SizeReasonR\areasons\x12\x1a\n" +
+	"\bquestion\x18\x02 \x01(\tR\bquestion\x12#\n" +
+	"\rrules_version\x18\x03 \x01(\tR\frulesVersion\"\xd1\x01\n" +
+	"\bStepPart\x123\n" +
+	"\x04step\x18\x01 \x01(\tB\x1f\xe2A\x01\x03\xfaA\x18\n" +
+	"\x16goals.rebound.dev/StepR\x04step\x12&\n" +
+	"\x05title\x18\x02 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05title\x125\n" +
+	"\bduration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bduration\x121\n" +
+	"\x06amount\x18\x04 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\x00\x00\x00\x00\x00R\x06amount\"\xfc\x01\n" +
 	"\n" +
 	"Completion\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12?\n" +
@@ -912,14 +1879,46 @@ const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"occurrence\x12*\n" +
 	"\n" +
 	"request_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\trequestId\x12$\n" +
-	"\ttime_zone\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\btimeZone\"\x8c\x01\n" +
+	"\ttime_zone\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\btimeZone\"\xc2\x01\n" +
 	"\x0fUndoStepRequest\x123\n" +
 	"\x04name\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\n" +
 	"\x16goals.rebound.dev/StepR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"completion\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
-	"completion2\xb1\t\n" +
+	"completion\x124\n" +
+	"\fskipped_date\x18\x04 \x01(\v2\x11.google.type.DateR\vskippedDate\"\x8a\x01\n" +
+	"\x0fSkipStepRequest\x123\n" +
+	"\x04name\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\n" +
+	"\x16goals.rebound.dev/StepR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12%\n" +
+	"\x04date\x18\x03 \x01(\v2\x11.google.type.DateR\x04date\"\xea\x01\n" +
+	"\x11PauseStepsRequest\x127\n" +
+	"\x06parent\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\x12\x16goals.rebound.dev/StepR\x06parent\x12.\n" +
+	"\tfrom_date\x18\x02 \x01(\v2\x11.google.type.DateR\bfromDate\x120\n" +
+	"\n" +
+	"until_date\x18\x03 \x01(\v2\x11.google.type.DateR\tuntilDate\x12:\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x1a.rebound.type.v1.BreakKindB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x01R\x04kind\"B\n" +
+	"\x12PauseStepsResponse\x12,\n" +
+	"\x05steps\x18\x01 \x03(\v2\x16.rebound.goals.v1.StepR\x05steps\"M\n" +
+	"\x12ResumeStepsRequest\x127\n" +
+	"\x06parent\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\x12\x16goals.rebound.dev/StepR\x06parent\"C\n" +
+	"\x13ResumeStepsResponse\x12,\n" +
+	"\x05steps\x18\x01 \x03(\v2\x16.rebound.goals.v1.StepR\x05steps\"\xa6\x01\n" +
+	"\x10SplitStepRequest\x123\n" +
+	"\x04name\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\n" +
+	"\x16goals.rebound.dev/StepR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12@\n" +
+	"\x05parts\x18\x03 \x03(\v2\x1a.rebound.goals.v1.StepPartB\x0e\xe2A\x01\x02\xbaH\a\x92\x01\x04\b\x02\x10\x14R\x05parts\"m\n" +
+	"\x11SplitStepResponse\x12*\n" +
+	"\x04step\x18\x01 \x01(\v2\x16.rebound.goals.v1.StepR\x04step\x12,\n" +
+	"\x05steps\x18\x02 \x03(\v2\x16.rebound.goals.v1.StepR\x05steps*\\\n" +
+	"\n" +
+	"SizeReason\x12\x1b\n" +
+	"\x17SIZE_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14SIZE_REASON_TOO_LONG\x10\x01\x12\x17\n" +
+	"\x13SIZE_REASON_NO_VERB\x10\x022\xd3\x0e\n" +
 	"\vStepService\x12\xb0\x01\n" +
 	"\n" +
 	"CreateStep\x12#.rebound.goals.v1.CreateStepRequest\x1a\x16.rebound.goals.v1.Step\"e\xdaA\x13parent,step,step_id\xaa\xbb\x18\x10\n" +
@@ -942,7 +1941,16 @@ const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"\fCompleteStep\x12%.rebound.goals.v1.CompleteStepRequest\x1a\x16.rebound.goals.v1.Step\"S\xaa\xbb\x18\x0e\n" +
 	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02;:\x01*\"6/v1/{name=tenants/*/people/*/goals/*/steps/*}:complete\x12\x96\x01\n" +
 	"\bUndoStep\x12!.rebound.goals.v1.UndoStepRequest\x1a\x16.rebound.goals.v1.Step\"O\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x027:\x01*\"2/v1/{name=tenants/*/people/*/goals/*/steps/*}:undoBEZCgithub.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1;goalsv1b\x06proto3"
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x027:\x01*\"2/v1/{name=tenants/*/people/*/goals/*/steps/*}:undo\x12\x96\x01\n" +
+	"\bSkipStep\x12!.rebound.goals.v1.SkipStepRequest\x1a\x16.rebound.goals.v1.Step\"O\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x027:\x01*\"2/v1/{name=tenants/*/people/*/goals/*/steps/*}:skip\x12\xab\x01\n" +
+	"\n" +
+	"PauseSteps\x12#.rebound.goals.v1.PauseStepsRequest\x1a$.rebound.goals.v1.PauseStepsResponse\"R\xaa\xbb\x18\x10\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x028:\x01*\"3/v1/{parent=tenants/*/people/*/goals/*}/steps:pause\x12\xaf\x01\n" +
+	"\vResumeSteps\x12$.rebound.goals.v1.ResumeStepsRequest\x1a%.rebound.goals.v1.ResumeStepsResponse\"S\xaa\xbb\x18\x10\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x029:\x01*\"4/v1/{parent=tenants/*/people/*/goals/*}/steps:resume\x12\xa6\x01\n" +
+	"\tSplitStep\x12\".rebound.goals.v1.SplitStepRequest\x1a#.rebound.goals.v1.SplitStepResponse\"P\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x028:\x01*\"3/v1/{name=tenants/*/people/*/goals/*/steps/*}:splitBEZCgithub.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1;goalsv1b\x06proto3"
 
 var (
 	file_rebound_goals_v1_step_proto_rawDescOnce sync.Once
@@ -956,59 +1964,107 @@ func file_rebound_goals_v1_step_proto_rawDescGZIP() []byte {
 	return file_rebound_goals_v1_step_proto_rawDescData
 }
 
-var file_rebound_goals_v1_step_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_rebound_goals_v1_step_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_rebound_goals_v1_step_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_rebound_goals_v1_step_proto_goTypes = []any{
-	(*Step)(nil),                  // 0: rebound.goals.v1.Step
-	(*Completion)(nil),            // 1: rebound.goals.v1.Completion
-	(*CreateStepRequest)(nil),     // 2: rebound.goals.v1.CreateStepRequest
-	(*GetStepRequest)(nil),        // 3: rebound.goals.v1.GetStepRequest
-	(*ListStepsRequest)(nil),      // 4: rebound.goals.v1.ListStepsRequest
-	(*ListStepsResponse)(nil),     // 5: rebound.goals.v1.ListStepsResponse
-	(*UpdateStepRequest)(nil),     // 6: rebound.goals.v1.UpdateStepRequest
-	(*DeleteStepRequest)(nil),     // 7: rebound.goals.v1.DeleteStepRequest
-	(*CompleteStepRequest)(nil),   // 8: rebound.goals.v1.CompleteStepRequest
-	(*UndoStepRequest)(nil),       // 9: rebound.goals.v1.UndoStepRequest
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*date.Date)(nil),             // 11: google.type.Date
-	(v1.StepState)(0),             // 12: rebound.type.v1.StepState
-	(*fieldmaskpb.FieldMask)(nil), // 13: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),         // 14: google.protobuf.Empty
+	(SizeReason)(0),               // 0: rebound.goals.v1.SizeReason
+	(*Step)(nil),                  // 1: rebound.goals.v1.Step
+	(*StepReward)(nil),            // 2: rebound.goals.v1.StepReward
+	(*Break)(nil),                 // 3: rebound.goals.v1.Break
+	(*Frequency)(nil),             // 4: rebound.goals.v1.Frequency
+	(*SizeHint)(nil),              // 5: rebound.goals.v1.SizeHint
+	(*StepPart)(nil),              // 6: rebound.goals.v1.StepPart
+	(*Completion)(nil),            // 7: rebound.goals.v1.Completion
+	(*CreateStepRequest)(nil),     // 8: rebound.goals.v1.CreateStepRequest
+	(*GetStepRequest)(nil),        // 9: rebound.goals.v1.GetStepRequest
+	(*ListStepsRequest)(nil),      // 10: rebound.goals.v1.ListStepsRequest
+	(*ListStepsResponse)(nil),     // 11: rebound.goals.v1.ListStepsResponse
+	(*UpdateStepRequest)(nil),     // 12: rebound.goals.v1.UpdateStepRequest
+	(*DeleteStepRequest)(nil),     // 13: rebound.goals.v1.DeleteStepRequest
+	(*CompleteStepRequest)(nil),   // 14: rebound.goals.v1.CompleteStepRequest
+	(*UndoStepRequest)(nil),       // 15: rebound.goals.v1.UndoStepRequest
+	(*SkipStepRequest)(nil),       // 16: rebound.goals.v1.SkipStepRequest
+	(*PauseStepsRequest)(nil),     // 17: rebound.goals.v1.PauseStepsRequest
+	(*PauseStepsResponse)(nil),    // 18: rebound.goals.v1.PauseStepsResponse
+	(*ResumeStepsRequest)(nil),    // 19: rebound.goals.v1.ResumeStepsRequest
+	(*ResumeStepsResponse)(nil),   // 20: rebound.goals.v1.ResumeStepsResponse
+	(*SplitStepRequest)(nil),      // 21: rebound.goals.v1.SplitStepRequest
+	(*SplitStepResponse)(nil),     // 22: rebound.goals.v1.SplitStepResponse
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*date.Date)(nil),             // 24: google.type.Date
+	(v1.StepState)(0),             // 25: rebound.type.v1.StepState
+	(v1.TargetDirection)(0),       // 26: rebound.type.v1.TargetDirection
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(v1.BreakKind)(0),             // 28: rebound.type.v1.BreakKind
+	(*fieldmaskpb.FieldMask)(nil), // 29: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),         // 30: google.protobuf.Empty
 }
 var file_rebound_goals_v1_step_proto_depIdxs = []int32{
-	10, // 0: rebound.goals.v1.Step.create_time:type_name -> google.protobuf.Timestamp
-	10, // 1: rebound.goals.v1.Step.update_time:type_name -> google.protobuf.Timestamp
-	11, // 2: rebound.goals.v1.Step.due_date:type_name -> google.type.Date
-	11, // 3: rebound.goals.v1.Step.start_date:type_name -> google.type.Date
-	12, // 4: rebound.goals.v1.Step.state:type_name -> rebound.type.v1.StepState
-	1,  // 5: rebound.goals.v1.Step.completions:type_name -> rebound.goals.v1.Completion
-	10, // 6: rebound.goals.v1.Completion.complete_time:type_name -> google.protobuf.Timestamp
-	11, // 7: rebound.goals.v1.Completion.local_date:type_name -> google.type.Date
-	11, // 8: rebound.goals.v1.Completion.occurrence:type_name -> google.type.Date
-	0,  // 9: rebound.goals.v1.CreateStepRequest.step:type_name -> rebound.goals.v1.Step
-	0,  // 10: rebound.goals.v1.ListStepsResponse.steps:type_name -> rebound.goals.v1.Step
-	0,  // 11: rebound.goals.v1.UpdateStepRequest.step:type_name -> rebound.goals.v1.Step
-	13, // 12: rebound.goals.v1.UpdateStepRequest.update_mask:type_name -> google.protobuf.FieldMask
-	10, // 13: rebound.goals.v1.CompleteStepRequest.complete_time:type_name -> google.protobuf.Timestamp
-	11, // 14: rebound.goals.v1.CompleteStepRequest.occurrence:type_name -> google.type.Date
-	2,  // 15: rebound.goals.v1.StepService.CreateStep:input_type -> rebound.goals.v1.CreateStepRequest
-	3,  // 16: rebound.goals.v1.StepService.GetStep:input_type -> rebound.goals.v1.GetStepRequest
-	4,  // 17: rebound.goals.v1.StepService.ListSteps:input_type -> rebound.goals.v1.ListStepsRequest
-	6,  // 18: rebound.goals.v1.StepService.UpdateStep:input_type -> rebound.goals.v1.UpdateStepRequest
-	7,  // 19: rebound.goals.v1.StepService.DeleteStep:input_type -> rebound.goals.v1.DeleteStepRequest
-	8,  // 20: rebound.goals.v1.StepService.CompleteStep:input_type -> rebound.goals.v1.CompleteStepRequest
-	9,  // 21: rebound.goals.v1.StepService.UndoStep:input_type -> rebound.goals.v1.UndoStepRequest
-	0,  // 22: rebound.goals.v1.StepService.CreateStep:output_type -> rebound.goals.v1.Step
-	0,  // 23: rebound.goals.v1.StepService.GetStep:output_type -> rebound.goals.v1.Step
-	5,  // 24: rebound.goals.v1.StepService.ListSteps:output_type -> rebound.goals.v1.ListStepsResponse
-	0,  // 25: rebound.goals.v1.StepService.UpdateStep:output_type -> rebound.goals.v1.Step
-	14, // 26: rebound.goals.v1.StepService.DeleteStep:output_type -> google.protobuf.Empty
-	0,  // 27: rebound.goals.v1.StepService.CompleteStep:output_type -> rebound.goals.v1.Step
-	0,  // 28: rebound.goals.v1.StepService.UndoStep:output_type -> rebound.goals.v1.Step
-	22, // [22:29] is the sub-list for method output_type
-	15, // [15:22] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	23, // 0: rebound.goals.v1.Step.create_time:type_name -> google.protobuf.Timestamp
+	23, // 1: rebound.goals.v1.Step.update_time:type_name -> google.protobuf.Timestamp
+	24, // 2: rebound.goals.v1.Step.due_date:type_name -> google.type.Date
+	24, // 3: rebound.goals.v1.Step.start_date:type_name -> google.type.Date
+	25, // 4: rebound.goals.v1.Step.state:type_name -> rebound.type.v1.StepState
+	7,  // 5: rebound.goals.v1.Step.completions:type_name -> rebound.goals.v1.Completion
+	26, // 6: rebound.goals.v1.Step.direction:type_name -> rebound.type.v1.TargetDirection
+	27, // 7: rebound.goals.v1.Step.duration:type_name -> google.protobuf.Duration
+	3,  // 8: rebound.goals.v1.Step.breaks:type_name -> rebound.goals.v1.Break
+	5,  // 9: rebound.goals.v1.Step.size_hint:type_name -> rebound.goals.v1.SizeHint
+	6,  // 10: rebound.goals.v1.Step.parts:type_name -> rebound.goals.v1.StepPart
+	4,  // 11: rebound.goals.v1.Step.frequency:type_name -> rebound.goals.v1.Frequency
+	24, // 12: rebound.goals.v1.Step.ends_on:type_name -> google.type.Date
+	2,  // 13: rebound.goals.v1.Step.rewards:type_name -> rebound.goals.v1.StepReward
+	24, // 14: rebound.goals.v1.Break.from_date:type_name -> google.type.Date
+	24, // 15: rebound.goals.v1.Break.until_date:type_name -> google.type.Date
+	28, // 16: rebound.goals.v1.Break.kind:type_name -> rebound.type.v1.BreakKind
+	0,  // 17: rebound.goals.v1.SizeHint.reasons:type_name -> rebound.goals.v1.SizeReason
+	27, // 18: rebound.goals.v1.StepPart.duration:type_name -> google.protobuf.Duration
+	23, // 19: rebound.goals.v1.Completion.complete_time:type_name -> google.protobuf.Timestamp
+	24, // 20: rebound.goals.v1.Completion.local_date:type_name -> google.type.Date
+	24, // 21: rebound.goals.v1.Completion.occurrence:type_name -> google.type.Date
+	1,  // 22: rebound.goals.v1.CreateStepRequest.step:type_name -> rebound.goals.v1.Step
+	1,  // 23: rebound.goals.v1.ListStepsResponse.steps:type_name -> rebound.goals.v1.Step
+	1,  // 24: rebound.goals.v1.UpdateStepRequest.step:type_name -> rebound.goals.v1.Step
+	29, // 25: rebound.goals.v1.UpdateStepRequest.update_mask:type_name -> google.protobuf.FieldMask
+	23, // 26: rebound.goals.v1.CompleteStepRequest.complete_time:type_name -> google.protobuf.Timestamp
+	24, // 27: rebound.goals.v1.CompleteStepRequest.occurrence:type_name -> google.type.Date
+	24, // 28: rebound.goals.v1.UndoStepRequest.skipped_date:type_name -> google.type.Date
+	24, // 29: rebound.goals.v1.SkipStepRequest.date:type_name -> google.type.Date
+	24, // 30: rebound.goals.v1.PauseStepsRequest.from_date:type_name -> google.type.Date
+	24, // 31: rebound.goals.v1.PauseStepsRequest.until_date:type_name -> google.type.Date
+	28, // 32: rebound.goals.v1.PauseStepsRequest.kind:type_name -> rebound.type.v1.BreakKind
+	1,  // 33: rebound.goals.v1.PauseStepsResponse.steps:type_name -> rebound.goals.v1.Step
+	1,  // 34: rebound.goals.v1.ResumeStepsResponse.steps:type_name -> rebound.goals.v1.Step
+	6,  // 35: rebound.goals.v1.SplitStepRequest.parts:type_name -> rebound.goals.v1.StepPart
+	1,  // 36: rebound.goals.v1.SplitStepResponse.step:type_name -> rebound.goals.v1.Step
+	1,  // 37: rebound.goals.v1.SplitStepResponse.steps:type_name -> rebound.goals.v1.Step
+	8,  // 38: rebound.goals.v1.StepService.CreateStep:input_type -> rebound.goals.v1.CreateStepRequest
+	9,  // 39: rebound.goals.v1.StepService.GetStep:input_type -> rebound.goals.v1.GetStepRequest
+	10, // 40: rebound.goals.v1.StepService.ListSteps:input_type -> rebound.goals.v1.ListStepsRequest
+	12, // 41: rebound.goals.v1.StepService.UpdateStep:input_type -> rebound.goals.v1.UpdateStepRequest
+	13, // 42: rebound.goals.v1.StepService.DeleteStep:input_type -> rebound.goals.v1.DeleteStepRequest
+	14, // 43: rebound.goals.v1.StepService.CompleteStep:input_type -> rebound.goals.v1.CompleteStepRequest
+	15, // 44: rebound.goals.v1.StepService.UndoStep:input_type -> rebound.goals.v1.UndoStepRequest
+	16, // 45: rebound.goals.v1.StepService.SkipStep:input_type -> rebound.goals.v1.SkipStepRequest
+	17, // 46: rebound.goals.v1.StepService.PauseSteps:input_type -> rebound.goals.v1.PauseStepsRequest
+	19, // 47: rebound.goals.v1.StepService.ResumeSteps:input_type -> rebound.goals.v1.ResumeStepsRequest
+	21, // 48: rebound.goals.v1.StepService.SplitStep:input_type -> rebound.goals.v1.SplitStepRequest
+	1,  // 49: rebound.goals.v1.StepService.CreateStep:output_type -> rebound.goals.v1.Step
+	1,  // 50: rebound.goals.v1.StepService.GetStep:output_type -> rebound.goals.v1.Step
+	11, // 51: rebound.goals.v1.StepService.ListSteps:output_type -> rebound.goals.v1.ListStepsResponse
+	1,  // 52: rebound.goals.v1.StepService.UpdateStep:output_type -> rebound.goals.v1.Step
+	30, // 53: rebound.goals.v1.StepService.DeleteStep:output_type -> google.protobuf.Empty
+	1,  // 54: rebound.goals.v1.StepService.CompleteStep:output_type -> rebound.goals.v1.Step
+	1,  // 55: rebound.goals.v1.StepService.UndoStep:output_type -> rebound.goals.v1.Step
+	1,  // 56: rebound.goals.v1.StepService.SkipStep:output_type -> rebound.goals.v1.Step
+	18, // 57: rebound.goals.v1.StepService.PauseSteps:output_type -> rebound.goals.v1.PauseStepsResponse
+	20, // 58: rebound.goals.v1.StepService.ResumeSteps:output_type -> rebound.goals.v1.ResumeStepsResponse
+	22, // 59: rebound.goals.v1.StepService.SplitStep:output_type -> rebound.goals.v1.SplitStepResponse
+	49, // [49:60] is the sub-list for method output_type
+	38, // [38:49] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_rebound_goals_v1_step_proto_init() }
@@ -1016,18 +2072,20 @@ func file_rebound_goals_v1_step_proto_init() {
 	if File_rebound_goals_v1_step_proto != nil {
 		return
 	}
+	file_rebound_goals_v1_step_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_goals_v1_step_proto_rawDesc), len(file_rebound_goals_v1_step_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   10,
+			NumEnums:      1,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_rebound_goals_v1_step_proto_goTypes,
 		DependencyIndexes: file_rebound_goals_v1_step_proto_depIdxs,
+		EnumInfos:         file_rebound_goals_v1_step_proto_enumTypes,
 		MessageInfos:      file_rebound_goals_v1_step_proto_msgTypes,
 	}.Build()
 	File_rebound_goals_v1_step_proto = out.File

@@ -27,6 +27,10 @@ const (
 	StepService_DeleteStep_FullMethodName   = "/rebound.goals.v1.StepService/DeleteStep"
 	StepService_CompleteStep_FullMethodName = "/rebound.goals.v1.StepService/CompleteStep"
 	StepService_UndoStep_FullMethodName     = "/rebound.goals.v1.StepService/UndoStep"
+	StepService_SkipStep_FullMethodName     = "/rebound.goals.v1.StepService/SkipStep"
+	StepService_PauseSteps_FullMethodName   = "/rebound.goals.v1.StepService/PauseSteps"
+	StepService_ResumeSteps_FullMethodName  = "/rebound.goals.v1.StepService/ResumeSteps"
+	StepService_SplitStep_FullMethodName    = "/rebound.goals.v1.StepService/SplitStep"
 )
 
 // StepServiceClient is the client API for StepService service.
@@ -45,11 +49,24 @@ type StepServiceClient interface {
 	UpdateStep(ctx context.Context, in *UpdateStepRequest, opts ...grpc.CallOption) (*Step, error)
 	// Deletes a step.
 	DeleteStep(ctx context.Context, in *DeleteStepRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// Adds a completion. A step that does not repeat takes one, a repeating step
-	// one per occurrence.
+	// Adds a completion. A step that does not repeat takes one. One with a recurrence
+	// takes one per occurrence, or, with an amount, as many as it takes to reach it;
+	// one with times and days, or with an amount not to exceed, as many as come.
 	CompleteStep(ctx context.Context, in *CompleteStepRequest, opts ...grpc.CallOption) (*Step, error)
-	// Takes a completion back.
+	// Takes a completion back, or a day that was skipped.
 	UndoStep(ctx context.Context, in *UndoStepRequest, opts ...grpc.CallOption) (*Step, error)
+	// Skips a day of a repeating step, without harm to its strength; with a
+	// recurrence, an occurrence and the days up to the next one. UndoStep takes it back.
+	SkipStep(ctx context.Context, in *SkipStepRequest, opts ...grpc.CallOption) (*Step, error)
+	// Lets all repeating steps of a goal rest, or of all goals: for a holiday, for an
+	// illness. What does not repeat is left alone. The same again changes nothing.
+	PauseSteps(ctx context.Context, in *PauseStepsRequest, opts ...grpc.CallOption) (*PauseStepsResponse, error)
+	// Ends what rests today by a pause or an illness: from today on it counts again.
+	ResumeSteps(ctx context.Context, in *ResumeStepsRequest, opts ...grpc.CallOption) (*ResumeStepsResponse, error)
+	// Splits a step into smaller ones, which take its place: they lead to the same
+	// milestone, by the same date, and repeat as it did. The step itself is closed:
+	// it keeps its completions and names its parts. The same parts again change nothing.
+	SplitStep(ctx context.Context, in *SplitStepRequest, opts ...grpc.CallOption) (*SplitStepResponse, error)
 }
 
 type stepServiceClient struct {
@@ -130,6 +147,46 @@ func (c *stepServiceClient) UndoStep(ctx context.Context, in *UndoStepRequest, o
 	return out, nil
 }
 
+func (c *stepServiceClient) SkipStep(ctx context.Context, in *SkipStepRequest, opts ...grpc.CallOption) (*Step, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Step)
+	err := c.cc.Invoke(ctx, StepService_SkipStep_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stepServiceClient) PauseSteps(ctx context.Context, in *PauseStepsRequest, opts ...grpc.CallOption) (*PauseStepsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PauseStepsResponse)
+	err := c.cc.Invoke(ctx, StepService_PauseSteps_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stepServiceClient) ResumeSteps(ctx context.Context, in *ResumeStepsRequest, opts ...grpc.CallOption) (*ResumeStepsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeStepsResponse)
+	err := c.cc.Invoke(ctx, StepService_ResumeSteps_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stepServiceClient) SplitStep(ctx context.Context, in *SplitStepRequest, opts ...grpc.CallOption) (*SplitStepResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SplitStepResponse)
+	err := c.cc.Invoke(ctx, StepService_SplitStep_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // StepServiceServer is the server API for StepService service.
 // All implementations must embed UnimplementedStepServiceServer
 // for forward compatibility.
@@ -146,11 +203,24 @@ type StepServiceServer interface {
 	UpdateStep(context.Context, *UpdateStepRequest) (*Step, error)
 	// Deletes a step.
 	DeleteStep(context.Context, *DeleteStepRequest) (*emptypb.Empty, error)
-	// Adds a completion. A step that does not repeat takes one, a repeating step
-	// one per occurrence.
+	// Adds a completion. A step that does not repeat takes one. One with a recurrence
+	// takes one per occurrence, or, with an amount, as many as it takes to reach it;
+	// one with times and days, or with an amount not to exceed, as many as come.
 	CompleteStep(context.Context, *CompleteStepRequest) (*Step, error)
-	// Takes a completion back.
+	// Takes a completion back, or a day that was skipped.
 	UndoStep(context.Context, *UndoStepRequest) (*Step, error)
+	// Skips a day of a repeating step, without harm to its strength; with a
+	// recurrence, an occurrence and the days up to the next one. UndoStep takes it back.
+	SkipStep(context.Context, *SkipStepRequest) (*Step, error)
+	// Lets all repeating steps of a goal rest, or of all goals: for a holiday, for an
+	// illness. What does not repeat is left alone. The same again changes nothing.
+	PauseSteps(context.Context, *PauseStepsRequest) (*PauseStepsResponse, error)
+	// Ends what rests today by a pause or an illness: from today on it counts again.
+	ResumeSteps(context.Context, *ResumeStepsRequest) (*ResumeStepsResponse, error)
+	// Splits a step into smaller ones, which take its place: they lead to the same
+	// milestone, by the same date, and repeat as it did. The step itself is closed:
+	// it keeps its completions and names its parts. The same parts again change nothing.
+	SplitStep(context.Context, *SplitStepRequest) (*SplitStepResponse, error)
 	mustEmbedUnimplementedStepServiceServer()
 }
 
@@ -181,6 +251,18 @@ func (UnimplementedStepServiceServer) CompleteStep(context.Context, *CompleteSte
 }
 func (UnimplementedStepServiceServer) UndoStep(context.Context, *UndoStepRequest) (*Step, error) {
 	return nil, status.Error(codes.Unimplemented, "method UndoStep not implemented")
+}
+func (UnimplementedStepServiceServer) SkipStep(context.Context, *SkipStepRequest) (*Step, error) {
+	return nil, status.Error(codes.Unimplemented, "method SkipStep not implemented")
+}
+func (UnimplementedStepServiceServer) PauseSteps(context.Context, *PauseStepsRequest) (*PauseStepsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PauseSteps not implemented")
+}
+func (UnimplementedStepServiceServer) ResumeSteps(context.Context, *ResumeStepsRequest) (*ResumeStepsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeSteps not implemented")
+}
+func (UnimplementedStepServiceServer) SplitStep(context.Context, *SplitStepRequest) (*SplitStepResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SplitStep not implemented")
 }
 func (UnimplementedStepServiceServer) mustEmbedUnimplementedStepServiceServer() {}
 func (UnimplementedStepServiceServer) testEmbeddedByValue()                     {}
@@ -329,6 +411,78 @@ func _StepService_UndoStep_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StepService_SkipStep_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SkipStepRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StepServiceServer).SkipStep(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StepService_SkipStep_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StepServiceServer).SkipStep(ctx, req.(*SkipStepRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StepService_PauseSteps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PauseStepsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StepServiceServer).PauseSteps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StepService_PauseSteps_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StepServiceServer).PauseSteps(ctx, req.(*PauseStepsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StepService_ResumeSteps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeStepsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StepServiceServer).ResumeSteps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StepService_ResumeSteps_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StepServiceServer).ResumeSteps(ctx, req.(*ResumeStepsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StepService_SplitStep_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SplitStepRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StepServiceServer).SplitStep(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StepService_SplitStep_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StepServiceServer).SplitStep(ctx, req.(*SplitStepRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // StepService_ServiceDesc is the grpc.ServiceDesc for StepService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -363,6 +517,22 @@ var StepService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UndoStep",
 			Handler:    _StepService_UndoStep_Handler,
+		},
+		{
+			MethodName: "SkipStep",
+			Handler:    _StepService_SkipStep_Handler,
+		},
+		{
+			MethodName: "PauseSteps",
+			Handler:    _StepService_PauseSteps_Handler,
+		},
+		{
+			MethodName: "ResumeSteps",
+			Handler:    _StepService_ResumeSteps_Handler,
+		},
+		{
+			MethodName: "SplitStep",
+			Handler:    _StepService_SplitStep_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

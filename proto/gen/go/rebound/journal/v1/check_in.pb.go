@@ -53,7 +53,7 @@ type CheckIn struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
 	// IANA time zone of the person at that time. Default: the profile's.
 	TimeZone string `protobuf:"bytes,10,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// Local date of time in time_zone.
+	// Local date of time in time_zone, by when the person's day began then.
 	LocalDate *date.Date `protobuf:"bytes,11,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
 	// The setback it is about, one of the same person's. Default: none.
 	Setback string `protobuf:"bytes,12,opt,name=setback,proto3" json:"setback,omitempty"`

@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	timeofday "google.golang.org/genproto/googleapis/type/timeofday"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -42,7 +43,11 @@ type Profile struct {
 	// BCP 47 language tag, such as de-CH. Default: en.
 	Locale string `protobuf:"bytes,6,opt,name=locale,proto3" json:"locale,omitempty"`
 	// What the person consents to. Default: nothing.
-	Consents      *Consents `protobuf:"bytes,7,opt,name=consents,proto3" json:"consents,omitempty"`
+	Consents *Consents `protobuf:"bytes,7,opt,name=consents,proto3" json:"consents,omitempty"`
+	// Local time at which the person's day begins, 00:00 to 12:00, in hours and
+	// minutes: with 04:00, what is done at two at night belongs to the day before.
+	// Default: 00:00, midnight.
+	DayStart      *timeofday.TimeOfDay `protobuf:"bytes,8,opt,name=day_start,json=dayStart,proto3" json:"day_start,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -122,6 +127,13 @@ func (x *Profile) GetLocale() string {
 func (x *Profile) GetConsents() *Consents {
 	if x != nil {
 		return x.Consents
+	}
+	return nil
+}
+
+func (x *Profile) GetDayStart() *timeofday.TimeOfDay {
+	if x != nil {
+		return x.DayStart
 	}
 	return nil
 }
@@ -304,7 +316,7 @@ var File_rebound_journal_v1_profile_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_profile_proto_rawDesc = "" +
 	"\n" +
-	" rebound/journal/v1/profile.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\"\xa6\x03\n" +
+	" rebound/journal/v1/profile.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1erebound/policy/v1/policy.proto\"\xdb\x03\n" +
 	"\aProfile\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -314,7 +326,8 @@ const file_rebound_journal_v1_profile_proto_rawDesc = "" +
 	"updateTime\x12$\n" +
 	"\ttime_zone\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\btimeZone\x12\x1f\n" +
 	"\x06locale\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18#R\x06locale\x128\n" +
-	"\bconsents\x18\a \x01(\v2\x1c.rebound.journal.v1.ConsentsR\bconsents:]\xeaAZ\n" +
+	"\bconsents\x18\a \x01(\v2\x1c.rebound.journal.v1.ConsentsR\bconsents\x123\n" +
+	"\tday_start\x18\b \x01(\v2\x16.google.type.TimeOfDayR\bdayStart:]\xeaAZ\n" +
 	"\x1bjournal.rebound.dev/Profile\x12(tenants/{tenant}/people/{person}/profile*\bprofiles2\aprofile\"\xb8\x02\n" +
 	"\bConsents\x12-\n" +
 	"\x12aggregate_insights\x18\x01 \x01(\bR\x11aggregateInsights\x12.\n" +
@@ -354,25 +367,27 @@ var file_rebound_journal_v1_profile_proto_goTypes = []any{
 	(*GetProfileRequest)(nil),     // 2: rebound.journal.v1.GetProfileRequest
 	(*UpdateProfileRequest)(nil),  // 3: rebound.journal.v1.UpdateProfileRequest
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 5: google.protobuf.FieldMask
+	(*timeofday.TimeOfDay)(nil),   // 5: google.type.TimeOfDay
+	(*fieldmaskpb.FieldMask)(nil), // 6: google.protobuf.FieldMask
 }
 var file_rebound_journal_v1_profile_proto_depIdxs = []int32{
-	4, // 0: rebound.journal.v1.Profile.create_time:type_name -> google.protobuf.Timestamp
-	4, // 1: rebound.journal.v1.Profile.update_time:type_name -> google.protobuf.Timestamp
-	1, // 2: rebound.journal.v1.Profile.consents:type_name -> rebound.journal.v1.Consents
-	4, // 3: rebound.journal.v1.Consents.aggregate_insights_change_time:type_name -> google.protobuf.Timestamp
-	4, // 4: rebound.journal.v1.Consents.share_with_pipeline_change_time:type_name -> google.protobuf.Timestamp
-	0, // 5: rebound.journal.v1.UpdateProfileRequest.profile:type_name -> rebound.journal.v1.Profile
-	5, // 6: rebound.journal.v1.UpdateProfileRequest.update_mask:type_name -> google.protobuf.FieldMask
-	2, // 7: rebound.journal.v1.ProfileService.GetProfile:input_type -> rebound.journal.v1.GetProfileRequest
-	3, // 8: rebound.journal.v1.ProfileService.UpdateProfile:input_type -> rebound.journal.v1.UpdateProfileRequest
-	0, // 9: rebound.journal.v1.ProfileService.GetProfile:output_type -> rebound.journal.v1.Profile
-	0, // 10: rebound.journal.v1.ProfileService.UpdateProfile:output_type -> rebound.journal.v1.Profile
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4,  // 0: rebound.journal.v1.Profile.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 1: rebound.journal.v1.Profile.update_time:type_name -> google.protobuf.Timestamp
+	1,  // 2: rebound.journal.v1.Profile.consents:type_name -> rebound.journal.v1.Consents
+	5,  // 3: rebound.journal.v1.Profile.day_start:type_name -> google.type.TimeOfDay
+	4,  // 4: rebound.journal.v1.Consents.aggregate_insights_change_time:type_name -> google.protobuf.Timestamp
+	4,  // 5: rebound.journal.v1.Consents.share_with_pipeline_change_time:type_name -> google.protobuf.Timestamp
+	0,  // 6: rebound.journal.v1.UpdateProfileRequest.profile:type_name -> rebound.journal.v1.Profile
+	6,  // 7: rebound.journal.v1.UpdateProfileRequest.update_mask:type_name -> google.protobuf.FieldMask
+	2,  // 8: rebound.journal.v1.ProfileService.GetProfile:input_type -> rebound.journal.v1.GetProfileRequest
+	3,  // 9: rebound.journal.v1.ProfileService.UpdateProfile:input_type -> rebound.journal.v1.UpdateProfileRequest
+	0,  // 10: rebound.journal.v1.ProfileService.GetProfile:output_type -> rebound.journal.v1.Profile
+	0,  // 11: rebound.journal.v1.ProfileService.UpdateProfile:output_type -> rebound.journal.v1.Profile
+	10, // [10:12] is the sub-list for method output_type
+	8,  // [8:10] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_rebound_journal_v1_profile_proto_init() }

@@ -58,9 +58,11 @@ type Projection struct {
 	// Last day on which each momentum was told, by active days.
 	ToldMomentum map[int32]int32 `protobuf:"bytes,15,rep,name=told_momentum,json=toldMomentum,proto3" json:"told_momentum,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// True: the person was erased; nothing is kept, and nothing is added any more.
-	Erased        bool `protobuf:"varint,16,opt,name=erased,proto3" json:"erased,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Erased bool `protobuf:"varint,16,opt,name=erased,proto3" json:"erased,omitempty"`
+	// When the person's day begins, in minutes after midnight.
+	DayStartMinutes int32 `protobuf:"varint,17,opt,name=day_start_minutes,json=dayStartMinutes,proto3" json:"day_start_minutes,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Projection) Reset() {
@@ -203,6 +205,13 @@ func (x *Projection) GetErased() bool {
 		return x.Erased
 	}
 	return false
+}
+
+func (x *Projection) GetDayStartMinutes() int32 {
+	if x != nil {
+		return x.DayStartMinutes
+	}
+	return 0
 }
 
 // SetbackEntry is a setback.
@@ -639,7 +648,7 @@ var File_rebound_storage_v1_projection_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\n" +
-	"#rebound/storage/v1/projection.proto\x12\x12rebound.storage.v1\x1a\x1arebound/type/v1/goal.proto\x1a\x1drebound/type/v1/setback.proto\"\x8b\n" +
+	"#rebound/storage/v1/projection.proto\x12\x12rebound.storage.v1\x1a\x1arebound/type/v1/goal.proto\x1a\x1drebound/type/v1/setback.proto\"\xb7\n" +
 	"\n" +
 	"\n" +
 	"Projection\x12\x12\n" +
@@ -661,7 +670,8 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\ttold_mood\x18\r \x01(\x01H\x00R\btoldMood\x88\x01\x01\x12\x1e\n" +
 	"\vtold_mood_n\x18\x0e \x01(\x05R\ttoldMoodN\x12U\n" +
 	"\rtold_momentum\x18\x0f \x03(\v20.rebound.storage.v1.Projection.ToldMomentumEntryR\ftoldMomentum\x12\x16\n" +
-	"\x06erased\x18\x10 \x01(\bR\x06erased\x1a<\n" +
+	"\x06erased\x18\x10 \x01(\bR\x06erased\x12*\n" +
+	"\x11day_start_minutes\x18\x11 \x01(\x05R\x0fdayStartMinutes\x1a<\n" +
 	"\x0ePositionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a]\n" +

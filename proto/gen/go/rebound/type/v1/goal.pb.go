@@ -149,6 +149,8 @@ const (
 	StepState_STEP_STATE_TO_DO StepState = 1
 	// Done; for a repeating step: every occurrence of a finite rule is done.
 	StepState_STEP_STATE_DONE StepState = 2
+	// Split into smaller ones, which take its place.
+	StepState_STEP_STATE_SPLIT StepState = 3
 )
 
 // Enum value maps for StepState.
@@ -157,11 +159,13 @@ var (
 		0: "STEP_STATE_UNSPECIFIED",
 		1: "STEP_STATE_TO_DO",
 		2: "STEP_STATE_DONE",
+		3: "STEP_STATE_SPLIT",
 	}
 	StepState_value = map[string]int32{
 		"STEP_STATE_UNSPECIFIED": 0,
 		"STEP_STATE_TO_DO":       1,
 		"STEP_STATE_DONE":        2,
+		"STEP_STATE_SPLIT":       3,
 	}
 )
 
@@ -272,11 +276,12 @@ const file_rebound_type_v1_goal_proto_rawDesc = "" +
 	"\x1bMILESTONE_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MILESTONE_STATE_AHEAD\x10\x01\x12\x1b\n" +
 	"\x17MILESTONE_STATE_REACHED\x10\x02\x12\x1e\n" +
-	"\x1aMILESTONE_STATE_CELEBRATED\x10\x03*R\n" +
+	"\x1aMILESTONE_STATE_CELEBRATED\x10\x03*h\n" +
 	"\tStepState\x12\x1a\n" +
 	"\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10STEP_STATE_TO_DO\x10\x01\x12\x13\n" +
-	"\x0fSTEP_STATE_DONE\x10\x02*\xa7\x01\n" +
+	"\x0fSTEP_STATE_DONE\x10\x02\x12\x14\n" +
+	"\x10STEP_STATE_SPLIT\x10\x03*\xa7\x01\n" +
 	"\vGoalHorizon\x12\x1c\n" +
 	"\x18GOAL_HORIZON_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11GOAL_HORIZON_WEEK\x10\x01\x12\x16\n" +
