@@ -144,3 +144,21 @@ func (r *Resource[T]) Due(ctx context.Context, now time.Time, limit int) ([]T, e
 	}
 	return docs, nil
 }
+
+// mutateMissing makes a singleton that was never written.
+func (r *Resource[T]) mutateMissing(ctx context.Context, name string, fn func(doc T, now time.Time) error) (T, error) {
+	var zero T
+	blank, err := r.unwritten(ctx, name)
+	if err != nil {
+		return zero, err
+	}
+	now := r.deps.Clock()
+	if err := fn(blank, now); err != nil {
+		return zero, err
+	}
+	w, err := r.ownInsertion(ctx, name, r.names.parentOf(name), "", blank, now)
+	if err != nil {
+		return zero, err
+	}
+	return r.commit(ctx, w)
+}

@@ -222,24 +222,6 @@ func (r *Resource[T]) Mutate(ctx context.Context, verb, name, etag string, fn fu
 	return zero, fault.Stale(name)
 }
 
-// mutateMissing makes a singleton that was never written.
-func (r *Resource[T]) mutateMissing(ctx context.Context, name string, fn func(doc T, now time.Time) error) (T, error) {
-	var zero T
-	blank, err := r.unwritten(ctx, name)
-	if err != nil {
-		return zero, err
-	}
-	now := r.deps.Clock()
-	if err := fn(blank, now); err != nil {
-		return zero, err
-	}
-	w, err := r.ownInsertion(ctx, name, r.names.parentOf(name), "", blank, now)
-	if err != nil {
-		return zero, err
-	}
-	return r.commit(ctx, w)
-}
-
 // write replaces a document by what next makes of it.
 func (r *Resource[T]) write(ctx context.Context, verb, name, etag string, next func(old T, now time.Time) (T, error)) (T, error) {
 	var zero T
