@@ -83,8 +83,10 @@ type lived struct {
 	setback string  // open one; "" for none
 	since   int     // days since it happened
 	lesson  string
+	planned string // the lesson that was last made a goal
 	goal    string
 	steps   []string
+	habit   string // a step that is done again and again
 }
 
 func (l *lived) live(ctx context.Context) error {
@@ -124,7 +126,7 @@ func (l *lived) day(ctx context.Context, day int, at time.Time) error {
 	for _, part := range []struct {
 		chance float64
 		do     func(context.Context, int, time.Time) error
-	}{{0.8, l.checkIn}, {0.6, l.gratitude}, {0.5, l.debrief}, {0.5, l.plan}, {0.7, l.step}, {0.15, l.practice}, {0.15, l.recover}} {
+	}{{0.8, l.checkIn}, {0.6, l.gratitude}, {0.5, l.debrief}, {0.5, l.plan}, {0.7, l.step}, {0.8, l.repeat}, {0.15, l.practice}, {0.15, l.recover}} {
 		if l.rand.Float64() < part.chance {
 			if err := part.do(ctx, day, at); err != nil {
 				return err
@@ -196,10 +198,11 @@ func (l *lived) debrief(ctx context.Context, day int, at time.Time) error {
 }
 
 // plan makes a lesson a goal with small steps; some first look for other avenues.
-func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
-	if l.lesson == "" || l.goal != "" {
+func (l *lived) plan(ctx context.Context, day int, at time.Time) error {
+	if l.lesson == "" || l.goal != "" || l.planned == l.lesson {
 		return nil
 	}
+	l.planned = l.lesson
 	lesson := l.person.Name + "/lessons/" + l.lesson
 	if err := l.aim(ctx, day, lesson); err != nil {
 		return err
@@ -219,6 +222,11 @@ func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
 			body body
 		}{"/goals/" + l.goal + "/steps?stepId=" + id, body{"title": "Ask one question", "milestone": l.person.Name + "/goals/" + l.goal + "/milestones/first"}})
 	}
+	l.habit = l.goal + "/steps/habit"
+	requests = append(requests, struct {
+		path string
+		body body
+	}{"/goals/" + l.goal + "/steps?stepId=habit", body{"title": "Ask what is unclear", "times": 3, "days": 7, "startDate": date(at)}})
 	for _, r := range requests {
 		if err := l.do(ctx, "POST", r.path, r.body); err != nil {
 			return err
@@ -226,7 +234,7 @@ func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
 	}
 	l.counts.Goals.Add(1)
 	l.counts.Milestones.Add(1)
-	l.counts.Steps.Add(3)
+	l.counts.Steps.Add(4)
 	return l.order(ctx)
 }
 

@@ -169,14 +169,23 @@ func (d *Domain) DropGoal(ctx context.Context, req *goalsv1.DropGoalRequest) (*g
 		func(g *goalsv1.Goal, now time.Time) { g.DropReason, g.DropTime = req.GetReason(), timestamppb.New(now) })
 }
 
-// HoldGoal lets a goal rest.
+// HoldGoal lets a goal rest, then its repeating steps. What was cut short is
+// finished by the same call again.
 func (d *Domain) HoldGoal(ctx context.Context, req *goalsv1.HoldGoalRequest) (*goalsv1.Goal, error) {
-	return d.move(ctx, "held", req.GetName(), req.GetEtag(), onHold, []typev1.GoalState{active},
+	g, err := d.move(ctx, "held", req.GetName(), req.GetEtag(), onHold, []typev1.GoalState{active},
 		func(*goalsv1.Goal, time.Time) {})
+	if err == nil {
+		_, err = d.PauseSteps(ctx, &goalsv1.PauseStepsRequest{Parent: req.GetName()})
+	}
+	return g, err
 }
 
-// ResumeGoal takes a goal up again.
+// ResumeGoal takes a goal up again, then its repeating steps.
 func (d *Domain) ResumeGoal(ctx context.Context, req *goalsv1.ResumeGoalRequest) (*goalsv1.Goal, error) {
-	return d.move(ctx, "resumed", req.GetName(), req.GetEtag(), active, []typev1.GoalState{onHold, dropped},
+	g, err := d.move(ctx, "resumed", req.GetName(), req.GetEtag(), active, []typev1.GoalState{onHold, dropped},
 		func(g *goalsv1.Goal, _ time.Time) { g.DropReason, g.DropTime = "", nil })
+	if err == nil {
+		_, err = d.ResumeSteps(ctx, &goalsv1.ResumeStepsRequest{Parent: req.GetName()})
+	}
+	return g, err
 }

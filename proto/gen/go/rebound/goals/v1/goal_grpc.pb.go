@@ -57,9 +57,9 @@ type GoalServiceClient interface {
 	AchieveGoal(ctx context.Context, in *AchieveGoalRequest, opts ...grpc.CallOption) (*Goal, error)
 	// Lets it go, which is a good ending too. Not allowed once ACHIEVED.
 	DropGoal(ctx context.Context, in *DropGoalRequest, opts ...grpc.CallOption) (*Goal, error)
-	// Lets it rest. Allowed while ACTIVE.
+	// Lets it rest, and its repeating steps with it. Allowed while ACTIVE.
 	HoldGoal(ctx context.Context, in *HoldGoalRequest, opts ...grpc.CallOption) (*Goal, error)
-	// Takes it up again. Allowed when ON_HOLD or DROPPED.
+	// Takes it up again, and its repeating steps with it. Allowed when ON_HOLD or DROPPED.
 	ResumeGoal(ctx context.Context, in *ResumeGoalRequest, opts ...grpc.CallOption) (*Goal, error)
 	// Notes where a key result stands now, and how likely it seems. Allowed in every state.
 	CheckInKeyResult(ctx context.Context, in *CheckInKeyResultRequest, opts ...grpc.CallOption) (*Goal, error)
@@ -208,9 +208,9 @@ type GoalServiceServer interface {
 	AchieveGoal(context.Context, *AchieveGoalRequest) (*Goal, error)
 	// Lets it go, which is a good ending too. Not allowed once ACHIEVED.
 	DropGoal(context.Context, *DropGoalRequest) (*Goal, error)
-	// Lets it rest. Allowed while ACTIVE.
+	// Lets it rest, and its repeating steps with it. Allowed while ACTIVE.
 	HoldGoal(context.Context, *HoldGoalRequest) (*Goal, error)
-	// Takes it up again. Allowed when ON_HOLD or DROPPED.
+	// Takes it up again, and its repeating steps with it. Allowed when ON_HOLD or DROPPED.
 	ResumeGoal(context.Context, *ResumeGoalRequest) (*Goal, error)
 	// Notes where a key result stands now, and how likely it seems. Allowed in every state.
 	CheckInKeyResult(context.Context, *CheckInKeyResultRequest) (*Goal, error)

@@ -924,7 +924,7 @@ type ListStepsRequest struct {
 	// The next_page_token of the page before; everything else must be as it was
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over state, milestone, due_date, order,
+	// AIP-160 filter over state, milestone, due_date, order, days, direction,
 	// create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of create_time, due_date, start_date, state, order, update_time, with
