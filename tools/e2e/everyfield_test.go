@@ -148,7 +148,7 @@ func (f *canaryFiller) fill(m protoreflect.Message) {
 			m.Set(fd, protoreflect.ValueOfString("why"))
 		case fd.Name() == "reader":
 			m.Set(fd, protoreflect.ValueOfString("tenants/acme/people/cara"))
-		case fd.Name() == "until" && fd.Message() != nil:
+		case fd.Name() == "until" && fd.Message() != nil && fd.Message().FullName() == "google.type.Date":
 			m.Set(fd, protoreflect.ValueOfMessage((&datepb.Date{Year: 2999, Month: 12, Day: 31}).ProtoReflect()))
 		}
 	}
