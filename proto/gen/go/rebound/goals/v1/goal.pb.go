@@ -800,7 +800,7 @@ var File_rebound_goals_v1_goal_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\n" +
-	"\x1brebound/goals/v1/goal.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\x8f\x05\n" +
+	"\x1brebound/goals/v1/goal.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\x95\x05\n" +
 	"\x04Goal\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -809,8 +809,9 @@ const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"updateTime\x12&\n" +
 	"\x05title\x18\x05 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05title\x12\x1e\n" +
-	"\x03why\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x03why\x12+\n" +
-	"\aorigins\x18\a \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x14\x18\x01\"\x05r\x03\x18\x80\x04R\aorigins\x122\n" +
+	"\x03why\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x03why\x121\n" +
+	"\aorigins\x18\a \x03(\tB\x17\xfaA\x03\n" +
+	"\x01*\xbaH\x0e\x92\x01\v\x10\x14\x18\x01\"\x05r\x03\x18\x80\x04R\aorigins\x122\n" +
 	"\vtarget_date\x18\b \x01(\v2\x11.google.type.DateR\n" +
 	"targetDate\x126\n" +
 	"\x05state\x18\t \x01(\x0e2\x1a.rebound.type.v1.GoalStateB\x04\xe2A\x01\x03R\x05state\x12 \n" +
