@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 )
@@ -57,11 +56,7 @@ func (e *Edge) openStream(ctx context.Context, r *http.Request) (grpc.ServerStre
 	if id := r.Header.Get("Last-Event-Id"); id != "" {
 		req.ResumeToken = id // a browser that comes back knows better than the address it was opened with
 	}
-	md := metadata.Pairs("x-request-id", requestIDOf(ctx))
-	if a := r.Header.Get("Authorization"); a != "" {
-		md.Set("authorization", a)
-	}
-	return insightsv1.NewInsightServiceClient(e.options.Insights).StreamInsights(metadata.NewOutgoingContext(ctx, md), req)
+	return insightsv1.NewInsightServiceClient(e.options.Insights).StreamInsights(outgoing(ctx, r), req)
 }
 
 // receive takes responses from a service, a few ahead of the client.

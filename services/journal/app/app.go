@@ -4,15 +4,19 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	transferv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/transfer/v1"
 	"github.com/rebound-hq/rebound/services/journal/internal/domain"
 	"github.com/rebound-hq/rebound/services/journal/internal/erase"
+	"github.com/rebound-hq/rebound/services/journal/internal/operation"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/service"
 	"github.com/rebound-hq/rebound/services/kit/store"
+	"github.com/rebound-hq/rebound/services/kit/transfer"
 )
 
 // Sources say where the rest of a person's data lies.
@@ -34,26 +38,39 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 				}
 				tokens = auth.FileSource(sources.TokenFile)
 			}
-			return journal{domain.New(deps), erase.New(deps), sources, tokens}, nil
+			return journal{domain.New(deps), erase.New(deps), operation.New(deps), sources, tokens}, nil
 		},
 	}
 }
 
 type journal struct {
 	*domain.Domain
-	erase   *erase.Service
-	sources Sources
-	tokens  auth.TokenSource
+	erase     *erase.Service
+	operation *operation.Service
+	sources   Sources
+	tokens    auth.TokenSource
 }
 
 // Kinds implements service.App.
-func (j journal) Kinds() []store.Kind { return append(j.Domain.Kinds(), j.erase.Kinds()...) }
+func (j journal) Kinds() []store.Kind {
+	return slices.Concat(j.Domain.Kinds(), j.erase.Kinds(), j.operation.Kinds())
+}
 
 // Start implements service.App.
 func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
 	j.erase.Begin(erase.Parts{
 		Docs: env.Store, Eraser: env.Eraser, Keyring: env.Keyring, Withdraw: j.WithdrawAll, Log: env.Telemetry.Logger,
 	})
+	goals, err := env.Dial("goals", j.sources.Goals, j.tokens)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := j.operation.Begin(operation.Parts{
+		Limits: operation.DefaultLimits(), Zone: j.Zone, Log: env.Telemetry.Logger,
+		Sources: []transfer.Source{env.Records, transfer.Remote{Client: transferv1.NewTransferServiceClient(goals)}},
+	}); err != nil {
+		return nil, nil, err
+	}
 	services, err := resource.Services(
 		resource.In(journalv1.File_rebound_journal_v1_setback_proto, j.Setbacks.Methods(),
 			resource.Unary("CloseSetback", j.CloseSetback),
@@ -97,6 +114,14 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 			resource.Unary("ErasePerson", j.erase.ErasePerson),
 			resource.Unary("GetErasure", j.erase.GetErasure),
 			resource.Unary("AcknowledgeErasure", j.erase.AcknowledgeErasure)),
+		resource.In(journalv1.File_rebound_journal_v1_operation_proto, nil,
+			resource.Unary("ExportPerson", j.operation.ExportPerson),
+			resource.Unary("ImportPerson", j.operation.ImportPerson),
+			resource.ServerStream("DownloadOperation", j.operation.DownloadOperation),
+			resource.Unary("GetOperation", j.operation.GetOperation),
+			resource.Unary("ListOperations", j.operation.ListOperations),
+			resource.Unary("CancelOperation", j.operation.CancelOperation),
+			resource.Unary("DeleteOperation", j.operation.DeleteOperation)),
 	)
-	return services, []service.Task{j.erase.Run}, err
+	return services, []service.Task{j.erase.Run, j.operation.Run}, err
 }

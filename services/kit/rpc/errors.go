@@ -31,6 +31,10 @@ var table = []struct {
 	{context.DeadlineExceeded, fault.Fault{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED", Message: "the call took longer than it may"}},
 }
 
+// AsFault gives any error the form that a caller may see, for those that tell of
+// it in an answer.
+func AsFault(err error) *fault.Fault { return toFault(err) }
+
 // toFault gives any error of a handler the form that a caller may see. What is
 // not known becomes INTERNAL, its cause for the log only.
 func toFault(err error) *fault.Fault {

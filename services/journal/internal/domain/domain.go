@@ -85,6 +85,11 @@ func (d *Domain) Kinds() []store.Kind {
 	}
 }
 
+// Zone is a person's time zone, for what is told in local dates elsewhere.
+func (d *Domain) Zone(ctx context.Context, owner string) (*time.Location, error) {
+	return d.zone(ctx, owner)
+}
+
 // zone is the person's time zone; UTC until they say otherwise.
 func (d *Domain) zone(ctx context.Context, owner string) (*time.Location, error) {
 	p, err := d.Profiles.Fetch(ctx, owner+"/profile")

@@ -1088,24 +1088,24 @@ var File_rebound_journal_v1_operation_proto protoreflect.FileDescriptor
 
 const file_rebound_journal_v1_operation_proto_rawDesc = "" +
 	"\n" +
-	"\"rebound/journal/v1/operation.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\"\xd4\x06\n" +
+	"\"rebound/journal/v1/operation.proto\x12\x12rebound.journal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\"\x9e\x06\n" +
 	"\tOperation\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"createTime\x12A\n" +
 	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
-	"updateTime\x12;\n" +
-	"\x04kind\x18\x05 \x01(\x0e2!.rebound.journal.v1.OperationKindB\x04\xe2A\x01\x03R\x04kind\x12>\n" +
-	"\x05state\x18\x06 \x01(\x0e2\".rebound.journal.v1.OperationStateB\x04\xe2A\x01\x03R\x05state\x12\x18\n" +
-	"\x04done\x18\a \x01(\bB\x04\xe2A\x01\x03R\x04done\x12G\n" +
-	"\bprogress\x18\b \x01(\v2%.rebound.journal.v1.OperationProgressB\x04\xe2A\x01\x03R\bprogress\x12@\n" +
-	"\x06counts\x18\t \x03(\v2\".rebound.journal.v1.OperationCountB\x04\xe2A\x01\x03R\x06counts\x12@\n" +
+	"updateTime\x125\n" +
+	"\x04kind\x18\x05 \x01(\x0e2!.rebound.journal.v1.OperationKindR\x04kind\x128\n" +
+	"\x05state\x18\x06 \x01(\x0e2\".rebound.journal.v1.OperationStateR\x05state\x12\x12\n" +
+	"\x04done\x18\a \x01(\bR\x04done\x12A\n" +
+	"\bprogress\x18\b \x01(\v2%.rebound.journal.v1.OperationProgressR\bprogress\x12:\n" +
+	"\x06counts\x18\t \x03(\v2\".rebound.journal.v1.OperationCountR\x06counts\x12:\n" +
 	"\x06issues\x18\n" +
-	" \x03(\v2\".rebound.journal.v1.OperationIssueB\x04\xe2A\x01\x03R\x06issues\x12)\n" +
-	"\rarchive_bytes\x18\v \x01(\x03B\x04\xe2A\x01\x03R\farchiveBytes\x12D\n" +
-	"\afailure\x18\f \x01(\v2$.rebound.journal.v1.OperationFailureB\x04\xe2A\x01\x03R\afailure\x12A\n" +
-	"\vexpire_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	" \x03(\v2\".rebound.journal.v1.OperationIssueR\x06issues\x12#\n" +
+	"\rarchive_bytes\x18\v \x01(\x03R\farchiveBytes\x12>\n" +
+	"\afailure\x18\f \x01(\v2$.rebound.journal.v1.OperationFailureR\afailure\x12;\n" +
+	"\vexpire_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime:r\xeaAo\n" +
 	"\x1djournal.rebound.dev/Operation\x127tenants/{tenant}/people/{person}/operations/{operation}*\n" +
 	"operations2\toperation\"\x9b\x01\n" +
