@@ -51,7 +51,16 @@ func (e *Edge) download(w http.ResponseWriter, r *http.Request) {
 		newProblem(ctx, http.StatusNotAcceptable, codes.InvalidArgument, "NOT_ACCEPTABLE", "archives are "+zipType).write(w)
 		return
 	}
-	offset := rangeStart(r.Header.Get("Range"))
+	ranged := rangeStart(r.Header.Get("Range"))
+	offset := ranged
+	if q := r.URL.Query().Get("offset"); q != "" {
+		var err error
+		if offset, err = strconv.ParseInt(q, 10, 64); err != nil {
+			newProblem(ctx, http.StatusBadRequest, codes.InvalidArgument, "PARAMETER_INVALID", "offset is a number of bytes").write(w)
+			return
+		}
+		ranged = 0
+	}
 	stream, err := journalv1.NewOperationServiceClient(e.options.Journal).DownloadOperation(outgoing(ctx, r), &journalv1.DownloadOperationRequest{
 		Name: downloadPath.FindStringSubmatch(r.URL.Path)[1], Offset: offset,
 	})
@@ -68,7 +77,7 @@ func (e *Edge) download(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": archiveFile}))
 	h.Set("Content-Length", strconv.FormatInt(size-offset, 10))
 	h.Set("Accept-Ranges", "bytes")
-	if offset > 0 && offset < size {
+	if ranged > 0 && ranged < size {
 		h.Set("Content-Range", "bytes "+strconv.FormatInt(offset, 10)+"-"+strconv.FormatInt(size-1, 10)+"/"+strconv.FormatInt(size, 10))
 		w.WriteHeader(http.StatusPartialContent)
 	}
