@@ -89,6 +89,10 @@ func unpack(t *testing.T, archive []byte) map[string]string {
 	return out
 }
 
+// stays are the kinds that people make and do not take along: permissions and
+// secrets, which are good for here only.
+var stays = []string{}
+
 // TestTakeAlong exports one resource of every type, and a life, imports them into
 // another tenant, and exports them again: it is the same archive. Nothing of it lies
 // anywhere in clear.
@@ -108,6 +112,13 @@ func TestTakeAlong(t *testing.T) {
 
 	first, op := c.export(ada)
 	files := unpack(t, first)
+	for _, kind := range stays {
+		for pattern := range made {
+			if strings.Contains(pattern, "/"+kind+"/") {
+				delete(made, pattern)
+			}
+		}
+	}
 	if n := sum(op, "exported"); n != len(made)+9 || op["progress"].(map[string]any)["entriesDone"] != fmt.Sprint(2*n) || op["progress"].(map[string]any)["entriesTotal"] != fmt.Sprint(2*n) {
 		t.Errorf("%d exported, %d made: %v", n, len(made), op)
 	}
@@ -254,13 +265,13 @@ func TestOperations(t *testing.T) {
 func TestOperationsOverGRPC(t *testing.T) {
 	r := newRig(t)
 	c := r.as("acme", "ada", "person")
-	for i := range 70 { // words that do not pack well, for more than one part
+	for i := range 50 { // words that do not pack well, for more than one part
 		c.must("POST", fmt.Sprintf("%s/reflections?reflectionId=r%d", ada, i), `{"text":"`+noise(20_000, uint64(i))+`"}`)
 	}
 	archive, _ := c.export(ada)
 	const part = 1 << 20
-	if len(archive) <= part {
-		t.Fatalf("the archive has %d bytes only", len(archive))
+	if len(archive) <= part || len(archive) > 2*part {
+		t.Fatalf("the archive has %d bytes", len(archive))
 	}
 	const grace = "tenants/acme/people/grace"
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+r.token("acme", "grace", "person"))
@@ -297,7 +308,7 @@ func TestOperationsOverGRPC(t *testing.T) {
 	r.start()
 	g := r.as("acme", "grace", "person")
 	done := g.finished(object{"name": op.GetName()})
-	if done["state"] != "OPERATION_STATE_SUCCEEDED" || sum(done, "created") != 70 || sum(done, "unchanged") != 0 {
+	if done["state"] != "OPERATION_STATE_SUCCEEDED" || sum(done, "created") != 50 || sum(done, "unchanged") != 0 {
 		t.Errorf("%v", done)
 	}
 	second, _ := g.export("/v1/" + grace)

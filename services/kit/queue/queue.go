@@ -29,9 +29,10 @@ const (
 	lease = 30 * time.Second
 	// renewEach is how often it is renewed.
 	renewEach = 10 * time.Second
-	// again is how soon what failed is tried again, and what others may have left is
-	// looked for.
-	again = 5 * time.Second
+	// lookEach is how often a process looks for what is due and what others have left.
+	lookEach = time.Second
+	// again is how soon what failed is tried again.
+	again = 2 * time.Second
 	// workers is how many jobs of a queue one process does at once.
 	workers = 4
 	// settleTime is how long writing down what became of a job may take when the
@@ -124,7 +125,7 @@ func (q *Queue) Run(ctx context.Context) error {
 		if err := q.start(ctx, &g); err != nil && ctx.Err() == nil {
 			q.Log.WarnContext(ctx, "a queue could not be read; trying again", "queue", q.Name, "cause", err.Error())
 		}
-		timer := time.NewTimer(again)
+		timer := time.NewTimer(lookEach)
 		select {
 		case <-q.waking():
 		case <-timer.C:
