@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -329,4 +331,45 @@ func noise(n int, seed uint64) string {
 		out[i] = letters[x%64]
 	}
 	return string(out)
+}
+
+// TestTakeAlongInTheTerminal: the commands write an archive, bring it in for somebody
+// else, and say what was left out.
+func TestTakeAlongInTheTerminal(t *testing.T) {
+	r := newRig(t)
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", dir, "../cmd/rebound").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	rebound := func(args ...string) (string, error) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "rebound"), append(args, "--url", "http://"+r.at.HTTP, "--data", r.data, "--tenant", "acme")...)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		err := cmd.Run()
+		return out.String(), err
+	}
+	getUpAgain(r.as("acme", "ada", "person"))
+	archive := filepath.Join(dir, "ada.zip")
+	if out, err := rebound("export", "--person", "ada", "--out", archive); err != nil || !strings.Contains(out, "1 setbacks") || !strings.Contains(out, "1 steps") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".rebound-export-*")); err != nil || len(left) != 0 {
+		t.Errorf("%v is left: %v", left, err)
+	}
+	if out, err := rebound("import", archive, "--person", "grace"); err != nil || !strings.Contains(out, "1 goals added, 0 there already") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	grace := r.as("acme", "grace", "person")
+	const graces = "/v1/tenants/acme/people/grace"
+	grace.must("PATCH", graces+"/goals/g1", `{"title":"Another one"}`)
+	if out, err := rebound("import", archive, "--person", "grace"); err == nil || !strings.Contains(out, "goals/g1: CONFLICT") || !strings.Contains(out, "0 setbacks added, 1 there already") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if kept := grace.must("GET", graces+"/operations", "")["operations"].([]any); len(kept) != 0 {
+		t.Errorf("%v are kept", kept)
+	}
+	if out, err := rebound("import", archive); err == nil || !strings.Contains(out, "--person") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
