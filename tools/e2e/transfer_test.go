@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -130,7 +132,19 @@ func TestTakeAlong(t *testing.T) {
 			t.Errorf("no %s were exported", kind)
 		}
 	}
+	guide, err := os.ReadFile(filepath.Join(root, "docs", "export.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\| `rebound\\.").FindAllStringSubmatch(string(guide), -1) {
+		if files[m[1]+".ndjson"] == "" {
+			t.Errorf("the guide tells of %s, which are not in the archive", m[1])
+		}
+	}
 	for name, text := range files {
+		if kind, is := strings.CutSuffix(name, ".ndjson"); is && !strings.Contains(string(guide), "| `"+kind+"` | ") {
+			t.Errorf("the guide does not tell of %s", kind)
+		}
 		if strings.Contains(text, "tenants/") || strings.Contains(text, `"etag"`) || strings.Contains(text, "libraryStor") {
 			t.Errorf("%s says where it comes from", name)
 		}

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	transferv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/transfer/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
@@ -32,6 +34,7 @@ func (k kind) line(doc proto.Message, owner string) (Record, error) {
 	m.Set(fields.ByName(nameField), protoreflect.ValueOfString(name))
 	m.Clear(fields.ByName(etagField))
 	k.refs.shorten(m, owner+"/")
+	dropImpossible(m)
 	text, err := protojson.Marshal(c)
 	if err != nil {
 		return Record{}, errors.New("transfer: a document of the kind " + k.name + " cannot be written as JSON")
@@ -41,6 +44,35 @@ func (k kind) line(doc proto.Message, owner string) (Record, error) {
 		return Record{}, errors.New("transfer: protojson did not write JSON")
 	}
 	return Record{Kind: k.name, Name: name, Data: out.String()}, nil
+}
+
+// dropImpossible drops instants and durations that do not exist: JSON has no form for
+// them, and one must not keep a person from all the rest.
+func dropImpossible(m protoreflect.Message) {
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Message() == nil || fd.IsMap():
+		case fd.IsList():
+			for i := range v.List().Len() {
+				dropImpossible(v.List().Get(i).Message())
+			}
+		case impossible(v.Message().Interface()):
+			m.Clear(fd)
+		default:
+			dropImpossible(v.Message())
+		}
+		return true
+	})
+}
+
+func impossible(m proto.Message) bool {
+	switch m := m.(type) {
+	case *timestamppb.Timestamp:
+		return !m.IsValid()
+	case *durationpb.Duration:
+		return !m.IsValid()
+	}
+	return false
 }
 
 // parse reads a line into a document of a person. Errors are faults that do not

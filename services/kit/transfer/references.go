@@ -31,7 +31,9 @@ type reference struct {
 var anyName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*/` + idPattern + `(/[A-Za-z][A-Za-z0-9]*/` + idPattern + `){0,3}$`)
 
 const (
-	idPattern    = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`
+	// idPattern is an id in a reference: those to resources of other services are
+	// taken as they are.
+	idPattern    = `[^/]+`
 	peoplePrefix = "tenants/{tenant}/people/{person}/"
 )
 

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	transferv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/transfer/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
@@ -307,13 +306,4 @@ func (r *Records) compare(ctx context.Context, k kind, b Batch, there []int, out
 		}
 	}
 	return nil
-}
-
-// Document gives the message type of a kind's lines, for those who describe them.
-func (r *Records) Document(name string) (protoreflect.MessageDescriptor, error) {
-	k, err := r.kind(name)
-	if err != nil {
-		return nil, err
-	}
-	return k.Descriptor(), nil
 }

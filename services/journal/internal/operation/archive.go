@@ -209,7 +209,7 @@ func record(k manifestKind, n int64, line []byte, last string) (transfer.Record,
 		return transfer.Record{}, invalid("has more entries in %s than its %s says", k.File, manifestFile)
 	}
 	if err := json.Unmarshal(line, &named); err != nil {
-		return transfer.Record{}, invalid("has no entry at %s, line %d: %s", k.File, n, "LINE_INVALID")
+		return transfer.Record{}, invalid("has no JSON at %s, line %d", k.File, n)
 	}
 	if named.Name <= last {
 		return transfer.Record{}, invalid("is not in the order of names at %s, line %d", k.File, n)
@@ -291,18 +291,20 @@ func (a *archiveWriter) finish() error {
 type pages struct {
 	*archiveWriter
 	zone *time.Location
+	year int
 	day  string
 }
 
 func (p *pages) add(rec transfer.Record) error {
 	made := rec.CreateTime.In(p.zone)
-	begun, err := p.open(fmt.Sprintf("%s%04d%s", pagesFolder, made.Year(), pageSuffix))
+	p.year = max(p.year, made.Year()) // where clocks went back on New Year's Day, too
+	begun, err := p.open(fmt.Sprintf("%s%04d%s", pagesFolder, p.year, pageSuffix))
 	if err != nil {
 		return err
 	}
 	var text strings.Builder
 	if begun {
-		fmt.Fprintf(&text, "# %04d\n\n", made.Year())
+		fmt.Fprintf(&text, "# %04d\n\n", p.year)
 	}
 	if day := made.Format("Monday, January 2, 2006"); day != p.day || begun {
 		p.day = day

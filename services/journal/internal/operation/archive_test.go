@@ -14,7 +14,7 @@ import (
 // file is a file of an archive.
 type file struct{ name, text string }
 
-func pack(t *testing.T, files ...file) []byte {
+func pack(t testing.TB, files ...file) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
@@ -161,8 +161,7 @@ func TestRefusedEntries(t *testing.T) {
 // FuzzArchive: whatever is sent as an archive is refused or fails as its sender's
 // mistake; nothing panics.
 func FuzzArchive(f *testing.F) {
-	t := &testing.T{}
-	f.Add(pack(t, contents("setbacks", 1), setbackFile(entry("a"))))
+	f.Add(pack(f, contents("setbacks", 1), setbackFile(entry("a"))))
 	f.Add([]byte("PK\x05\x06"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := openArchive(memory(t, data), DefaultLimits())
