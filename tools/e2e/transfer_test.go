@@ -276,6 +276,23 @@ func TestOperations(t *testing.T) {
 	grace.refused("POST", graces+":export", "{}", 400, "TOO_MANY_OPERATIONS")
 }
 
+// TestEraseTakesArchives: an archive that waits to be downloaded goes with its person.
+func TestEraseTakesArchives(t *testing.T) {
+	r := newRig(t)
+	c := r.as("acme", "ada", "person")
+	c.must("POST", ada+"/setbacks", `{"title":"A"}`)
+	_, op := c.export(ada)
+	asked := c.must("POST", ada+":erase", `{}`)
+	e := c.must("POST", ada+":erase", `{"confirmationToken":"`+asked["confirmationToken"].(string)+`"}`)["erasure"].(map[string]any)
+	// The setback, the operation and its one chunk.
+	eventually(t, []string{"DONE", "journal 3"}, func() []string {
+		done := parts(c.must("GET", "/v1/"+e["name"].(string), ""))
+		return []string{done[0], done[len(done)-1]}
+	})
+	c.refused("GET", "/v1/"+op["name"].(string)+":download", "", 404, "NOT_FOUND")
+	c.refused("POST", ada+":export", "{}", 404, "NOT_FOUND")
+}
+
 // TestOperationsOverGRPC sends an archive in parts, some of them twice, across a
 // restart in the middle.
 func TestOperationsOverGRPC(t *testing.T) {
