@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/queue"
 	"github.com/rebound-hq/rebound/services/kit/resource/resourcetest"
@@ -132,6 +133,67 @@ func TestDue(t *testing.T) {
 		}
 		if got < want && i < 2 {
 			t.Errorf("run %d after %s, before %s", i+1, got, want)
+		}
+		for i == 0 && dueTime(t, docs, "later").Sub(start) < got+time.Hour { // it is being written down
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// dueTime is when a job is due.
+func dueTime(t *testing.T, docs store.Documents, item string) time.Time {
+	t.Helper()
+	page, err := docs.List(t.Context(), store.Query{Kind: "jobs", Index: "by_due", Prefix: []store.Value{"queues/test"}, Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rec := range page.Records {
+		if job := rec.Body.(*storagev1.Job); job.GetItem() == item {
+			return job.GetDueTime().AsTime()
+		}
+	}
+	return time.Time{}
+}
+
+// TestDeadProcess: what a process holds that is not heard of any more is done by
+// another one when its lease has ended, and not before.
+func TestDeadProcess(t *testing.T) {
+	rig := resourcetest.New(t)
+	docs := rig.Open(t, queue.Kind())
+	begun, release := make(chan struct{}), make(chan struct{})
+	dead := newWorker(t, docs, rig.Clock.Now, func(context.Context, string) (time.Time, error) {
+		close(begun)
+		<-release
+		return time.Time{}, nil
+	})
+	if err := dead.Add(t.Context(), "job", rig.Clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	did := make(chan time.Time, 2)
+	claimed := rig.Clock.Now()
+	other := newWorker(t, docs, rig.Clock.Now, func(context.Context, string) (time.Time, error) {
+		did <- rig.Clock.Now()
+		return time.Time{}, nil
+	})
+	for {
+		if err := other.Add(t.Context(), "another", claimed.Add(1000*time.Hour)); err != nil { // makes it look
+			t.Fatal(err)
+		}
+		select {
+		case at := <-did:
+			if at.Sub(claimed) < 30*time.Second {
+				t.Errorf("it was taken over after %s", at.Sub(claimed))
+			}
+			close(release)
+			dead.stop()
+			other.stop()
+			if len(did) != 0 {
+				t.Error("it was done again")
+			}
+			return
+		case <-time.After(time.Millisecond):
+			rig.Clock.Advance(time.Second)
 		}
 	}
 }

@@ -163,8 +163,10 @@ func TestRefusedEntries(t *testing.T) {
 func FuzzArchive(f *testing.F) {
 	f.Add(pack(f, contents("setbacks", 1), setbackFile(entry("a"))))
 	f.Add([]byte("PK\x05\x06"))
+	limits := DefaultLimits()
+	limits.UnpackedBytes, limits.LineBytes = 1<<20, 1<<16
 	f.Fuzz(func(t *testing.T, data []byte) {
-		a, err := openArchive(memory(t, data), DefaultLimits())
+		a, err := openArchive(memory(t, data), limits)
 		if err == nil {
 			for _, k := range a.Kinds {
 				for _, err = range a.records(k) {

@@ -114,8 +114,8 @@ func (w *chunkWriter) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// Flush stores what is left: nothing may be written after it but whole chunks were
-// stored before.
+// Flush stores what was gathered. Only the last chunk may be a short one, so that
+// nothing is written after the last Flush.
 func (w *chunkWriter) Flush() error {
 	if len(w.buf) == 0 {
 		return nil

@@ -24,6 +24,7 @@ func (s *Service) importArchive(ctx context.Context, t *tracker) error {
 	if err != nil {
 		return err
 	}
+	run := importRun{t, a}
 	restored := restoredSoFar(t.op)
 	if restored == 0 {
 		t.op.Progress = &journalv1.OperationProgress{KindsTotal: int32(len(steps)), EntriesTotal: 2 * a.entries()}
@@ -31,7 +32,7 @@ func (s *Service) importArchive(ctx context.Context, t *tracker) error {
 			return err
 		}
 		for _, step := range steps {
-			if err := s.check(ctx, t, a, step); err != nil {
+			if err := run.check(ctx, step); err != nil {
 				return err
 			}
 		}
@@ -43,7 +44,7 @@ func (s *Service) importArchive(ctx context.Context, t *tracker) error {
 		if skip == step.Entries {
 			continue
 		}
-		if err := s.restore(ctx, t, a, step, skip); err != nil {
+		if err := run.restore(ctx, step, skip); err != nil {
 			return err
 		}
 		t.op.Progress.KindsDone++
@@ -91,25 +92,31 @@ func (s *Service) plan(ctx context.Context, a *archive) ([]step, error) {
 	return steps, nil
 }
 
+// importRun is one import on its way.
+type importRun struct {
+	*tracker
+	archive *archive
+}
+
 // check looks at every entry of a kind and changes nothing: an archive with
 // something wrong in it is not brought in at all.
-func (s *Service) check(ctx context.Context, t *tracker, a *archive, st step) error {
+func (r importRun) check(ctx context.Context, st step) error {
 	line := int64(0)
-	return s.batches(ctx, t, a, st, 0, true, func(records []transfer.Record, outcomes []transfer.Outcome) error {
+	return r.batches(ctx, st, 0, true, func(records []transfer.Record, outcomes []transfer.Outcome) error {
 		for i, o := range outcomes {
 			if o.Result != transferv1.RestoreOutcome_RESTORE_RESULT_CREATED {
 				return invalid("has an entry that is not good at %s, line %d: %s", st.File, line+int64(i)+1, o.Reason)
 			}
 		}
 		line += int64(len(records))
-		return t.step(ctx, int64(len(records)))
+		return r.step(ctx, int64(len(records)))
 	})
 }
 
 // restore makes the entries of a kind, but for those that were made before.
-func (s *Service) restore(ctx context.Context, t *tracker, a *archive, st step, skip int64) error {
-	return s.batches(ctx, t, a, st, skip, false, func(records []transfer.Record, outcomes []transfer.Outcome) error {
-		count := t.count(st.Kind)
+func (r importRun) restore(ctx context.Context, st step, skip int64) error {
+	return r.batches(ctx, st, skip, false, func(records []transfer.Record, outcomes []transfer.Outcome) error {
+		count := r.count(st.Kind)
 		for i, o := range outcomes {
 			switch o.Result {
 			case transferv1.RestoreOutcome_RESTORE_RESULT_CREATED:
@@ -118,20 +125,20 @@ func (s *Service) restore(ctx context.Context, t *tracker, a *archive, st step, 
 				count.Unchanged++
 			case transferv1.RestoreOutcome_RESTORE_RESULT_CONFLICT:
 				count.Conflicts++
-				t.issue(records[i].Name, "CONFLICT")
+				r.issue(records[i].Name, "CONFLICT")
 			default:
 				count.Refused++
-				t.issue(records[i].Name, o.Reason)
+				r.issue(records[i].Name, o.Reason)
 			}
 		}
-		t.op.Progress.EntriesDone += int64(len(records))
-		return t.save(ctx)
+		r.op.Progress.EntriesDone += int64(len(records))
+		return r.save(ctx)
 	})
 }
 
 // batches hands the entries of a kind over, batch by batch, but for the first ones.
-func (s *Service) batches(ctx context.Context, t *tracker, a *archive, st step, skip int64, validateOnly bool, done func([]transfer.Record, []transfer.Outcome) error) error {
-	b := transfer.Batch{Owner: resource.Owner(t.op.GetName()), Operation: t.op.GetName(), ValidateOnly: validateOnly}
+func (r importRun) batches(ctx context.Context, st step, skip int64, validateOnly bool, done func([]transfer.Record, []transfer.Outcome) error) error {
+	b := transfer.Batch{Owner: resource.Owner(r.op.GetName()), Operation: r.op.GetName(), ValidateOnly: validateOnly}
 	size := 0
 	flush := func() error {
 		if len(b.Records) == 0 {
@@ -145,7 +152,7 @@ func (s *Service) batches(ctx context.Context, t *tracker, a *archive, st step, 
 		b.Records, size = nil, 0
 		return err
 	}
-	for rec, err := range a.records(st.manifestKind) {
+	for rec, err := range r.archive.records(st.manifestKind) {
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (s *Service) ImportPerson(ctx context.Context, req *journalv1.ImportPersonR
 	if req.GetLast() {
 		if _, err := openArchive(newChunkReader(ctx, stored, after), s.limits); err != nil {
 			if f, ok := fault.As(err); ok && len(f.Violations) > 0 {
-				return nil, joined(err, s.remove(ctx, op.GetName()))
+				return nil, prefer(err, s.remove(ctx, op.GetName()))
 			}
 			return nil, err
 		}
@@ -57,9 +57,9 @@ func (s *Service) ImportPerson(ctx context.Context, req *journalv1.ImportPersonR
 	return op, s.queue.Add(ctx, op.GetName(), s.deps.Clock())
 }
 
-// joined prefers what went wrong on our side: what is wrong with the archive is told
-// when it is sent again.
-func joined(archive, ours error) error {
+// prefer tells first what went wrong on our side: what is wrong with the archive is
+// told when it is sent again.
+func prefer(archive, ours error) error {
 	if ours != nil {
 		return ours
 	}
