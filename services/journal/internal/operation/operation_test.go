@@ -373,3 +373,29 @@ func memory(t *testing.T, data []byte) *chunkReader {
 	}
 	return r
 }
+
+// TestExportCutShort: an export that is cut short begins anew, and gives what it would
+// have given.
+func TestExportCutShort(t *testing.T) {
+	r := newRig(t, DefaultLimits())
+	r.setbacks(3)
+	want := r.export(ada)
+	op, err := r.ExportPerson(t.Context(), &journalv1.ExportPersonRequest{Name: ada})
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone, broken := r.zone, errors.New("broken")
+	r.zone = func(context.Context, string) (*time.Location, error) { return nil, fault.Unavailable(broken) }
+	if _, err := r.carryOut(t.Context(), op.GetName()); !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	r.zone = zone
+	if got := r.get(op); got.GetDone() || got.GetState() != running {
+		t.Errorf("%v", got)
+	}
+	op = r.run(op)
+	got, err := r.download(op)
+	if err != nil || string(got) != string(want) || op.GetCounts()[0].GetExported() != 3 || op.GetProgress().GetEntriesDone() != 6 {
+		t.Errorf("%v, %d bytes of %d: %v", op, len(got), len(want), err)
+	}
+}
