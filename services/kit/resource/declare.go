@@ -137,19 +137,17 @@ type Type[T proto.Message] struct {
 // Resource serves one declared type.
 type Resource[T proto.Message] struct {
 	Type[T]
-	deps      *Deps
-	desc      protoreflect.MessageDescriptor
-	names     pattern
-	singular  string // field of the document in requests
-	plural    string // field of the documents in list responses, and the kind
-	kind      string
-	parent    string // kind of the parent resource; "" when it is the person
-	behavior  *behaviors
-	filter    *filter.Fields
-	fields    standardFields
-	newDoc    func() T
-	listIndex map[string]string // order field -> index by parent
-	wideIndex map[string]string // order field -> index by owner; nil unless nested
+	deps     *Deps
+	desc     protoreflect.MessageDescriptor
+	names    pattern
+	singular string // field of the document in requests
+	plural   string // field of the documents in list responses, and the kind
+	kind     string
+	parent   string // kind of the parent resource; "" when it is the person
+	behavior *behaviors
+	filter   *filter.Fields
+	fields   standardFields
+	newDoc   func() T
 }
 
 // New checks a declaration and makes it serve.

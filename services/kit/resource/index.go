@@ -27,18 +27,18 @@ const (
 // agendaIndex lists what has a time set, whoever's it is, by that time.
 const agendaIndex = "agenda"
 
-// declareIndexes gives each order field an index below the parent and, for
-// types that lie deeper, one below the person, for parents that end in "/-".
+// declareIndexes says what is wrong with what a type is to be found by. Each order
+// field and key has an index below the parent and, for types that lie deeper, one
+// below the person, for parents that end in "/-".
 func (r *Resource[T]) declareIndexes() error {
-	r.listIndex = map[string]string{}
-	for _, field := range r.orderFields() {
+	fields := r.orderFields()
+	for _, field := range fields {
 		if _, err := r.orderKey(field); err != nil {
 			return err
 		}
-		r.listIndex[field] = byPrefix + field
 	}
 	for _, key := range r.Keys {
-		if r.listIndex[key.Name] != "" {
+		if slices.Contains(fields, key.Name) {
 			return fmt.Errorf("resource: %s has an order field and a key %q", r.desc.FullName(), key.Name)
 		}
 	}
@@ -51,12 +51,6 @@ func (r *Resource[T]) declareIndexes() error {
 		key, err := r.orderKey(r.Agenda)
 		if err != nil || key.Type != store.Number {
 			return fmt.Errorf("resource: %s cannot have the agenda %q", r.desc.FullName(), r.Agenda)
-		}
-	}
-	if r.parent != "" {
-		r.wideIndex = map[string]string{}
-		for field := range r.listIndex {
-			r.wideIndex[field] = widePrefix + field
 		}
 	}
 	return nil
@@ -89,7 +83,7 @@ func (r *Resource[T]) Kind() store.Kind {
 	}
 	for _, field := range fields {
 		k.Indexes = append(k.Indexes, store.Index{Name: byPrefix + field, Keys: []string{store.KeyParent, field}})
-		if r.wideIndex != nil {
+		if r.parent != "" {
 			k.Indexes = append(k.Indexes, store.Index{Name: widePrefix + field, Keys: []string{store.KeyOwner, field}})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +114,7 @@ func (r *Resource[T]) order(orderBy string) (field string, descending bool, err 
 	if err := by.UnmarshalString(orderBy); err != nil || len(by.Fields) != 1 {
 		return "", false, fault.Invalid("order_by", "ORDER_INVALID", `must be one field, with " desc" after it or nothing`)
 	}
-	if r.listIndex[by.Fields[0].Path] == "" {
+	if !slices.Contains(r.orderFields(), by.Fields[0].Path) {
 		return "", false, fault.Invalid("order_by", "ORDER_FIELD_UNKNOWN", "must be one of %s", strings.Join(r.orderFields(), ", "))
 	}
 	return by.Fields[0].Path, by.Fields[0].Desc, nil

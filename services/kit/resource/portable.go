@@ -93,16 +93,16 @@ func (r *Resource[T]) New() proto.Message { return r.newDoc() }
 
 // Records implements Portable.
 func (r *Resource[T]) Records(ctx context.Context, owner string, byTime bool, after *store.Cursor, limit int) (store.Page, error) {
-	field, indexes := store.KeyName, r.listIndex
+	field, parent := store.KeyName, owner
 	if byTime {
 		field = store.KeyCreateTime
 	}
-	if r.wideIndex != nil {
-		indexes = r.wideIndex
+	if r.parent != "" {
+		parent += "/" + wildcard
 	}
-	return r.deps.Store.List(ctx, store.Query{
-		Kind: r.kind, Index: indexes[field], Prefix: []store.Value{owner}, After: after, Limit: limit,
-	})
+	q := r.along(parent, field)
+	q.After, q.Limit = after, limit
+	return r.deps.Store.List(ctx, q)
 }
 
 // Stored implements Portable.

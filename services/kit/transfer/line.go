@@ -33,7 +33,7 @@ func (k kind) line(doc proto.Message, owner string) (Record, error) {
 	name := strings.TrimPrefix(m.Get(fields.ByName(nameField)).String(), owner+"/")
 	m.Set(fields.ByName(nameField), protoreflect.ValueOfString(name))
 	m.Clear(fields.ByName(etagField))
-	k.refs.shorten(m, owner+"/")
+	shorten(m, owner+"/")
 	dropImpossible(m)
 	text, err := protojson.Marshal(c)
 	if err != nil {
@@ -89,7 +89,7 @@ func (k kind) parse(rec Record, owner string) (proto.Message, error) {
 	}
 	m.Set(name, protoreflect.ValueOfString(owner+"/"+rec.Name))
 	m.Clear(m.Descriptor().Fields().ByName(etagField))
-	return doc, k.refs.lengthen(m, owner+"/")
+	return doc, lengthen(m, owner+"/")
 }
 
 // same tells whether two documents are written down as the same line.

@@ -28,7 +28,7 @@ func (k kind) text(rec store.Record, owner string, zone *time.Location) Record {
 	m := proto.Clone(rec.Body).ProtoReflect()
 	fields := m.Descriptor().Fields()
 	name := strings.TrimPrefix(rec.Name, owner+"/")
-	k.refs.shorten(m, owner+"/")
+	shorten(m, owner+"/")
 	for _, done := range []protoreflect.Name{nameField, etagField, store.KeyCreateTime, store.KeyUpdateTime} {
 		m.Clear(fields.ByName(done))
 	}

@@ -91,7 +91,6 @@ type Records struct {
 type kind struct {
 	resource.Portable
 	name string
-	refs *references
 }
 
 var _ Source = (*Records)(nil)
@@ -100,7 +99,7 @@ var _ Source = (*Records)(nil)
 func New(deps *resource.Deps) *Records {
 	r := &Records{deps: deps}
 	for _, p := range deps.Portable() {
-		r.kinds = append(r.kinds, kind{Portable: p, name: p.Kind().Name, refs: referencesOf(p.Descriptor())})
+		r.kinds = append(r.kinds, kind{Portable: p, name: p.Kind().Name})
 	}
 	return r
 }
