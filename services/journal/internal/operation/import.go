@@ -31,28 +31,24 @@ func (s *Service) importArchive(ctx context.Context, t *tracker) error {
 		if err := t.save(ctx); err != nil {
 			return err
 		}
-		for _, step := range steps {
-			if err := run.check(ctx, step); err != nil {
+		for _, st := range steps {
+			if err := run.check(ctx, st); err != nil {
 				return err
 			}
 		}
 		a.unpacked = 0
 	}
-	for _, step := range steps {
-		skip := min(restored, step.Entries)
+	for i, st := range steps {
+		skip := min(restored, st.Entries)
 		restored -= skip
-		if skip == step.Entries {
-			continue
+		if skip < st.Entries {
+			if err := run.restore(ctx, st, skip); err != nil {
+				return err
+			}
 		}
-		if err := run.restore(ctx, step, skip); err != nil {
-			return err
-		}
-		t.op.Progress.KindsDone++
-		if err := t.save(ctx); err != nil {
-			return err
-		}
+		t.op.Progress.KindsDone = int32(i + 1)
 	}
-	return nil
+	return nil // who called writes it down
 }
 
 func restoredSoFar(op *journalv1.Operation) int64 {

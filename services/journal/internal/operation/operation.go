@@ -119,6 +119,11 @@ func (s *Service) begin(ctx context.Context, owner, id string, kind journalv1.Op
 	if i := slices.IndexFunc(there, func(op *journalv1.Operation) bool { return op.GetName() == name }); i >= 0 {
 		return there[i], nil
 	}
+	if state == receiving {
+		if there, err = s.giveUp(ctx, there); err != nil {
+			return nil, err
+		}
+	}
 	if len(there) >= s.limits.Operations {
 		return nil, fault.Precondition("TOO_MANY_OPERATIONS", "a person has at most %d operations; delete one that is done", s.limits.Operations)
 	}
@@ -134,6 +139,22 @@ func (s *Service) begin(ctx context.Context, owner, id string, kind journalv1.Op
 		}
 	}
 	return s.Operations.Fetch(ctx, name)
+}
+
+// giveUp deletes the operations whose archive was not received whole, and gives the
+// others.
+func (s *Service) giveUp(ctx context.Context, ops []*journalv1.Operation) ([]*journalv1.Operation, error) {
+	var kept []*journalv1.Operation
+	for _, op := range ops {
+		if op.GetState() != receiving {
+			kept = append(kept, op)
+			continue
+		}
+		if err := s.remove(ctx, op.GetName()); err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
 }
 
 // GetOperation gives one operation.

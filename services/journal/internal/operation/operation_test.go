@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -315,40 +314,6 @@ func TestFails(t *testing.T) {
 	}
 }
 
-// TestChunks: an archive is read back anywhere as it was written, by few chunks at a
-// time.
-func TestChunks(t *testing.T) {
-	r := newRig(t, DefaultLimits())
-	data := make([]byte, 3*chunkBytes+12345)
-	for i := range data {
-		data[i] = byte(i * 7 / 3)
-	}
-	w := &chunkWriter{ctx: t.Context(), chunks: r.chunks(ada + "/operations/o")}
-	for rest := data; len(rest) > 0; {
-		n := min(len(rest), 300_001)
-		if _, err := w.Write(rest[:n]); err != nil || len(w.buf) > chunkBytes {
-			t.Fatal(len(w.buf), err)
-		}
-		rest = rest[n:]
-	}
-	if err := w.Flush(); err != nil || w.size != int64(len(data)) {
-		t.Fatal(w.size, err)
-	}
-	reader := newChunkReader(t.Context(), w.chunks, w.size)
-	for _, span := range [][2]int{{0, 10}, {chunkBytes - 5, 10}, {0, len(data)}, {len(data) - 3, 3}, {chunkBytes, 2 * chunkBytes}} {
-		got := make([]byte, span[1])
-		if n, err := reader.ReadAt(got, int64(span[0])); n != span[1] || err != nil || string(got) != string(data[span[0]:span[0]+span[1]]) {
-			t.Errorf("%v: %d, %v", span, n, err)
-		}
-	}
-	if n, err := reader.ReadAt(make([]byte, 10), int64(len(data)-3)); n != 3 || !errors.Is(err, io.EOF) {
-		t.Error(n, err)
-	}
-	if len(reader.held) > cachedChunks {
-		t.Errorf("%d chunks are held", len(reader.held))
-	}
-}
-
 // TestLimitsCheck: no limit may be left out.
 func TestLimitsCheck(t *testing.T) {
 	if err := (Limits{}).Check(); err == nil {
@@ -361,17 +326,6 @@ func TestLimitsCheck(t *testing.T) {
 
 func deletion(op *journalv1.Operation) *journalv1.DeleteOperationRequest {
 	return &journalv1.DeleteOperationRequest{Name: op.GetName()}
-}
-
-// memory is an archive that is in memory.
-func memory(t *testing.T, data []byte) *chunkReader {
-	t.Helper()
-	r := newChunkReader(t.Context(), chunks{}, int64(len(data)))
-	for i := int64(0); len(data) > 0; i++ {
-		n := min(len(data), chunkBytes)
-		r.held[i], data = data[:n], data[n:]
-	}
-	return r
 }
 
 // TestExportCutShort: an export that is cut short begins anew, and gives what it would

@@ -41,8 +41,9 @@ type OperationServiceClient interface {
 	// has succeeded, DownloadOperation gives the archive.
 	ExportPerson(ctx context.Context, in *ExportPersonRequest, opts ...grpc.CallOption) (*Operation, error)
 	// Takes an archive, part by part, and begins to import it with the last one. What
-	// is there already is never changed. Over REST the body may also be the whole
-	// archive itself, as application/zip.
+	// is there already is never changed. A person sends one archive at a time: the
+	// first part of another one gives up what was not received whole. Over REST the
+	// body may also be the whole archive itself, as application/zip.
 	ImportPerson(ctx context.Context, in *ImportPersonRequest, opts ...grpc.CallOption) (*Operation, error)
 	// Gives the archive of an export that has succeeded. Over REST the answer is
 	// the archive itself, as application/zip.
@@ -158,8 +159,9 @@ type OperationServiceServer interface {
 	// has succeeded, DownloadOperation gives the archive.
 	ExportPerson(context.Context, *ExportPersonRequest) (*Operation, error)
 	// Takes an archive, part by part, and begins to import it with the last one. What
-	// is there already is never changed. Over REST the body may also be the whole
-	// archive itself, as application/zip.
+	// is there already is never changed. A person sends one archive at a time: the
+	// first part of another one gives up what was not received whole. Over REST the
+	// body may also be the whole archive itself, as application/zip.
 	ImportPerson(context.Context, *ImportPersonRequest) (*Operation, error)
 	// Gives the archive of an export that has succeeded. Over REST the answer is
 	// the archive itself, as application/zip.
