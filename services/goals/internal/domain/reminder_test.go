@@ -349,3 +349,19 @@ func TestReminderRuleChanges(t *testing.T) {
 	_, err = r.d.ReminderRules.Create(t.Context(), &goalsv1.CreateReminderRuleRequest{Parent: ada, ReminderRule: &goalsv1.ReminderRule{About: aboutStep}})
 	resourcetest.Refused(t, err, "REQUIRED")
 }
+
+// TestMoveWhileARuleIsMade: the journal tells of the zone after a rule was reckoned
+// and before it was written, when nobody finds it yet.
+func TestMoveWhileARuleIsMade(t *testing.T) {
+	r := newRig(t)
+	rule, err := r.d.byTheirClock(t.Context(), ada, func() (*goalsv1.ReminderRule, error) {
+		made, err := asRule(r.d.ReminderRules.Create(t.Context(), &goalsv1.CreateReminderRuleRequest{Parent: ada, ReminderRule: &goalsv1.ReminderRule{About: aboutSteps}}))
+		r.lives("Asia/Tokyo", 0)
+		return made, err
+	})
+	if err != nil || rule.GetNextTime().AsTime().Format(time.RFC3339) != "2026-11-24T00:00:00Z" {
+		t.Errorf("%v, %v", rule, err)
+	}
+	_, err = r.d.CreateReminderRule(t.Context(), &goalsv1.CreateReminderRuleRequest{Parent: "nobody", ReminderRule: &goalsv1.ReminderRule{About: aboutSteps}})
+	resourcetest.Refused(t, err, "NAME_INVALID")
+}
