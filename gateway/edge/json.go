@@ -15,8 +15,12 @@ import (
 // optional fields) is left out.
 var jsonOut = protojson.MarshalOptions{EmitDefaultValues: true}
 
+// marshaler is that JSON; what is google.api.HttpBody goes out as the document it
+// holds.
 func marshaler() runtime.Marshaler {
-	return &lenient{runtime.JSONPb{MarshalOptions: jsonOut, UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false}}}
+	return &runtime.HTTPBodyMarshaler{Marshaler: &lenient{
+		runtime.JSONPb{MarshalOptions: jsonOut, UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false}},
+	}}
 }
 
 // incoming lets the headers of a trace pass; the gateway passes Authorization

@@ -44,17 +44,19 @@ func (e *Edge) identified(next http.Handler) http.Handler {
 	})
 }
 
-// bounded holds a call to the limits, and to JSON in and out.
+// bounded holds a call to the limits, and to JSON in and out; documents of other
+// media types go their own way out.
 func (e *Edge) bounded(next http.Handler) http.Handler {
 	limit := e.options.Limits.MaxBodyBytes
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), e.options.Limits.CallTimeout)
 		defer cancel()
-		if !accepts(r.Header.Values("Accept"), "application/json") {
+		to := e.routes.find(r.Method, r.URL.Path)
+		if !to.whole && !accepts(r.Header.Values("Accept"), "application/json") {
 			newProblem(ctx, http.StatusNotAcceptable, codes.InvalidArgument, "NOT_ACCEPTABLE", "answers are application/json").write(w)
 			return
 		}
-		if e.routes.find(r.Method, r.URL.Path) == "" {
+		if to.template == "" {
 			e.noRoute(ctx, w, r, http.StatusNotFound)
 			return
 		}
@@ -74,6 +76,10 @@ func (e *Edge) bounded(next http.Handler) http.Handler {
 		r = r.WithContext(ctx)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.URL.RawQuery = snakeMask(r)
+		if to.whole {
+			serveDocument(w, r, next)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -148,7 +154,7 @@ func (e *Edge) measured(next http.Handler) (http.Handler, error) {
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r)
 		took := time.Since(begun)
-		route := e.routes.find(r.Method, r.URL.Path)
+		route := e.routes.find(r.Method, r.URL.Path).template
 		if route == "" {
 			route = "other"
 		}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/reflection"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
@@ -69,6 +70,9 @@ func (p *grpcProxy) handle(_ any, down grpc.ServerStream) error {
 	if md, ok := metadata.FromIncomingContext(ctx); ok {
 		md = md.Copy()
 		md.Delete(":authority")
+		if from, ok := peer.FromContext(ctx); ok && from.Addr != nil {
+			md.Append("x-forwarded-for", from.Addr.String()) // by it calls without a token are counted
+		}
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
 	up, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(rawCodec{encoding.GetCodecV2("proto")}))

@@ -19,6 +19,9 @@ type route struct {
 	template string
 	path     *regexp.Regexp
 	rpc      protoreflect.FullName
+	// whole is true for answers that are no JSON but a document of a media type of
+	// its own (google.api.HttpBody).
+	whole bool
 }
 
 // routes are all REST bindings, read from the descriptors.
@@ -56,7 +59,10 @@ func (r *routes) add(md protoreflect.MethodDescriptor) error {
 		if err != nil {
 			return err
 		}
-		r.all = append(r.all, route{method: method, template: template, path: re, rpc: md.FullName()})
+		r.all = append(r.all, route{
+			method: method, template: template, path: re, rpc: md.FullName(),
+			whole: md.Output().FullName() == "google.api.HttpBody",
+		})
 	}
 	return nil
 }
@@ -98,12 +104,14 @@ func (r *routes) methods(path string) []string {
 	return out
 }
 
-// find gives the template of a request's route; "" when there is none.
-func (r *routes) find(method, path string) string {
+// find gives a request's route; the zero route when there is none. Documents can
+// be asked for by HEAD too.
+func (r *routes) find(method, path string) route {
 	for _, x := range r.all {
-		if x.method == method && x.path.MatchString(path) {
-			return x.template
+		fits := x.method == method || x.whole && x.method == http.MethodGet && method == http.MethodHead
+		if fits && x.path.MatchString(path) {
+			return x
 		}
 	}
-	return ""
+	return route{}
 }

@@ -260,7 +260,7 @@ func TestImportAndDemo(t *testing.T) {
 	lives := func() string {
 		p := r.as("demo", "demo-001", "person")
 		var all bytes.Buffer
-		for _, kind := range []string{"setbacks", "lessons", "checkIns", "gratitudes", "goals"} {
+		for _, kind := range []string{"setbacks", "lessons", "checkIns", "gratitudes", "goals", "values", "avenues"} {
 			all.WriteString(p.do("GET", "/v1/tenants/demo/people/demo-001/"+kind+"?orderBy=name&pageSize=1000", "").raw)
 		}
 		return regexp.MustCompile(`"progress":[0-9.]+`).ReplaceAllString(all.String(), "")
@@ -276,6 +276,9 @@ func TestImportAndDemo(t *testing.T) {
 	}
 	if again := lives(); again != first || len(first) < 1000 {
 		t.Errorf("playing again with the same seed adds something: %d and %d bytes", len(first), len(again))
+	}
+	if out, err = rebound("goals", "--tenant", "demo", "--person", "demo-001", "--all"); err != nil || !strings.Contains(out, "Calmer work") || !strings.Contains(out, "Questions asked in time") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

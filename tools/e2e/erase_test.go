@@ -37,6 +37,8 @@ func TestErase(t *testing.T) {
 	c.must("PATCH", ada+"/profile", `{"timeZone":"Europe/Berlin"}`)
 	grace.must("POST", graces+"/setbacks?setbackId=s", `{"title":"Grace's own"}`)
 	grace.must("POST", graces+"/setbacks/s:recover", `{}`)
+	grace.must("POST", graces+"/grants", grantTo("ada", `"kind":"setbacks"`))
+	c.must("POST", graces+"/comments", `{"subject":"tenants/acme/people/grace/setbacks/s","text":"I know that"}`)
 	lines, closeStream := c.follow(ada + "/insights:stream")
 	collect(t, lines, 1)
 	closeStream()
@@ -70,6 +72,10 @@ func TestErase(t *testing.T) {
 	grace.refused("GET", certificate, "", 404, "NOT_FOUND")
 	r.as("other", "", "admin").refused("GET", certificate, "", 403, "ACCESS_DENIED")
 
+	// What they said to others is gone with them.
+	if left := grace.must("GET", graces+"/comments", "")["comments"].([]any); len(left) != 0 {
+		t.Errorf("%v", left)
+	}
 	for _, path := range []string{"/setbacks/launch", "/setbacks/launch/debriefs/d1", "/lessons/l1", "/goals/g1", "/goals/g1/steps/s1", "/stories/st/versions/v"} {
 		c.refused("GET", ada+path, "", 404, "NOT_FOUND")
 	}

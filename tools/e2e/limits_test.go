@@ -64,8 +64,8 @@ func TestLengths(t *testing.T) {
 	for pkg, conn := range conns {
 		for _, md := range methods(pkg) {
 			field, pattern := createdBy(md)
-			if field == nil || strings.Count(pattern, "/") > 5 {
-				continue // what lies deeper has the same kinds of fields
+			if field == nil || strings.Count(pattern, "/") > 5 || md.Name() == "CreateComment" {
+				continue // what lies deeper has the same kinds of fields; comments are for readers
 			}
 			for n := 0; ; n++ {
 				req := newMessage(t, md.Input())
@@ -93,14 +93,111 @@ func TestLengths(t *testing.T) {
 	}
 }
 
+// longList is a list with a limit, where it is in a message.
+type longList struct {
+	path string
+	max  uint64
+	set  func(n int)
+}
+
+// longLists finds the limited lists of a message that is filled; in lists, those of the
+// first element.
+func longLists(m protoreflect.Message, prefix string) []longList {
+	var out []longList
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if outputOnly(fd) || fd.IsMap() {
+			continue
+		}
+		rules, _ := proto.GetExtension(fd.Options(), validate.E_Field).(*validate.FieldRules)
+		if limit := rules.GetRepeated().GetMaxItems(); fd.IsList() && limit > 0 && fd.Enum() == nil {
+			out = append(out, longList{prefix + string(fd.Name()), limit, func(n int) { m.Set(fd, ofLength(m, fd, n)) }})
+		}
+		switch {
+		case fd.Message() == nil || !m.Has(fd):
+		case fd.IsList():
+			out = append(out, longLists(m.Mutable(fd).List().Get(0).Message(), prefix+string(fd.Name())+"[0].")...)
+		default:
+			out = append(out, longLists(m.Mutable(fd).Message(), prefix+string(fd.Name())+".")...)
+		}
+	}
+	return out
+}
+
+// ofLength gives a list of different strings, or of the first element again and again.
+func ofLength(m protoreflect.Message, fd protoreflect.FieldDescriptor, n int) protoreflect.Value {
+	v := m.NewField(fd)
+	for i := range n {
+		switch {
+		case fd.Message() == nil:
+			v.List().Append(protoreflect.ValueOfString(fmt.Sprint("x", i)))
+		case m.Get(fd).List().Len() > 0:
+			v.List().Append(protoreflect.ValueOfMessage(proto.Clone(m.Get(fd).List().Get(0).Message().Interface()).ProtoReflect()))
+		default:
+			v.List().AppendMutable()
+		}
+	}
+	return v
+}
+
+// TestListLengths: every list of every resource is not too long at its greatest length,
+// and refused by name with one element more.
+func TestListLengths(t *testing.T) {
+	r := newRig(t)
+	conns := map[string]*grpc.ClientConn{"rebound.journal.v1": dial(t, r.at.Journal), "rebound.goals.v1": dial(t, r.at.Goals)}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+r.token("acme", "ada", "person"))
+	tried := 0
+	for pkg, conn := range conns {
+		for _, md := range methods(pkg) {
+			field, _ := createdBy(md)
+			if field == nil {
+				continue
+			}
+			for n := 0; ; n++ {
+				req := newMessage(t, md.Input())
+				setPath(req, "parent", "tenants/acme/people/ada")
+				(&canaryFiller{}).fill(req.Mutable(field).Message())
+				lists := longLists(req.Mutable(field).Message(), string(field.Name())+".")
+				if n == len(lists) {
+					break
+				}
+				tried++
+				for _, c := range []struct {
+					length int
+					want   []string
+				}{{int(lists[n].max), nil}, {int(lists[n].max) + 1, []string{lists[n].path}}} {
+					lists[n].set(c.length)
+					if got := tooMany(ctx, conn, md, req); !slices.Equal(got, c.want) {
+						t.Errorf("%s with %d elements: %v have too many", lists[n].path, c.length, got)
+					}
+				}
+			}
+		}
+	}
+	if tried < 25 {
+		t.Errorf("only %d lists were tried", tried)
+	}
+}
+
 // tooLong gives the fields that a call is refused for as too long.
 func tooLong(ctx context.Context, conn *grpc.ClientConn, md protoreflect.MethodDescriptor, req protoreflect.Message) []string {
+	return refusedFor(ctx, conn, md, req, "STRING_MAX_LEN")
+}
+
+// tooMany gives the fields that a call is refused for as having too many elements.
+func tooMany(ctx context.Context, conn *grpc.ClientConn, md protoreflect.MethodDescriptor, req protoreflect.Message) []string {
+	return refusedFor(ctx, conn, md, req, "REPEATED_MAX_ITEMS")
+}
+
+// refusedFor gives the fields that a call is refused for with a reason.
+func refusedFor(ctx context.Context, conn *grpc.ClientConn, md protoreflect.MethodDescriptor, req protoreflect.Message, reason string) []string {
 	err := conn.Invoke(ctx, "/"+string(md.Parent().FullName())+"/"+string(md.Name()), req.Interface(), &empty{})
 	var out []string
 	for _, d := range status.Convert(err).Details() {
 		if bad, ok := d.(*errdetails.BadRequest); ok {
 			for _, v := range bad.GetFieldViolations() {
-				if v.GetReason() == "STRING_MAX_LEN" {
+				if v.GetReason() == reason {
 					out = append(out, v.GetField())
 				}
 			}

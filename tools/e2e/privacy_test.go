@@ -31,6 +31,20 @@ func TestCanaries(t *testing.T) {
 	c.must("POST", ada+"/goals/g/steps/s:complete", `{"note":"`+canary+`23"}`)
 	c.must("POST", ada+"/setbacks/a:recover", `{"note":"`+canary+`24"}`)
 	c.must("POST", ada+"/goals/g:drop", `{"reason":"`+canary+`25"}`)
+	c.must("POST", ada+"/values?valueId=v", `{"displayName":"`+canary+`30","meaning":"`+canary+`31"}`)
+	brainstorm := c.must("POST", ada+"/avenues:batchCreate", `{"lines":["`+canary+`32","`+strings.Repeat(canary, 20)+`"]}`)["results"].([]any)
+	c.must("PATCH", "/v1/"+brainstorm[0].(map[string]any)["avenue"].(map[string]any)["name"].(string), `{"notes":"`+canary+`33","ratings":{"joy":5},
+		"values":["tenants/acme/people/ada/values/v"],"experiments":[{"what":"`+canary+`34","learned":"`+canary+`35"}]}`)
+	if table := c.do("POST", ada+"/avenues:compare", `{}`); !strings.Contains(table.raw, "your values: "+canary+"30") {
+		t.Errorf("the comparison does not name the value: %s", table.raw)
+	}
+	c.must("POST", ada+"/avenues?avenueId=x", `{"title":"`+canary+`36"}`)
+	c.must("POST", ada+"/avenues/x:reject", `{"reason":"`+canary+`37"}`)
+	c.must("PATCH", ada+"/goals/g", `{"keyResults":[{"id":"k","title":"`+canary+`38","target":1,"unit":"`+canary+`"}],"preMortem":[{"cause":"`+canary+`39","prevention":"`+canary+`40"}],
+		"obstacles":[{"id":"o","obstacle":"`+canary+`41","when":"`+canary+`42","then":"`+canary+`43"}]}`)
+	c.must("POST", ada+"/goals/g:checkInKeyResult", `{"keyResult":"k","current":1,"note":"`+canary+`44"}`)
+	c.must("POST", ada+"/goals/g:meetObstacle", `{"obstacle":"o","followed":true}`)
+	c.do("POST", ada+"/goals/g:checkInKeyResult", `{"keyResult":"`+canary+`"}`)
 	// Mistakes with words in them, too.
 	c.do("POST", ada+"/setbacks", `{"title":"`+canary+`26","unknown":"`+canary+`"}`)
 	c.do("POST", ada+"/setbacks", `{"title":"`+strings.Repeat(canary, 20)+`"}`)
@@ -39,7 +53,7 @@ func TestCanaries(t *testing.T) {
 
 	for path, want := range map[string]string{
 		"/setbacks/a": canary + "24", "/setbacks/a/debriefs/b": canary + "5", "/lessons/l": canary + "12",
-		"/goals/g": canary + "25", "/goals/g/milestones/m": canary + "20", "/goals/g/steps/s": canary + "23",
+		"/goals/g": canary + "44", "/values/v": canary + "31", "/avenues/x": canary + "37", "/goals/g/milestones/m": canary + "20", "/goals/g/steps/s": canary + "23",
 	} {
 		if a := c.do("GET", ada+path, ""); !strings.Contains(a.raw, want) {
 			t.Errorf("the person does not get back what they wrote at %s", path)

@@ -25,7 +25,9 @@ func TestRandomRequests(t *testing.T) {
 	conns := map[string]*grpc.ClientConn{
 		"rebound.journal.v1": dial(t, r.at.Journal), "rebound.goals.v1": dial(t, r.at.Goals), "rebound.insights.v1": dial(t, r.at.Insights),
 	}
-	tokens := []string{r.token("acme", "ada", "person"), r.token("acme", "", "admin")}
+	c.must("POST", ada+"/grants", grantTo("cara", `"kind":"setbacks"`))
+	c.must("POST", ada+"/grants", grantTo("cara", `"tag":"x"`))
+	tokens := []string{r.token("acme", "ada", "person"), r.token("acme", "", "admin"), r.token("acme", "cara", "coach")}
 	const each = 40
 	g := generator{rand.New(rand.NewPCG(7, 7))}
 	answers := map[codes.Code]int{}

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -21,7 +22,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
@@ -66,16 +70,19 @@ func TestSeparateServices(t *testing.T) {
 		}
 		return append(args, "--store-path", filepath.Join(dir, name+".db"))
 	}
-	journalArgs := settings("journal")
+	goalsAt := freeAddress(t)
+	journalArgs := append(settings("journal"), "--source-goals", goalsAt, "--source-token-file", tokenFile)
 	journal := startDaemon(t, dir, "journald", journalArgs...)
-	goals := startDaemon(t, dir, "goalsd", append(settings("goals"), "--source-journal", journal, "--source-token-file", tokenFile)...)
+	r := &rig{t: t, system: &system.System{Issuer: issuer}}
+	wholeOrNone(t, r, journal, dir)
+	goals := startDaemon(t, dir, "goalsd", append(settings("goals"), "--listen", goalsAt, "--source-journal", journal, "--source-token-file", tokenFile)...)
 	insights := startDaemon(t, dir, "insightsd", append(settings("insights"),
 		"--source-journal", journal, "--source-goals", goals, "--source-token-file", tokenFile)...)
 	edge := startDaemon(t, dir, "gatewayd", append([]string{
 		"--listen", "127.0.0.1:0", "--journal", journal, "--goals", goals, "--insights", insights,
 	}, tlsFlags...)...)
 
-	r := &rig{t: t, system: &system.System{Issuer: issuer}, at: system.Addresses{HTTP: edge}}
+	r.at = system.Addresses{HTTP: edge}
 	c := r.as("acme", "ada", "person")
 	lines, closeStream := c.follow(ada + "/insights:stream")
 	getUpAgain(c)
@@ -91,6 +98,11 @@ func TestSeparateServices(t *testing.T) {
 		}
 	}
 	closeStream()
+	c.must("POST", ada+"/goals/g1/steps", `{"title":"Write another test","dueDate":{"year":2026,"month":12,"day":24}}`)
+	eventually(t, []string{"200 true"}, func() []string { // the journal has found the goals service once that is there
+		a := c.do("GET", ada+"/calendar.ics", "")
+		return []string{fmt.Sprint(a.status, " ", strings.Contains(a.raw, "SUMMARY:Step: Write another test"))}
+	})
 	// A tenant that is not served here.
 	r.as("other", "ada", "person").refused("GET", "/v1/tenants/other/people/ada/setbacks", "", 401, "TENANT_UNKNOWN")
 	// Without a certificate nobody gets a word out of a service.
@@ -104,8 +116,19 @@ func TestSeparateServices(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// recoverAt recovers from the journey's setback at one instance of the journal.
-func recoverAt(t *testing.T, r *rig, target, dir string) {
+// freeAddress gives an address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lis.Close() }()
+	return lis.Addr().String()
+}
+
+// dialJournal connects to one instance of the journal as another service does.
+func dialJournal(t *testing.T, target, dir string) *grpc.ClientConn {
 	t.Helper()
 	files := service.TLS{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), CAFile: filepath.Join(dir, "ca.pem")}
 	tlsConfig, err := files.Client()
@@ -116,9 +139,26 @@ func recoverAt(t *testing.T, r *rig, target, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close() }()
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// wholeOrNone asks for a calendar while the goals service is away: there is none,
+// rather than one without steps.
+func wholeOrNone(t *testing.T, r *rig, journal, dir string) {
+	t.Helper()
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+r.token("acme", "ada", "person"))
-	s, err := journalv1.NewSetbackServiceClient(conn).RecoverSetback(ctx, &journalv1.RecoverSetbackRequest{Name: "tenants/acme/people/ada/setbacks/launch"})
+	_, err := journalv1.NewCalendarServiceClient(dialJournal(t, journal, dir)).GetCalendar(ctx, &journalv1.GetCalendarRequest{Parent: "tenants/acme/people/ada"})
+	if status.Code(err) != codes.Unavailable || strings.Contains(err.Error(), "dial") {
+		t.Errorf("a calendar without steps: %v", err)
+	}
+}
+
+// recoverAt recovers from the journey's setback at one instance of the journal.
+func recoverAt(t *testing.T, r *rig, target, dir string) {
+	t.Helper()
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+r.token("acme", "ada", "person"))
+	s, err := journalv1.NewSetbackServiceClient(dialJournal(t, target, dir)).RecoverSetback(ctx, &journalv1.RecoverSetbackRequest{Name: "tenants/acme/people/ada/setbacks/launch"})
 	if err != nil || s.GetRecoveredOn() == nil {
 		t.Fatal(s, err)
 	}
@@ -226,8 +266,13 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"unknown driver", "store-driver", []string{"--keys-file", keys, "--store-driver", "paper"}, nil},
 		{"half of TLS", "go together", []string{"--keys-file", keys, "--store-path", path, "--auth-issuer", auth.DevIssuer, "--auth-jwks-file", issuer.JWKSFile(), "--tls-cert-file", keys}, nil},
 		{"no issuer", "issuer", []string{"--keys-file", keys, "--store-path", path}, nil},
+		{"no service token", "source-token-file is required", []string{"--keys-file", keys, "--store-path", path}, nil},
 	} {
-		cmd := exec.Command(filepath.Join(dir, "journald"), append(c.args, "--listen", "127.0.0.1:0")...)
+		args := append([]string{"--listen", "127.0.0.1:0"}, c.args...)
+		if c.name != "no service token" {
+			args = append(args, "--source-token-file", keys)
+		}
+		cmd := exec.Command(filepath.Join(dir, "journald"), args...)
 		cmd.Env = append(os.Environ(), c.env...)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.want) {

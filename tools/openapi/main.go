@@ -119,12 +119,13 @@ func merge(into, doc object) error {
 			if _, twice := target[verb]; twice {
 				return fmt.Errorf("%s %s is there twice", verb, named)
 			}
-			target[verb] = finish(asObject(op), rename)
+			target[verb] = finish(asObject(op), rename, mediaTypes[filepath.Ext(path)])
 		}
 		paths[named] = target
 	}
 	schemas := into["components"].(object)["schemas"].(object)
 	maps.Copy(schemas, asObject(asObject(doc["components"])["schemas"]))
+	delete(schemas, "google.api.HttpBody") // answers of other media types are not JSON
 	if tags, ok := doc["tags"].([]any); ok {
 		into["tags"] = append(into["tags"].([]any), tags...)
 	}
@@ -161,8 +162,12 @@ func singular(collection string) string {
 	return strings.TrimSuffix(collection, "s")
 }
 
-// finish renames an operation's path parameters and adds how it can fail.
-func finish(op object, rename map[string]string) object {
+// mediaTypes are those of answers that are no JSON, by how their paths end.
+var mediaTypes = map[string]string{".ics": "text/calendar"}
+
+// finish renames an operation's path parameters, gives its answer a media type
+// other than JSON where it has one, and adds how it can fail.
+func finish(op object, rename map[string]string, mediaType string) object {
 	params, _ := op["parameters"].([]any)
 	for _, p := range params {
 		param := asObject(p)
@@ -172,6 +177,12 @@ func finish(op object, rename map[string]string) object {
 		}
 	}
 	responses := asObject(op["responses"])
+	if mediaType != "" {
+		responses["200"] = object{
+			"description": "A successful response.",
+			"content":     object{mediaType: object{"schema": object{"type": "string"}}},
+		}
+	}
 	responses["default"] = object{
 		"description": "What went wrong.",
 		"content":     object{"application/problem+json": object{"schema": object{"$ref": "#/components/schemas/Problem"}}},

@@ -1,6 +1,7 @@
 // Command protodeps prints the imported protos that have no registry to come
-// from here (google/api, google/type, buf/validate, the OpenAPI options) out of
-// the descriptors in their Go modules, into the folder named as its argument.
+// from here (google/api, google/rpc, google/type, buf/validate, the OpenAPI
+// options) out of the descriptors in their Go modules, into the folder named as
+// its argument.
 package main
 
 import (
@@ -11,6 +12,8 @@ import (
 	_ "github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv3/options"
 	"github.com/jhump/protoreflect/v2/protoprint"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	_ "google.golang.org/genproto/googleapis/api/httpbody"
+	_ "google.golang.org/genproto/googleapis/rpc/status"
 	_ "google.golang.org/genproto/googleapis/type/date"
 	_ "google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -22,7 +25,9 @@ var roots = []string{
 	"google/api/annotations.proto",
 	"google/api/client.proto",
 	"google/api/field_behavior.proto",
+	"google/api/httpbody.proto",
 	"google/api/resource.proto",
+	"google/rpc/status.proto",
 	"google/type/date.proto",
 	"google/type/timeofday.proto",
 	"protoc-gen-openapiv3/options/annotations.proto",

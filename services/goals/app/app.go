@@ -11,6 +11,7 @@ import (
 	"github.com/rebound-hq/rebound/services/goals/internal/domain"
 	"github.com/rebound-hq/rebound/services/goals/internal/follow"
 	"github.com/rebound-hq/rebound/services/goals/internal/stream"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/resource"
@@ -20,7 +21,7 @@ import (
 )
 
 // Sources say where to read what must be known of people: how they count days,
-// what is to be looked at again, and who was erased.
+// what is to be looked at again, what they share, and who was erased.
 type Sources struct {
 	Journal   string `default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
 	TokenFile string `type:"path" help:"File with the service token to read events with, renewed by the platform."`
@@ -55,10 +56,12 @@ func (g goals) Kinds() []store.Kind { return append(g.Domain.Kinds(), eventlog.C
 
 // Start implements service.App.
 func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
-	journal, err := service.FollowJournal(env, "goals", g.sources.Journal, g.tokens, env.Eraser.Erase, follow.People(g.KeepPeople))
+	conn, err := env.Dial("journal", g.sources.Journal, g.tokens)
 	if err != nil {
 		return nil, nil, err
 	}
+	env.Authority = access.NewRemote(conn)
+	journal := service.FollowJournal(env, "goals", conn, env.Eraser.Erase, follow.People(g.KeepPeople))
 	fields, err := stream.NewFields()
 	if err != nil {
 		return nil, nil, err
@@ -69,7 +72,9 @@ func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []serv
 			resource.Unary("AchieveGoal", g.AchieveGoal),
 			resource.Unary("DropGoal", g.DropGoal),
 			resource.Unary("HoldGoal", g.HoldGoal),
-			resource.Unary("ResumeGoal", g.ResumeGoal)),
+			resource.Unary("ResumeGoal", g.ResumeGoal),
+			resource.Unary("CheckInKeyResult", g.CheckInKeyResult),
+			resource.Unary("MeetObstacle", g.MeetObstacle)),
 		resource.In(goalsv1.File_rebound_goals_v1_milestone_proto, g.Milestones.Methods(),
 			resource.Unary("ReachMilestone", g.ReachMilestone),
 			resource.Unary("CelebrateMilestone", g.CelebrateMilestone)),
@@ -95,6 +100,13 @@ func (g goals) Start(_ context.Context, env *service.Env) ([]rpc.Service, []serv
 			resource.Unary("AckReminder", g.AckReminder),
 			resource.Unary("SnoozeReminder", g.SnoozeReminder),
 			resource.ServerStream("StreamReminders", reminders.StreamReminders)),
+		resource.In(goalsv1.File_rebound_goals_v1_value_proto, g.Values.Methods()),
+		resource.In(goalsv1.File_rebound_goals_v1_avenue_proto, g.Avenues.Methods(),
+			resource.Unary("BatchCreateAvenues", g.BatchCreateAvenues),
+			resource.Unary("CompareAvenues", g.CompareAvenues),
+			resource.Unary("ChooseAvenue", g.ChooseAvenue),
+			resource.Unary("RejectAvenue", g.RejectAvenue),
+			resource.Unary("ReopenAvenue", g.ReopenAvenue)),
 	)
 	return services, []service.Task{journal, g.remind(env.Telemetry.Logger)}, err
 }

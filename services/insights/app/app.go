@@ -12,6 +12,7 @@ import (
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/insights/internal/stream"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/erasure"
@@ -73,9 +74,14 @@ func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), a.insights.K
 
 // Start implements service.App.
 func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
+	journal, err := env.Dial("journal", a.sources.Journal, a.tokens)
+	if err != nil {
+		return nil, nil, err
+	}
+	env.Authority = access.NewRemote(journal)
 	streams := &stream.Server{
 		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(env.Store),
-		Names: env.Keys.Pseudonym, Fields: a.fields,
+		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority,
 	}
 	services, err := resource.Services(
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
@@ -86,12 +92,9 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		return nil, nil, err
 	}
 	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
-	erasures, err := service.FollowJournal(env, "insights", a.sources.Journal, a.tokens, func(ctx context.Context, owner string) (int64, error) {
+	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
-	if err != nil {
-		return nil, nil, err
-	}
 	tasks := []service.Task{erasures}
 	for source, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
 		task, err := a.read(env, consumer, source, target)
@@ -105,15 +108,10 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 
 // read gives the task that reads one source.
 func (a *app) read(env *service.Env, consumer *consume.Consumer, source, target string) (service.Task, error) {
-	tls, err := env.Config.TLS.Client()
+	conn, err := env.Dial(source, target, a.tokens)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := rpc.Dial(target, rpc.DialOptions{Limits: env.Limits, TLS: tls, Tokens: a.tokens, Tracing: env.Telemetry.Tracing})
-	if err != nil {
-		return nil, err
-	}
-	env.Stack.PushClose(source+" connection", conn.Close)
 	client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", source))
 	return func(ctx context.Context) error { return consumer.Run(ctx, source, client) }, nil
 }
@@ -124,6 +122,12 @@ func (a *app) getSummary(ctx context.Context, req *insightsv1.GetSummaryRequest)
 	if req.GetName() != owner+"/summary" {
 		return nil, fault.Invalid("name", "NAME_INVALID", "must have the form tenants/{tenant}/people/{person}/summary")
 	}
+	if view := access.ViewOf(ctx); view != nil {
+		if _, ok := view.CoversName(req.GetName()); !ok {
+			return nil, access.Denied()
+		}
+	}
+	access.SawNames(ctx, req.GetName())
 	now := a.deps.Clock()
 	asOf := now
 	if t := req.GetAsOf(); t != nil {

@@ -3,40 +3,69 @@ package app
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/journal/internal/calendar"
 	"github.com/rebound-hq/rebound/services/journal/internal/domain"
 	"github.com/rebound-hq/rebound/services/journal/internal/erase"
+	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/service"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// Definition is the journal service.
-func Definition() service.Definition {
+// Sources say where the rest of a person's data lies.
+type Sources struct {
+	Goals     string `default:"127.0.0.1:9002" help:"Address of the goals service (gRPC)."`
+	TokenFile string `type:"path" help:"File with the service token to call it with, renewed by the platform."`
+}
+
+// Definition is the journal service. Tokens, when not nil, stands in for the
+// token file.
+func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 	return service.Definition{
 		Name:          "journal",
 		SchemaVersion: domain.SchemaVersion,
 		Declare: func(deps *resource.Deps) (service.App, error) {
-			return journal{domain.New(deps), erase.New(deps)}, nil
+			if tokens == nil {
+				if sources.TokenFile == "" {
+					return nil, errors.New("source-token-file is required: goals are read with a service token")
+				}
+				tokens = auth.FileSource(sources.TokenFile)
+			}
+			d := domain.New(deps)
+			return journal{d, erase.New(deps), calendar.New(deps, d), sources, tokens}, nil
 		},
 	}
 }
 
 type journal struct {
 	*domain.Domain
-	erase *erase.Service
+	erase    *erase.Service
+	calendar *calendar.Service
+	sources  Sources
+	tokens   auth.TokenSource
 }
 
 // Kinds implements service.App.
-func (j journal) Kinds() []store.Kind { return append(j.Domain.Kinds(), j.erase.Kinds()...) }
+func (j journal) Kinds() []store.Kind {
+	return slices.Concat(j.Domain.Kinds(), j.erase.Kinds(), j.calendar.Kinds())
+}
 
 // Start implements service.App.
 func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
 	j.erase.Begin(erase.Parts{
 		Docs: env.Store, Eraser: env.Eraser, Keyring: env.Keyring, Withdraw: j.WithdrawAll, Log: env.Telemetry.Logger,
 	})
+	env.Authority = j.Authority()
+	goals, err := env.Dial("goals", j.sources.Goals, j.tokens)
+	if err != nil {
+		return nil, nil, err
+	}
+	j.calendar.Begin(calendar.Parts{Goals: calendar.NewGoals(goals), Pseudonym: env.Keys.Pseudonym, Tenants: env.Config.Auth.Tenants})
 	services, err := resource.Services(
 		resource.In(journalv1.File_rebound_journal_v1_setback_proto, j.Setbacks.Methods(),
 			resource.Unary("CloseSetback", j.CloseSetback),
@@ -76,6 +105,19 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 			resource.Unary("MarkLibraryStoryMeToo", j.MarkLibraryStoryMeToo)),
 		resource.In(journalv1.File_rebound_journal_v1_on_this_day_proto, nil,
 			resource.Unary("GetOnThisDay", j.GetOnThisDay)),
+		resource.In(journalv1.File_rebound_journal_v1_grant_proto, j.Grants.Methods(),
+			resource.Unary("RevokeGrant", j.RevokeGrant),
+			resource.Unary("ListReceivedGrants", j.ListReceivedGrants),
+			resource.Unary("ResolveGrants", j.ResolveGrants)),
+		resource.In(journalv1.File_rebound_journal_v1_access_log_proto, j.AccessLog.Methods(),
+			resource.Unary("RecordAccesses", j.RecordAccesses)),
+		resource.In(journalv1.File_rebound_journal_v1_comment_proto, j.Comments.Methods()),
+		resource.In(journalv1.File_rebound_journal_v1_calendar_proto, nil,
+			resource.Unary("GetCalendar", j.calendar.GetCalendar),
+			resource.Unary("GetLinkedCalendar", j.calendar.GetLinkedCalendar)),
+		resource.In(journalv1.File_rebound_journal_v1_calendar_link_proto, j.calendar.Links.Methods(),
+			resource.Unary("ReplaceCalendarLink", j.calendar.ReplaceCalendarLink),
+			resource.Unary("RevokeCalendarLink", j.calendar.RevokeCalendarLink)),
 		resource.In(journalv1.File_rebound_journal_v1_erasure_proto, nil,
 			resource.Unary("ErasePerson", j.erase.ErasePerson),
 			resource.Unary("GetErasure", j.erase.GetErasure),

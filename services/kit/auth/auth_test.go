@@ -15,9 +15,13 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	policyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/fault"
@@ -189,6 +193,8 @@ func TestAuthorise(t *testing.T) {
 		return p
 	}
 	ada, admin, service := who("acme", "ada", "person"), who("acme", "", "admin"), who("", "", "service")
+	coach := who("acme", "cara", "coach")
+	const granted = "granted" // let in, if grace has given a grant
 	get := func(name string) proto.Message { return &journalv1.GetSetbackRequest{Name: name} }
 	patch := func(name string) proto.Message {
 		return &journalv1.UpdateAffiliationRequest{Affiliation: &journalv1.Affiliation{Name: name}}
@@ -201,14 +207,18 @@ func TestAuthorise(t *testing.T) {
 		want   string
 	}{
 		{ada, getSetback, get("tenants/acme/people/ada/setbacks/a"), ""},
-		{ada, getSetback, get("tenants/acme/people/grace/setbacks/a"), "ACCESS_DENIED"},
+		{ada, getSetback, get("tenants/acme/people/grace/setbacks/a"), granted},
+		{coach, getSetback, get("tenants/acme/people/grace/setbacks/a"), granted},
+		{who("acme", "", "coach"), getSetback, get("tenants/acme/people/grace/setbacks/a"), "ACCESS_DENIED"},
+		{coach, getSetback, get("tenants/other/people/grace/setbacks/a"), "ACCESS_DENIED"},
+		{coach, "/rebound.journal.v1.SetbackService/CloseSetback", &journalv1.CloseSetbackRequest{Name: "tenants/acme/people/grace/setbacks/a"}, "ROLE_REQUIRED"},
 		{ada, getSetback, get("tenants/other/people/ada/setbacks/a"), "ACCESS_DENIED"},
 		{ada, getSetback, get("tenants/acme"), "ACCESS_DENIED"},
 		{ada, getSetback, get("people/ada"), "NAME_INVALID"},
 		{ada, getSetback, get(""), "NAME_INVALID"},
 		{ada, getSetback, get("tenants/acme/people/ada/../grace"), ""}, // the owner's; the name itself fails later
 		{admin, getSetback, get("tenants/acme/people/ada/setbacks/a"), "ROLE_REQUIRED"},
-		{who("acme", "ada", "coach"), getSetback, get("tenants/acme/people/ada/setbacks/a"), "ROLE_REQUIRED"},
+		{who("acme", "ada", "coach"), getSetback, get("tenants/acme/people/ada/setbacks/a"), "ACCESS_DENIED"},
 		{admin, updateAffiliation, patch("tenants/acme/people/ada/affiliation"), ""},
 		{admin, updateAffiliation, patch("tenants/other/people/ada/affiliation"), "ACCESS_DENIED"},
 		{ada, updateAffiliation, patch("tenants/acme/people/ada/affiliation"), "ROLE_REQUIRED"},
@@ -219,8 +229,12 @@ func TestAuthorise(t *testing.T) {
 		{ada, "/rebound.events.v1.EventService/StreamEvents", &eventsv1.StreamEventsRequest{}, "ROLE_REQUIRED"},
 		{ada, "/rebound.journal.v1.Nothing/Nothing", &eventsv1.StreamEventsRequest{}, "METHOD_UNKNOWN"},
 	} {
-		if err := rules.Authorise(c.who, c.method, c.req); reason(err) != c.want {
+		decision, err := rules.Authorise(c.who, c.method, c.req)
+		if reason(err) != strings.TrimPrefix(c.want, granted) {
 			t.Errorf("%v %s %v: want %q, got %v", c.who, c.method, c.req, c.want, err)
+		}
+		if (decision.Relation == policyv1.Relation_RELATION_GRANTED) != (c.want == granted) || c.want == granted && decision.Owner != "tenants/acme/people/grace" {
+			t.Errorf("%v %s %v: let in by %v about %s", c.who, c.method, c.req, decision.Relation, decision.Owner)
 		}
 	}
 }
@@ -230,6 +244,30 @@ func TestRulesAreRequired(t *testing.T) {
 	health := healthpb.File_grpc_health_v1_health_proto.Services().Get(0)
 	if _, err := auth.LoadRules(health); err == nil {
 		t.Fatal("methods without a rule were accepted")
+	}
+}
+
+// TestItemsAreAList: a rule that charges for the elements of what is no list does not start.
+func TestItemsAreAList(t *testing.T) {
+	avenues := goalsv1.File_rebound_goals_v1_avenue_proto
+	if _, err := auth.LoadRules(avenues.Services().Get(0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, items := range []string{"parent", "absent"} {
+		file := protodesc.ToFileDescriptorProto(avenues)
+		for _, m := range file.GetService()[0].GetMethod() {
+			if m.GetName() == "BatchCreateAvenues" {
+				rule := proto.GetExtension(m.GetOptions(), policyv1.E_Rule).(*policyv1.Rule)
+				rule.Items = items
+			}
+		}
+		changed, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := auth.LoadRules(changed.Services().Get(0)); err == nil || !strings.Contains(err.Error(), items) {
+			t.Errorf("%s was accepted as a list: %v", items, err)
+		}
 	}
 }
 

@@ -43,6 +43,11 @@ func loadRule(md protoreflect.MethodDescriptor) (*method, error) {
 	if rule == nil || len(rule.GetAllow()) == 0 && !rule.GetAuthenticated() && !rule.GetPublic() {
 		return nil, fmt.Errorf("it has no rule that lets anybody in")
 	}
+	if items := rule.GetItems(); items != "" {
+		if fd := md.Input().Fields().ByName(protoreflect.Name(items)); fd == nil || !fd.IsList() {
+			return nil, fmt.Errorf("its rule charges for %s, which is no list of %s", items, md.Input().FullName())
+		}
+	}
 	m := &method{rule: rule}
 	for _, a := range rule.GetAllow() {
 		if policyv1.Role_name[int32(a.GetRole())] == "" || a.GetRole() == 0 ||
@@ -79,41 +84,68 @@ func (r *Rules) Rule(fullMethod string) (*policyv1.Rule, bool) {
 	return m.rule, true
 }
 
+// Decision is how a caller was let in.
+type Decision struct {
+	// Owner is the person that the call is about, tenants/{tenant}/people/{person};
+	// empty when it is about none.
+	Owner string
+	// Relation is what let the caller in; unspecified where every caller is.
+	// RELATION_GRANTED is still to be backed by a grant of the owner to the caller.
+	Relation policyv1.Relation
+}
+
 // Authorise says whether a principal may make a call, by its request. Errors
 // are faults. What lies under another tenant or person is denied in the same
 // words whether it exists or not.
-func (r *Rules) Authorise(p *Principal, fullMethod string, req proto.Message) error {
+func (r *Rules) Authorise(p *Principal, fullMethod string, req proto.Message) (Decision, error) {
 	m, ok := r.methods[fullMethod]
 	switch {
 	case !ok:
-		return fault.Denied("METHOD_UNKNOWN", "the method has no rule")
+		return Decision{}, fault.Denied("METHOD_UNKNOWN", "the method has no rule")
 	case m.rule.GetPublic():
-		return nil
+		return Decision{}, nil
 	case p == nil:
-		return fault.Unauthenticated("TOKEN_MISSING", "a token is required")
+		return Decision{}, fault.Unauthenticated("TOKEN_MISSING", "a token is required")
 	case m.rule.GetAuthenticated():
-		return nil
+		return Decision{}, nil
 	}
 	owner, tenant, wellFormed := m.target(req)
-	inRole := false
+	inRole, granted := false, false
 	for _, a := range m.rule.GetAllow() {
 		if !p.Has(a.GetRole()) {
 			continue
 		}
 		inRole = true
-		if a.GetRelation() == policyv1.Relation_RELATION_ANY ||
-			wellFormed && a.GetRelation() == policyv1.Relation_RELATION_TENANT && tenant == p.Tenant ||
-			wellFormed && a.GetRelation() == policyv1.Relation_RELATION_OWN && owner != "" && owner == p.Owner() {
-			return nil
+		switch {
+		case a.GetRelation() == policyv1.Relation_RELATION_ANY,
+			wellFormed && a.GetRelation() == policyv1.Relation_RELATION_TENANT && tenant == p.Tenant,
+			wellFormed && a.GetRelation() == policyv1.Relation_RELATION_OWN && owner != "" && owner == p.Owner():
+			return Decision{owner, a.GetRelation()}, nil
+		case a.GetRelation() == policyv1.Relation_RELATION_GRANTED:
+			granted = granted || wellFormed && owner != "" && tenant == p.Tenant && p.Person != "" && owner != p.Owner()
 		}
 	}
 	switch {
+	case granted:
+		return Decision{owner, policyv1.Relation_RELATION_GRANTED}, nil
 	case !inRole:
-		return fault.Denied("ROLE_REQUIRED", "the caller's role does not allow this")
+		return Decision{}, fault.Denied("ROLE_REQUIRED", "the caller's role does not allow this")
 	case !wellFormed:
-		return fault.Invalid(m.rule.GetResource(), "NAME_INVALID", "must begin with tenants/{tenant}, and people/{person} where a person's resource is meant")
+		return Decision{}, fault.Invalid(m.rule.GetResource(), "NAME_INVALID", "must begin with tenants/{tenant}, and people/{person} where a person's resource is meant")
 	}
-	return fault.Denied("ACCESS_DENIED", "there is nothing by that name that the caller may reach")
+	return Decision{}, fault.Denied("ACCESS_DENIED", "there is nothing by that name that the caller may reach")
+}
+
+// Grantable tells whether some method lets readers in by a grant.
+func (r *Rules) Grantable() bool {
+	for _, m := range r.methods {
+		for _, a := range m.rule.GetAllow() {
+			if a.GetRelation() == policyv1.Relation_RELATION_GRANTED {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // target gives the owner and the tenant that a request is about.

@@ -49,6 +49,22 @@ func (f *Fault) Error() string {
 	return s
 }
 
+// At gives the same fault with field in place of the fields that it blames: what is a
+// field of a document here may be an element of a list in the caller's request.
+func (f *Fault) At(field string) *Fault {
+	if len(f.Violations) == 0 {
+		return f
+	}
+	moved := *f
+	moved.Violations = make([]Violation, len(f.Violations))
+	for i, v := range f.Violations {
+		v.Field = field
+		moved.Violations[i] = v
+	}
+	moved.Message = field + ": " + f.Violations[0].Description
+	return &moved
+}
+
 // Unwrap gives the cause.
 func (f *Fault) Unwrap() error { return f.Cause }
 

@@ -11,7 +11,8 @@ import (
 
 const secondsPerDay = 24 * 60 * 60
 
-// Of is the date of an instant in a zone.
+// Of is the date of an instant in a zone, by the calendar on the wall. What day it
+// is to a person is for their Calendar to tell.
 func Of(t time.Time, zone *time.Location) *datepb.Date {
 	y, m, d := t.In(zone).Date()
 	return &datepb.Date{Year: int32(y), Month: int32(m), Day: int32(d)}

@@ -18,6 +18,7 @@ import (
 // looking options up for each request costs more than the rest of it.
 type behaviors struct {
 	fields []fieldBehavior
+	id     protoreflect.FieldDescriptor // a string "id" that tells elements of a list apart; nil: none
 }
 
 type fieldBehavior struct {
@@ -56,6 +57,9 @@ func behaviorsOf(md protoreflect.MessageDescriptor) *behaviors {
 			}
 		}
 		b.fields = append(b.fields, f)
+		if fd.Name() == "id" && fd.Kind() == protoreflect.StringKind && !fd.IsList() {
+			b.id = fd
+		}
 	}
 	return b
 }
@@ -86,8 +90,9 @@ func (b *behaviors) clearOutput(m protoreflect.Message) {
 	}
 }
 
-// keepOutput sets what only the server sets to what it was in old. Inside lists
-// there is no telling which element was which: those are left as they are.
+// keepOutput sets what only the server sets to what it was in old. Inside lists an
+// element is the one that had the same id; where elements have none, there is no telling
+// which was which, and they are left as they are.
 func (b *behaviors) keepOutput(m, old protoreflect.Message) {
 	for _, f := range b.fields {
 		switch {
@@ -95,7 +100,11 @@ func (b *behaviors) keepOutput(m, old protoreflect.Message) {
 			m.Set(f.fd, old.Get(f.fd))
 		case f.outputOnly:
 			m.Clear(f.fd)
-		case f.below == nil || f.fd.IsList():
+		case f.below == nil:
+		case f.fd.IsList():
+			if f.below.id != nil && m.Has(f.fd) {
+				f.below.keepByID(m.Mutable(f.fd).List(), old.Get(f.fd).List())
+			}
 		case m.Has(f.fd):
 			f.below.keepOutput(m.Mutable(f.fd).Message(), old.Get(f.fd).Message())
 		case old.Has(f.fd): // cleared, but for what only the server sets
@@ -104,6 +113,24 @@ func (b *behaviors) keepOutput(m, old protoreflect.Message) {
 			if proto.Size(kept.Message().Interface()) > 0 {
 				m.Set(f.fd, kept)
 			}
+		}
+	}
+}
+
+// keepByID is keepOutput for the elements of a list. New ones have nothing that only the
+// server sets.
+func (b *behaviors) keepByID(list, old protoreflect.List) {
+	was := map[string]protoreflect.Message{}
+	for i := range old.Len() {
+		m := old.Get(i).Message()
+		was[m.Get(b.id).String()] = m
+	}
+	for i := range list.Len() {
+		m := list.Get(i).Message()
+		if before := was[m.Get(b.id).String()]; before != nil {
+			b.keepOutput(m, before)
+		} else {
+			b.clearOutput(m)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/filter"
 	"github.com/rebound-hq/rebound/services/kit/ids"
@@ -62,6 +63,8 @@ type Change[T proto.Message] struct {
 	Old T
 	// New is the document after, which Decide may finish; the zero T on delete.
 	New T
+	// Revision is what Old has in the store; 0 on create.
+	Revision int64
 	// Now is the time of the write.
 	Now time.Time
 	// Verb is "create", "update", "delete" or the name given to Mutate.
@@ -88,10 +91,20 @@ type Type[T proto.Message] struct {
 	// "occurred_on"; name, and unless ReadOnly create_time and update_time, need no
 	// declaration but for being first. Each costs an index.
 	Order []string
+	// Keys are values that follow from a document and are no field of it, by which
+	// the service itself finds documents, through Between and Latest. Each costs an
+	// index. Their names are none of the order fields'.
+	Keys []store.Key
 	// Ascending makes the default order ascending; otherwise it is descending.
 	Ascending bool
 	// Children are the kinds of resources below, for Delete.
 	Children []string
+	// Lookup are text fields that the service itself finds documents by, wherever they
+	// lie, with Having. Each costs an index.
+	Lookup []string
+	// Shown tells whether a reader may see a document that a grant let them ask
+	// for; nil: as far as the grant covers it.
+	Shown func(v *access.View, doc T) bool
 	// Along are the kinds of singletons below: they go with a Delete, and do not
 	// stop it.
 	Along []string

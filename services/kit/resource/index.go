@@ -9,12 +9,20 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	privacyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/privacy/v1"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // childIndex lists what lies below a parent, by name; every type has it.
-const childIndex = "by_name"
+const childIndex = byPrefix + store.KeyName
+
+// How the names of indexes begin: those below the parent, and those below the
+// person of types that lie deeper.
+const (
+	byPrefix   = "by_"
+	widePrefix = "wide_"
+)
 
 // agendaIndex lists what has a time set, whoever's it is, by that time.
 const agendaIndex = "agenda"
@@ -27,7 +35,17 @@ func (r *Resource[T]) declareIndexes() error {
 		if _, err := r.orderKey(field); err != nil {
 			return err
 		}
-		r.listIndex[field] = "by_" + field
+		r.listIndex[field] = byPrefix + field
+	}
+	for _, key := range r.Keys {
+		if r.listIndex[key.Name] != "" {
+			return fmt.Errorf("resource: %s has an order field and a key %q", r.desc.FullName(), key.Name)
+		}
+	}
+	for _, field := range r.Lookup {
+		if _, err := r.orderKey(field); err != nil {
+			return err
+		}
 	}
 	if r.Agenda != "" {
 		key, err := r.orderKey(r.Agenda)
@@ -38,7 +56,7 @@ func (r *Resource[T]) declareIndexes() error {
 	if r.parent != "" {
 		r.wideIndex = map[string]string{}
 		for field := range r.listIndex {
-			r.wideIndex[field] = "wide_" + field
+			r.wideIndex[field] = widePrefix + field
 		}
 	}
 	return nil
@@ -60,14 +78,25 @@ func (r *Resource[T]) orderFields() []string {
 // Kind is what the store must know of this type.
 func (r *Resource[T]) Kind() store.Kind {
 	k := store.Kind{Name: r.kind, New: func() proto.Message { return r.newDoc() }}
-	for _, field := range r.orderFields() {
+	fields := r.orderFields()
+	for _, field := range fields {
 		if key, _ := r.orderKey(field); key.Of != nil { // built-in ones have none
 			k.Keys = append(k.Keys, key)
 		}
-		k.Indexes = append(k.Indexes, store.Index{Name: r.listIndex[field], Keys: []string{store.KeyParent, field}})
+	}
+	for _, key := range r.Keys {
+		k.Keys, fields = append(k.Keys, key), append(fields, key.Name)
+	}
+	for _, field := range fields {
+		k.Indexes = append(k.Indexes, store.Index{Name: byPrefix + field, Keys: []string{store.KeyParent, field}})
 		if r.wideIndex != nil {
-			k.Indexes = append(k.Indexes, store.Index{Name: r.wideIndex[field], Keys: []string{store.KeyOwner, field}})
+			k.Indexes = append(k.Indexes, store.Index{Name: widePrefix + field, Keys: []string{store.KeyOwner, field}})
 		}
+	}
+	for _, field := range r.Lookup {
+		key, _ := r.orderKey(field)
+		k.Keys = append(k.Keys, key)
+		k.Indexes = append(k.Indexes, store.Index{Name: keyIndex(field), Keys: []string{field, store.KeyName}})
 	}
 	if r.Agenda != "" {
 		if !slices.Contains(r.Order, r.Agenda) {
@@ -102,6 +131,11 @@ func (r *Resource[T]) orderKey(field string) (store.Key, error) {
 // comparable turns a field's value into one that stores can order by.
 func comparable(fd protoreflect.FieldDescriptor) (store.KeyType, func(v protoreflect.Value, set bool) store.Value) {
 	switch fd.Kind() {
+	case protoreflect.StringKind:
+		if text, _ := proto.GetExtension(fd.Options(), privacyv1.E_Text).(bool); text {
+			return 0, nil // it is empty where the store keeps it
+		}
+		return store.Text, func(v protoreflect.Value, _ bool) store.Value { return v.String() }
 	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Sint32Kind, protoreflect.Sint64Kind:
 		return store.Number, func(v protoreflect.Value, _ bool) store.Value { return v.Int() }
 	case protoreflect.EnumKind:

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -38,6 +39,16 @@ func (r *Resource[T]) List(ctx context.Context, req proto.Message) (proto.Messag
 	if err := r.names.checkParent("parent", parent, true); err != nil {
 		return nil, err
 	}
+	query, err := r.query(ctx, parent, stringField(m, "order_by"))
+	if err != nil {
+		return nil, err
+	}
+	return r.page(ctx, m, query, nil)
+}
+
+// page answers a list request along an index, with those documents that its filter
+// and its query let through, and that keep, unless that is nil, is true of.
+func (r *Resource[T]) page(ctx context.Context, m protoreflect.Message, query store.Query, keep func(T) bool) (proto.Message, error) {
 	size, err := pageSize(m)
 	if err != nil {
 		return nil, err
@@ -46,9 +57,8 @@ func (r *Resource[T]) List(ctx context.Context, req proto.Message) (proto.Messag
 	if err != nil {
 		return nil, err
 	}
-	query, err := r.query(ctx, parent, stringField(m, "order_by"))
-	if err != nil {
-		return nil, err
+	if keep != nil {
+		match = both(func(m protoreflect.Message) bool { return keep(m.Interface().(T)) }, match)
 	}
 	fingerprint := requestHash(m)
 	if query.After, err = r.openPageToken(ctx, stringField(m, "page_token"), fingerprint); err != nil {
@@ -109,13 +119,24 @@ func (r *Resource[T]) order(orderBy string) (field string, descending bool, err 
 	return by.Fields[0].Path, by.Fields[0].Desc, nil
 }
 
+func both(a, b filter.Matcher) filter.Matcher {
+	if b == nil {
+		return a
+	}
+	return func(m protoreflect.Message) bool { return a(m) && b(m) }
+}
+
 // collect reads along the index until the page is full, the records end, or
-// enough were looked at. The cursor it returns is nil at the end.
+// enough were looked at. The cursor it returns is nil at the end. For a reader it
+// goes on until it knows whether there is more of what they may see: neither a
+// short page nor a token tells of anything else.
 func (r *Resource[T]) collect(ctx context.Context, q store.Query, size int, match filter.Matcher) ([]T, *store.Cursor, error) {
+	view := access.ViewOf(ctx)
 	var docs []T
-	for examined := 0; examined < maxExamined; {
+	var full *store.Cursor // where the page was full
+	for examined := 0; view != nil || examined < maxExamined; {
 		q.Limit = size - len(docs)
-		if match != nil {
+		if match != nil || view != nil {
 			q.Limit = min(max(2*q.Limit, 100), store.MaxPage)
 		}
 		page, err := r.deps.Store.List(ctx, q)
@@ -123,13 +144,24 @@ func (r *Resource[T]) collect(ctx context.Context, q store.Query, size int, matc
 			return nil, nil, err
 		}
 		examined += len(page.Records)
+		fits, err := r.fitting(ctx, view, page.Records, match)
+		if err != nil {
+			return nil, nil, err
+		}
 		for i, rec := range page.Records {
-			if match != nil && !match(rec.Body.ProtoReflect()) {
+			if !fits(rec) {
 				continue
 			}
+			if full != nil {
+				return docs, full, nil
+			}
+			access.Saw(ctx, rec)
 			docs = append(docs, r.show(rec))
-			if len(docs) == size {
-				return docs, r.cursorAt(q, page, i), nil
+			if len(docs) < size {
+				continue
+			}
+			if full = r.cursorAt(q, page, i); view == nil || full == nil {
+				return docs, full, nil
 			}
 		}
 		if q.After = page.Next; page.Next == nil {

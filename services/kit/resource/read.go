@@ -2,11 +2,14 @@ package resource
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -25,7 +28,7 @@ func (r *Resource[T]) Fetch(ctx context.Context, name string) (T, error) {
 	}
 	rec, err := r.record(ctx, name, "")
 	if err == nil {
-		return r.derived(ctx, r.show(rec))
+		return r.reveal(ctx, rec)
 	}
 	if f, ok := fault.As(err); !ok || f.Reason != "NOT_FOUND" || !r.names.singleton() {
 		return zero, err
@@ -50,6 +53,7 @@ func (r *Resource[T]) unwritten(ctx context.Context, name string) (T, error) {
 		}
 	}
 	doc.ProtoReflect().Set(r.fields.name, protoreflect.ValueOfString(name))
+	access.SawNames(ctx, name)
 	return doc, nil
 }
 
@@ -71,6 +75,35 @@ func (r *Resource[T]) CheckReference(ctx context.Context, field, owner, name str
 		return fault.Invalid(field, "REFERENCE_UNKNOWN", "names a resource that does not exist")
 	}
 	return err
+}
+
+// CheckReferences is CheckReference for a list: with one read it looks at those names
+// that are not among known, which were good before, and gives their documents by name.
+func (r *Resource[T]) CheckReferences(ctx context.Context, field, owner string, names, known []string) (map[string]T, error) {
+	at := func(i int) string { return fmt.Sprintf("%s[%d]", field, i) }
+	var asked []string
+	for i, name := range names {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if err := r.names.checkName(at(i), name); err != nil {
+			return nil, err
+		}
+		if ownerOf(name) != owner {
+			return nil, fault.Invalid(at(i), "REFERENCE_FOREIGN", "must name a resource of the same person")
+		}
+		asked = append(asked, name)
+	}
+	found, err := r.Batch(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		if _, ok := found[name]; !ok && !slices.Contains(known, name) {
+			return nil, fault.Invalid(at(i), "REFERENCE_UNKNOWN", "names a resource that does not exist")
+		}
+	}
+	return found, nil
 }
 
 // Methods are the standard methods of this type; Service takes those that the
@@ -109,12 +142,12 @@ func upper(s string) string {
 	return string(out)
 }
 
-// along is the way along an order field below a parent; with a parent that ends
+// along is the way along an order field or key below a parent; with a parent that ends
 // in "/-", below all of the person's parents.
 func (r *Resource[T]) along(parent, field string) store.Query {
-	q := store.Query{Kind: r.kind, Index: r.listIndex[field], Prefix: []store.Value{parent}}
+	q := store.Query{Kind: r.kind, Index: byPrefix + field, Prefix: []store.Value{parent}}
 	if strings.HasSuffix(parent, "/"+wildcard) {
-		q.Index, q.Prefix = r.wideIndex[field], []store.Value{ownerOf(parent)}
+		q.Index, q.Prefix = widePrefix+field, []store.Value{ownerOf(parent)}
 	}
 	return q
 }
@@ -130,7 +163,7 @@ func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, rec := range page.Records {
+		for _, rec := range r.visibleOf(ctx, page.Records) {
 			docs = append(docs, r.show(rec))
 		}
 		if q.After = page.Next; page.Next == nil {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
 	"github.com/rebound-hq/rebound/services/kit/privacy"
@@ -59,8 +60,11 @@ func (r *Resource[T]) Batch(ctx context.Context, names []string) (map[string]T, 
 		if err != nil {
 			return nil, err
 		}
+		view := access.ViewOf(ctx)
 		for name, rec := range found {
-			out[name] = r.show(rec)
+			if view == nil || r.visible(view, rec) {
+				out[name] = r.show(rec)
+			}
 		}
 		names = names[n:]
 	}
@@ -68,17 +72,30 @@ func (r *Resource[T]) Batch(ctx context.Context, names []string) (map[string]T, 
 }
 
 // Between gives the documents below a parent, or with "/-" at its end below all of
-// the person's parents, whose value of an order field lies from one value
+// the person's parents, whose value of an order field or key lies from one value
 // (inclusive) to another (exclusive), in that order, at most limit.
 func (r *Resource[T]) Between(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
 	q := r.along(parent, field)
 	q.From, q.Until, q.Limit = from, until, limit
+	return r.within(ctx, q)
+}
+
+// Latest is Between from the other end: latest first, so that of more than limit
+// the earliest are left out.
+func (r *Resource[T]) Latest(ctx context.Context, parent, field string, from, until store.Value, limit int) ([]T, error) {
+	q := r.along(parent, field)
+	q.From, q.Until, q.Limit, q.Descending = from, until, limit, true
+	return r.within(ctx, q)
+}
+
+func (r *Resource[T]) within(ctx context.Context, q store.Query) ([]T, error) {
 	page, err := r.deps.Store.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	docs := make([]T, len(page.Records))
-	for i, rec := range page.Records {
+	records := r.visibleOf(ctx, page.Records)
+	docs := make([]T, len(records))
+	for i, rec := range records {
 		docs[i] = r.show(rec)
 	}
 	if r.Derive != nil && len(docs) > 0 {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -83,8 +84,10 @@ func (r *Resource[T]) document(req protoreflect.Message) (T, error) {
 	return proto.Clone(req.Get(fd).Message().Interface()).(T), nil
 }
 
+// parentExists does not look for readers: what they do not see is not there, and
+// what is not there is empty.
 func (r *Resource[T]) parentExists(ctx context.Context, parent string) error {
-	if r.parent == "" {
+	if r.parent == "" || access.ViewOf(ctx) != nil {
 		return nil
 	}
 	_, err := r.deps.Store.Get(ctx, r.parent, parent)
@@ -238,9 +241,12 @@ func (r *Resource[T]) write(ctx context.Context, verb, name, etag string, next f
 		if vs := r.behavior.changedImmutable(doc.ProtoReflect(), old.ProtoReflect(), r.singular+"."); len(vs) > 0 {
 			return zero, fault.Invalids(vs...)
 		}
-		events, err := r.decide(ctx, Change[T]{Name: name, Owner: rec.Owner, Kind: r.kind, Old: old, New: doc, Now: now, Verb: verb})
+		events, err := r.decide(ctx, Change[T]{Name: name, Owner: rec.Owner, Kind: r.kind, Old: old, New: doc, Revision: rec.Revision, Now: now, Verb: verb})
 		if err != nil {
 			return zero, err
+		}
+		if proto.Equal(old, doc) { // the domain has put back what was changed
+			return r.derived(ctx, r.show(rec))
 		}
 		r.stamp(doc, name, rec.CreateTime, now)
 		rec.Body, rec.UpdateTime, rec.Sealed = doc, now, nil
@@ -286,7 +292,7 @@ func (r *Resource[T]) Delete(ctx context.Context, req proto.Message) (proto.Mess
 }
 
 func (r *Resource[T]) deletion(rec store.Record) Change[T] {
-	return Change[T]{Name: rec.Name, Owner: rec.Owner, Kind: r.kind, Old: rec.Body.(T), Now: r.deps.Clock(), Verb: deleteVerb}
+	return Change[T]{Name: rec.Name, Owner: rec.Owner, Kind: r.kind, Old: rec.Body.(T), Revision: rec.Revision, Now: r.deps.Clock(), Verb: deleteVerb}
 }
 
 func (r *Resource[T]) remove(ctx context.Context, rec store.Record) error {
@@ -297,9 +303,13 @@ func (r *Resource[T]) remove(ctx context.Context, rec store.Record) error {
 	return r.deps.Store.Commit(ctx, store.Write{Op: store.Delete, Record: rec, Events: events})[0].Err
 }
 
-// record reads a document and holds it against an etag.
+// record reads a document and holds it against an etag. What the caller may not see
+// is denied whether it is there or not.
 func (r *Resource[T]) record(ctx context.Context, name, etag string) (store.Record, error) {
 	rec, err := r.deps.Store.Get(ctx, r.kind, name)
+	if view := access.ViewOf(ctx); view != nil && (err == nil && !r.visible(view, rec) || errors.Is(err, store.ErrNotFound)) {
+		return store.Record{}, access.Denied()
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return rec, fault.NotFound(name)
 	}
@@ -310,15 +320,23 @@ func (r *Resource[T]) record(ctx context.Context, name, etag string) (store.Reco
 }
 
 func (r *Resource[T]) commit(ctx context.Context, w store.Write) (T, error) {
+	doc, err := r.committed(w, r.deps.Store.Commit(ctx, w)[0])
+	if err != nil {
+		return doc, err
+	}
+	return r.derived(ctx, doc)
+}
+
+// committed gives the document that a commit has written.
+func (r *Resource[T]) committed(w store.Write, res store.Result) (T, error) {
 	var zero T
-	res := r.deps.Store.Commit(ctx, w)[0]
 	switch {
 	case errors.Is(res.Err, store.ErrExists):
 		return zero, fault.Exists(w.Record.Name)
 	case res.Err != nil:
 		return zero, res.Err
 	}
-	return r.derived(ctx, r.show(res.Record))
+	return r.show(res.Record), nil
 }
 
 // stamp writes the standard fields into a document that is about to be stored.

@@ -39,8 +39,9 @@ const slow = time.Second
 
 // layers gives the chain, outermost first. Metrics and log come before
 // everything that can fail, so that they see it; recover lies inside them, so
-// that a panic is counted and logged; validation comes after authentication, so
-// that strangers learn nothing of what is valid.
+// that a panic is counted and logged; the access log is written once a handler
+// has answered, before its answer goes out; validation comes after
+// authentication, so that strangers learn nothing of what is valid.
 func layers(o Options, m *metrics, draining <-chan struct{}) ([]Layer, error) {
 	limit, err := limitRate(o.Limits)
 	if err != nil {
@@ -54,7 +55,8 @@ func layers(o Options, m *metrics, draining <-chan struct{}) ([]Layer, error) {
 		{Name: "recover", Around: recoverPanics(m)},
 		{Name: "deadline", Around: deadline(o.Limits, draining)},
 		{Name: "authenticate", Around: authenticate(o.Verifier)},
-		{Name: "authorise", Message: authorise(o.rules)},
+		{Name: "access", Around: sessions},
+		{Name: "authorise", Message: authorise(o)},
 		{Name: "rate-limit", Around: limitStreams(o.Limits), Message: limit},
 		{Name: "validate", Message: validate(o.Validator)},
 	}, nil
@@ -128,7 +130,7 @@ func mapErrors(ctx context.Context, c *Call, next func(context.Context) error) e
 	if err == nil {
 		return nil
 	}
-	f := toFault(err)
+	f := Fault(err)
 	return mapped{f, statusOf(f, c.RequestID)}
 }
 
@@ -198,21 +200,14 @@ func authenticate(v Verifier) func(context.Context, *Call, func(context.Context)
 	}
 }
 
-func authorise(rules *auth.Rules) func(context.Context, *Call, proto.Message) error {
-	return func(_ context.Context, c *Call, req proto.Message) error {
-		if c.Rule == nil && exempt(c.Method) {
-			return nil
-		}
-		return rules.Authorise(c.Principal, c.Method, req)
-	}
-}
-
 // exempt are the services that gRPC itself defines: health and reflection.
 func exempt(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.v1.Health/") || strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-// limitRate charges each call to its caller's budget of the rule's class.
+// limitRate charges each call to its caller's budget of the rule's class; a call that
+// brings several items, as many times. Calls that need no token have a budget too: that
+// of the address they come from.
 func limitRate(l Limits) (func(context.Context, *Call, proto.Message) error, error) {
 	type key struct {
 		caller string
@@ -222,11 +217,12 @@ func limitRate(l Limits) (func(context.Context, *Call, proto.Message) error, err
 	if err != nil {
 		return nil, err
 	}
-	return func(_ context.Context, c *Call, _ proto.Message) error {
-		if c.Principal == nil {
+	return func(ctx context.Context, c *Call, req proto.Message) error {
+		who := callerOf(ctx, c)
+		if who == "" {
 			return nil
 		}
-		k := key{c.Principal.ID(), c.Rule.GetRate()}
+		k := key{who, c.Rule.GetRate()}
 		limiter, ok := limiters.Get(k)
 		if !ok {
 			limiter = l.limiter(k.class)
@@ -234,14 +230,25 @@ func limitRate(l Limits) (func(context.Context, *Call, proto.Message) error, err
 				limiter = earlier
 			}
 		}
-		if limiter.Allow() {
+		// What is more than a whole budget would never be let through.
+		n := min(charge(c.Rule, req), limiter.Burst())
+		if limiter.AllowN(time.Now(), n) {
 			return nil
 		}
 		return &fault.Fault{
 			Code: codes.ResourceExhausted, Reason: "RATE_LIMITED", Message: "too many calls; wait a little",
-			RetryAfter: max(time.Second/time.Duration(l.perSecond(k.class)), 10*time.Millisecond),
+			RetryAfter: max(time.Duration(n)*time.Second/time.Duration(l.perSecond(k.class)), 10*time.Millisecond),
 		}
 	}, nil
+}
+
+// charge is how many calls a request counts as.
+func charge(rule *policyv1.Rule, req proto.Message) int {
+	if rule.GetItems() == "" {
+		return 1
+	}
+	m := req.ProtoReflect()
+	return max(1, m.Get(m.Descriptor().Fields().ByName(protoreflect.Name(rule.GetItems()))).List().Len())
 }
 
 // limitStreams counts the open streams of each caller.
@@ -258,11 +265,12 @@ func limitStreams(l Limits) func(context.Context, *Call, func(context.Context) e
 		return open[caller]
 	}
 	return func(ctx context.Context, c *Call, next func(context.Context) error) error {
-		if !c.Stream || c.Principal == nil {
+		who := callerOf(ctx, c)
+		if !c.Stream || who == "" {
 			return next(ctx)
 		}
-		defer add(c.Principal.ID(), -1)
-		if add(c.Principal.ID(), 1) > l.MaxStreamsPerCaller {
+		defer add(who, -1)
+		if add(who, 1) > l.MaxStreamsPerCaller {
 			return &fault.Fault{
 				Code: codes.ResourceExhausted, Reason: "TOO_MANY_STREAMS", RetryAfter: time.Second,
 				Message: fmt.Sprintf("a caller may have %d streams open", l.MaxStreamsPerCaller),

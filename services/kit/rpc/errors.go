@@ -31,9 +31,9 @@ var table = []struct {
 	{context.DeadlineExceeded, fault.Fault{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED", Message: "the call took longer than it may"}},
 }
 
-// toFault gives any error of a handler the form that a caller may see. What is
-// not known becomes INTERNAL, its cause for the log only.
-func toFault(err error) *fault.Fault {
+// Fault gives any error of a handler the form that a caller may see. What is not
+// known becomes INTERNAL, its cause for the log only.
+func Fault(err error) *fault.Fault {
 	if f, ok := fault.As(err); ok {
 		return f
 	}

@@ -18,6 +18,7 @@ import (
 	"buf.build/go/protovalidate"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/goleak"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -29,9 +30,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	policyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/privacy"
@@ -64,6 +67,15 @@ func (s *setbacks) CreateSetback(context.Context, *journalv1.CreateSetbackReques
 	return &journalv1.Setback{}, nil
 }
 
+// calendars have the public method.
+type calendars struct {
+	journalv1.UnimplementedCalendarServiceServer
+}
+
+func (*calendars) GetLinkedCalendar(context.Context, *journalv1.GetLinkedCalendarRequest) (*httpbody.HttpBody, error) {
+	return &httpbody.HttpBody{}, nil
+}
+
 type events struct {
 	eventsv1.UnimplementedEventServiceServer
 	stream func(*eventsv1.StreamEventsRequest, grpc.ServerStreamingServer[eventsv1.StreamEventsResponse]) error
@@ -78,6 +90,7 @@ type rig struct {
 	setbacks *setbacks
 	events   *events
 	logs     *buffer
+	journal  *authority
 	healthy  atomic.Bool
 	conn     *grpc.ClientConn
 	stop     func() error
@@ -106,7 +119,7 @@ func newRig(t testing.TB, change func(*Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{logs: &buffer{}, events: &events{}, setbacks: &setbacks{get: func(context.Context, *journalv1.GetSetbackRequest) (*journalv1.Setback, error) {
+	r := &rig{logs: &buffer{}, journal: &authority{}, events: &events{}, setbacks: &setbacks{get: func(context.Context, *journalv1.GetSetbackRequest) (*journalv1.Setback, error) {
 		return &journalv1.Setback{Title: "t"}, nil
 	}}}
 	r.healthy.Store(true)
@@ -114,8 +127,10 @@ func newRig(t testing.TB, change func(*Options)) *rig {
 		Limits: DefaultLimits(), Validator: validator, Logger: slog.New(slog.NewJSONHandler(r.logs, nil)), Meter: noop.Meter{}, NewID: ids.Sequence(),
 		Verifier: tokens{
 			"ada":     {Subject: "ada", Tenant: "acme", Person: "ada", Roles: []policyv1.Role{policyv1.Role_ROLE_PERSON}},
+			"cara":    {Subject: "cara", Tenant: "acme", Person: "cara", Roles: []policyv1.Role{policyv1.Role_ROLE_COACH}},
 			"service": {Subject: "insights", Roles: []policyv1.Role{policyv1.Role_ROLE_SERVICE}},
 		},
+		Authority: r.journal, Clock: clock.System,
 		Check: func(context.Context) error {
 			if r.healthy.Load() {
 				return nil
@@ -126,7 +141,8 @@ func newRig(t testing.TB, change func(*Options)) *rig {
 	if change != nil {
 		change(&o)
 	}
-	server, err := NewServer(o, Service{&journalv1.SetbackService_ServiceDesc, r.setbacks}, Service{&eventsv1.EventService_ServiceDesc, r.events})
+	server, err := NewServer(o, Service{&journalv1.SetbackService_ServiceDesc, r.setbacks}, Service{&eventsv1.EventService_ServiceDesc, r.events},
+		Service{&journalv1.CalendarService_ServiceDesc, &calendars{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +222,7 @@ func TestOrderOfLayers(t *testing.T) {
 	for _, l := range all {
 		got = append(got, l.Name)
 	}
-	want := []string{"metrics", "request-id", "log", "error-map", "recover", "deadline", "authenticate", "authorise", "rate-limit", "validate"}
+	want := []string{"metrics", "request-id", "log", "error-map", "recover", "deadline", "authenticate", "access", "authorise", "rate-limit", "validate"}
 	if !slices.Equal(got, want) {
 		t.Fatalf("got %v", got)
 	}
@@ -363,6 +379,32 @@ func TestRateLimit(t *testing.T) {
 	}
 	if !found {
 		t.Error("no RetryInfo")
+	}
+}
+
+// TestRatePerItem: a call that brings several items is charged for each, and one that
+// brings more than a whole budget is let through when the budget is whole.
+func TestRatePerItem(t *testing.T) {
+	limits := DefaultLimits()
+	limits.WritesPerSecond = 10 // bursts of 20
+	limit, err := limitRate(limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(caller string, lines int) bool {
+		t.Helper()
+		c := &Call{Principal: &auth.Principal{Person: caller}, Rule: &policyv1.Rule{Rate: policyv1.Rate_RATE_WRITE, Items: "lines"}}
+		err := limit(t.Context(), c, &goalsv1.BatchCreateAvenuesRequest{Lines: make([]string, lines)})
+		if f, ok := fault.As(err); err != nil && (!ok || f.Reason != "RATE_LIMITED" || f.RetryAfter < 100*time.Millisecond) {
+			t.Errorf("%v", err)
+		}
+		return err == nil
+	}
+	if !call("ada", 12) || call("ada", 12) || !call("ada", 6) || !call("ada", 0) {
+		t.Error("lines are not charged one by one")
+	}
+	if !call("grace", 1000) || call("grace", 1000) {
+		t.Error("a batch above the burst is not charged as a burst")
 	}
 }
 

@@ -21,7 +21,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 )
 
@@ -39,8 +41,14 @@ type Options struct {
 	Tracing bool
 	// Check says whether the service can serve; health follows it.
 	Check func(ctx context.Context) error
+	// Authority knows the grants that let readers in and keeps what they read;
+	// needed where some rule lets them in.
+	Authority access.Authority
+	// Clock dates what they read.
+	Clock clock.Clock
 
 	rules *auth.Rules
+	log   *access.Log
 }
 
 // Service is a gRPC service with what implements it.
@@ -71,6 +79,11 @@ func NewServer(o Options, services ...Service) (*Server, error) {
 	}
 	if o.rules, err = auth.LoadRules(descriptors...); err != nil {
 		return nil, err
+	}
+	if o.Authority != nil {
+		o.log = access.NewLog(o.Authority)
+	} else if o.rules.Grantable() {
+		return nil, errors.New("rpc: grants let readers in, and nobody knows the grants")
 	}
 	m, err := newMetrics(o.Meter)
 	if err != nil {

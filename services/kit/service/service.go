@@ -12,6 +12,7 @@ import (
 	"buf.build/go/protovalidate"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/erasure"
@@ -66,6 +67,8 @@ type Env struct {
 	Limits    rpc.Limits
 	Clock     clock.Clock
 	Stack     *lifecycle.Stack
+	// Authority knows the grants and keeps the access logs; set by Start.
+	Authority access.Authority
 }
 
 // Options are what tests and `rebound up` set.
@@ -77,6 +80,9 @@ type Options struct {
 	Logs io.Writer
 	// Heartbeat of streams; 0: eventlog.DefaultHeartbeat.
 	Heartbeat time.Duration
+	// Listener to serve on, for those whose address others must know before they
+	// are opened; nil: Config.Listen.
+	Listener net.Listener
 }
 
 // Running is a service that is ready to run.
@@ -198,6 +204,7 @@ func (r *Running) serve(ctx context.Context, app App, env *Env, o Options, valid
 	r.server, err = rpc.NewServer(rpc.Options{
 		Limits: env.Limits, Verifier: verifier, Validator: validator, Logger: r.log, Meter: env.Telemetry.Meter,
 		NewID: o.NewID, TLS: tlsConfig, Tracing: env.Telemetry.Tracing, Check: env.Store.Check,
+		Authority: env.Authority, Clock: o.Clock,
 	}, services...)
 	if err != nil {
 		return err
@@ -208,6 +215,9 @@ func (r *Running) serve(ctx context.Context, app App, env *Env, o Options, valid
 	}
 	if env.Config.Admin != "" {
 		r.tasks = append(r.tasks, adminServer(env))
+	}
+	if r.lis = o.Listener; r.lis != nil {
+		return nil
 	}
 	var lc net.ListenConfig
 	r.lis, err = lc.Listen(ctx, "tcp", env.Config.Listen)

@@ -128,7 +128,7 @@ func newBenchRig(ctx context.Context, s *system.System, dir string) (*benchRig, 
 		return nil, err
 	}
 	// A store that holds what the journal's holds.
-	declared, err := journal.Definition().Declare(&resource.Deps{})
+	declared, err := journal.Definition(journal.Sources{}, auth.FileSource("")).Declare(&resource.Deps{})
 	if err != nil {
 		return nil, err
 	}

@@ -114,8 +114,15 @@ func (c *Client) Person(tenant, person string) (*Person, error) {
 	return &Person{client: c, token: token, Name: "tenants/" + tenant + "/people/" + person}, err
 }
 
+// Reader gives a caller for a coach who reads a person's data.
+func (c *Client) Reader(tenant, reader, person string) (*Person, error) {
+	token, err := c.TokenFor(tenant, reader, "coach")
+	return &Person{client: c, token: token, Name: "tenants/" + tenant + "/people/" + person}, err
+}
+
 // Do sends a request below the person's name; path begins with "/". The answer
-// is decoded into out, unless that is nil. A refusal is a *Problem.
+// is decoded into out, unless that is nil; a *[]byte gets it as it is. A refusal is
+// a *Problem.
 func (p *Person) Do(ctx context.Context, method, path string, body, out any) error {
 	return p.client.do(ctx, p.token, method, "/v1/"+p.Name+path, body, out)
 }
@@ -153,7 +160,11 @@ func (c *Client) do(ctx context.Context, token, method, path string, body, out a
 		}
 		return p
 	}
-	if out == nil {
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *[]byte:
+		*out = text
 		return nil
 	}
 	return json.Unmarshal(text, out)

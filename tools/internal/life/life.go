@@ -34,6 +34,10 @@ type Counts struct {
 	Setbacks, Debriefs, Lessons, CheckIns, Gratitudes, Goals, Milestones, Steps, Completions, Recoveries atomic.Int64
 	// Practices are strengths, reframes, reflections, visualizations and outreaches.
 	Practices atomic.Int64
+	// Chosen are the avenues that became goals.
+	Values, Avenues, Chosen, KeyResultCheckIns, ObstaclesMet atomic.Int64
+	// Comments are what coaches say.
+	Comments atomic.Int64
 	// Celebrations are rewards that were taken.
 	Celebrations atomic.Int64
 }
@@ -54,8 +58,12 @@ func (p Play) Run(ctx context.Context) (*Counts, error) {
 			if err != nil {
 				return err
 			}
+			reader, err := p.Client.Reader(p.Tenant, coach, name)
+			if err != nil {
+				return err
+			}
 			l := &lived{
-				play: p, counts: counts, person: person, mood: 1,
+				play: p, counts: counts, person: person, coach: reader, mood: 1,
 				rand: rand.New(rand.NewPCG(p.Seed, uint64(i))), //nolint:gosec // lives are to be foreseeable
 			}
 			return l.live(ctx)
@@ -69,17 +77,26 @@ type lived struct {
 	play    Play
 	counts  *Counts
 	person  *api.Person
+	coach   *api.Person // reads the person's setbacks, once they are let in
 	rand    *rand.Rand
 	mood    float64 // -5 to 5
 	setback string  // open one; "" for none
 	since   int     // days since it happened
 	lesson  string
+	planned string // the lesson that was last made a goal
 	goal    string
 	steps   []string
+	habit   string // a step that is done again and again
 }
 
 func (l *lived) live(ctx context.Context) error {
 	if err := l.do(ctx, "PATCH", "/profile", body{"timeZone": "Europe/Berlin", "consents": body{"aggregateInsights": true, "shareWithPipeline": l.rand.IntN(4) > 0}}); err != nil {
+		return err
+	}
+	if err := l.matters(ctx); err != nil {
+		return err
+	}
+	if err := l.share(ctx); err != nil {
 		return err
 	}
 	if err := l.remind(ctx); err != nil {
@@ -109,7 +126,7 @@ func (l *lived) day(ctx context.Context, day int, at time.Time) error {
 	for _, part := range []struct {
 		chance float64
 		do     func(context.Context, int, time.Time) error
-	}{{0.8, l.checkIn}, {0.6, l.gratitude}, {0.5, l.debrief}, {0.5, l.plan}, {0.7, l.step}, {0.15, l.practice}, {0.15, l.recover}} {
+	}{{0.8, l.checkIn}, {0.6, l.gratitude}, {0.5, l.debrief}, {0.5, l.plan}, {0.7, l.step}, {0.8, l.repeat}, {0.15, l.practice}, {0.15, l.recover}} {
 		if l.rand.Float64() < part.chance {
 			if err := part.do(ctx, day, at); err != nil {
 				return err
@@ -154,7 +171,7 @@ func (l *lived) gratitude(ctx context.Context, _ int, at time.Time) error {
 }
 
 // debrief makes sense of what happened, a few days after, and draws a lesson.
-func (l *lived) debrief(ctx context.Context, day int, _ time.Time) error {
+func (l *lived) debrief(ctx context.Context, day int, at time.Time) error {
 	if l.setback == "" || l.since < 2 || l.lesson != "" {
 		return nil
 	}
@@ -168,26 +185,32 @@ func (l *lived) debrief(ctx context.Context, day int, _ time.Time) error {
 	if err := l.do(ctx, "POST", path+"/first:complete", body{}); err != nil {
 		return err
 	}
+	if err := l.comment(ctx); err != nil {
+		return err
+	}
 	l.counts.Debriefs.Add(1)
 	l.counts.Lessons.Add(1)
 	l.lesson = fmt.Sprintf("lesson-%d", day)
 	return l.do(ctx, "POST", "/lessons?lessonId="+l.lesson, body{
 		"statement": "Ask earlier", "nextTime": "Say on the first day what is unclear", "setback": l.person.Name + "/setbacks/" + l.setback,
+		"reviewOn": date(at.AddDate(0, 1, 0)),
 	})
 }
 
-// plan makes a lesson a goal with small steps.
-func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
-	if l.lesson == "" || l.goal != "" {
+// plan makes a lesson a goal with small steps; some first look for other avenues.
+func (l *lived) plan(ctx context.Context, day int, at time.Time) error {
+	if l.lesson == "" || l.goal != "" || l.planned == l.lesson {
 		return nil
 	}
-	l.goal = fmt.Sprintf("goal-%d", day)
+	l.planned = l.lesson
 	lesson := l.person.Name + "/lessons/" + l.lesson
+	if err := l.aim(ctx, day, lesson); err != nil {
+		return err
+	}
 	requests := []struct {
 		path string
 		body body
 	}{
-		{"/goals?goalId=" + l.goal, body{"title": "Get better at asking", "origins": []string{lesson}}},
 		{"/lessons/" + l.lesson + ":plan", body{"goal": l.person.Name + "/goals/" + l.goal}},
 		{"/goals/" + l.goal + "/milestones?milestoneId=first", body{"title": "Asked three times", "reward": "A long weekend"}},
 	}
@@ -199,6 +222,11 @@ func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
 			body body
 		}{"/goals/" + l.goal + "/steps?stepId=" + id, body{"title": "Ask one question", "milestone": l.person.Name + "/goals/" + l.goal + "/milestones/first"}})
 	}
+	l.habit = l.goal + "/steps/habit"
+	requests = append(requests, struct {
+		path string
+		body body
+	}{"/goals/" + l.goal + "/steps?stepId=habit", body{"title": "Ask what is unclear", "times": 3, "days": 7, "startDate": date(at)}})
 	for _, r := range requests {
 		if err := l.do(ctx, "POST", r.path, r.body); err != nil {
 			return err
@@ -206,7 +234,7 @@ func (l *lived) plan(ctx context.Context, day int, _ time.Time) error {
 	}
 	l.counts.Goals.Add(1)
 	l.counts.Milestones.Add(1)
-	l.counts.Steps.Add(3)
+	l.counts.Steps.Add(4)
 	return l.order(ctx)
 }
 
@@ -221,6 +249,9 @@ func (l *lived) step(ctx context.Context, _ int, at time.Time) error {
 	l.counts.Completions.Add(1)
 	requestID := ids.Derived(l.person.Name, step)
 	if err := l.do(ctx, "POST", "/goals/"+step+":complete", body{"completeTime": at.Format(time.RFC3339), "timeZone": "Europe/Berlin", "requestId": requestID}); err != nil {
+		return err
+	}
+	if err := l.checkInKeyResult(ctx, step); err != nil {
 		return err
 	}
 	if len(l.steps) > 0 {
@@ -250,7 +281,20 @@ func (l *lived) recover(ctx context.Context, _ int, at time.Time) error {
 
 // do sends a request. What a run before has left behind is no failure.
 func (l *lived) do(ctx context.Context, method, path string, b body) error {
-	err := l.person.Do(ctx, method, path, b, nil)
+	return l.doAs(ctx, l.person, method, path, b)
+}
+
+func (l *lived) doAs(ctx context.Context, who *api.Person, method, path string, b body) error {
+	return l.ask(ctx, who, method, path, b, nil)
+}
+
+// ask is do for a request whose answer matters.
+func (l *lived) ask(ctx context.Context, who *api.Person, method, path string, b body, out any) error {
+	var in any // a nil body is none
+	if b != nil {
+		in = b
+	}
+	err := who.Do(ctx, method, path, in, out)
 	switch api.Reason(err) {
 	case "ALREADY_EXISTS", "SETBACK_RECOVERED", "GOAL_STATE", "STEP_DONE", "OUTREACH_STATE":
 		return nil

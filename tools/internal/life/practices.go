@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/rebound-hq/rebound/services/kit/ids"
 )
 
 // practice is one of the practices that are no daily ones, while there is a
@@ -52,4 +54,17 @@ func (l *lived) reachOut(ctx context.Context, day int) error {
 		return err
 	}
 	return l.do(ctx, "PATCH", fmt.Sprintf("/connections/mentor/outreaches/day-%d", day), body{"state": "ANSWERED", "answer": "Gladly"})
+}
+
+// repeat does the step that repeats, or skips a day of it.
+func (l *lived) repeat(ctx context.Context, day int, at time.Time) error {
+	switch {
+	case l.habit == "" || day%2 == 1:
+		return nil
+	case l.rand.IntN(10) == 0:
+		return l.do(ctx, "POST", "/goals/"+l.habit+":skip", body{"date": date(at)})
+	}
+	l.counts.Completions.Add(1)
+	requestID := ids.Derived(l.person.Name, l.habit, at.Format(time.DateOnly))
+	return l.do(ctx, "POST", "/goals/"+l.habit+":complete", body{"completeTime": at.Format(time.RFC3339), "requestId": requestID})
 }

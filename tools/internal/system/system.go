@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -91,17 +92,23 @@ func Open(ctx context.Context, o Options) (_ *System, err error) {
 	if s.Issuer, err = auth.OpenIssuer(o.Data, o.Clock); err != nil {
 		return nil, err
 	}
-	if s.journal, err = s.service(ctx, o, o.Journal, journal.Definition()); err != nil {
+	// The services call each other, so all have their addresses before any is opened.
+	at, err := s.listen(ctx, o.Journal, o.Goals, o.Insights)
+	if err != nil {
 		return nil, err
 	}
 	tokens := func(service string) auth.TokenSource {
 		return s.Issuer.Source(auth.Claims{Subject: service, Roles: []string{"service"}, TTL: time.Hour})
 	}
-	if s.goals, err = s.service(ctx, o, o.Goals, goals.Definition(goals.Sources{Journal: s.journal.Addr()}, tokens("goals"))); err != nil {
+	journalAt, goalsAt := at[0].Addr().String(), at[1].Addr().String()
+	if s.journal, err = s.service(ctx, o, at[0], journal.Definition(journal.Sources{Goals: goalsAt}, tokens("journal"))); err != nil {
 		return nil, err
 	}
-	sources := insights.Sources{Journal: s.journal.Addr(), Goals: s.goals.Addr()}
-	if s.insights, err = s.service(ctx, o, o.Insights, insights.Definition(sources, tokens("insights"))); err != nil {
+	if s.goals, err = s.service(ctx, o, at[1], goals.Definition(goals.Sources{Journal: journalAt}, tokens("goals"))); err != nil {
+		return nil, err
+	}
+	sources := insights.Sources{Journal: journalAt, Goals: goalsAt}
+	if s.insights, err = s.service(ctx, o, at[2], insights.Definition(sources, tokens("insights"))); err != nil {
 		return nil, err
 	}
 	s.gateway, err = gateway.Open(ctx, gateway.Config{
@@ -119,16 +126,35 @@ func (o Options) store(name string) service.Store {
 	return service.Store{Driver: "sqlite", Path: filepath.Join(o.Data, name+".db"), Partitions: store.DefaultPartitions}
 }
 
+// listen listens on addresses. What is left of them when something fails is closed
+// with the rest.
+func (s *System) listen(ctx context.Context, addresses ...string) ([]net.Listener, error) {
+	var lc net.ListenConfig
+	out := make([]net.Listener, len(addresses))
+	for i, address := range addresses {
+		var err error
+		if out[i], err = lc.Listen(ctx, "tcp", address); err != nil {
+			return nil, err
+		}
+		s.stack.PushClose("listener", func() error {
+			if err := out[i].Close(); !errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			return nil // as its server left it
+		})
+	}
+	return out, nil
+}
+
 // service opens one service.
-func (s *System) service(ctx context.Context, o Options, listen string, def service.Definition) (*service.Running, error) {
+func (s *System) service(ctx context.Context, o Options, lis net.Listener, def service.Definition) (*service.Running, error) {
 	c := service.Config{
-		Listen:   listen,
 		KeysFile: filepath.Join(o.Data, "keys.json"),
 		Store:    o.store(def.Name),
 		Auth:     service.Auth{Issuer: auth.DevIssuer, Audience: auth.DevAudience, JWKSFile: s.Issuer.JWKSFile()},
 		Limit:    service.Limits{ReadsPerSecond: 100_000, WritesPerSecond: 100_000, StreamsPerCaller: 4096},
 	}
-	r, err := service.Open(ctx, c, def, service.Options{Clock: o.Clock, NewID: o.NewID, Logs: o.Logs, Heartbeat: o.Heartbeat})
+	r, err := service.Open(ctx, c, def, service.Options{Clock: o.Clock, NewID: o.NewID, Logs: o.Logs, Heartbeat: o.Heartbeat, Listener: lis})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", def.Name, err)
 	}

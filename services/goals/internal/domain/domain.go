@@ -26,6 +26,10 @@ type Domain struct {
 	Goals      *resource.Resource[*goalsv1.Goal]
 	Milestones *resource.Resource[*goalsv1.Milestone]
 	Steps      *resource.Resource[*goalsv1.Step]
+	Values     *resource.Resource[*goalsv1.Value]
+	Avenues    *resource.Resource[*goalsv1.Avenue]
+	// Trees guard which goals are parts of which.
+	Trees *resource.Resource[*storagev1.GoalTree]
 	// People is what is known of people from the journal.
 	People *resource.Resource[*storagev1.KnownPerson]
 
@@ -46,6 +50,9 @@ func New(deps *resource.Deps) *Domain {
 	d.Goals = resource.Must(deps, d.goals())
 	d.Milestones = resource.Must(deps, d.milestones())
 	d.Steps = resource.Must(deps, d.steps())
+	d.Values = resource.Must(deps, d.values())
+	d.Avenues = resource.Must(deps, d.avenues())
+	d.Trees = resource.Must(deps, resource.Type[*storagev1.GoalTree]{ReadOnly: true, Order: []string{"name"}})
 	d.People = resource.Must(deps, resource.Type[*storagev1.KnownPerson]{ReadOnly: true})
 	d.Roadmaps = resource.Must(deps, d.roadmaps())
 	d.Celebrations = resource.Must(deps, d.celebrations())
@@ -57,8 +64,8 @@ func New(deps *resource.Deps) *Domain {
 // Kinds is what the store must know.
 func (d *Domain) Kinds() []store.Kind {
 	return []store.Kind{
-		d.Goals.Kind(), d.Milestones.Kind(), d.Steps.Kind(), d.People.Kind(), d.Roadmaps.Kind(), d.Celebrations.Kind(),
-		d.ReminderRules.Kind(), d.Reminders.Kind(),
+		d.Goals.Kind(), d.Milestones.Kind(), d.Steps.Kind(), d.Values.Kind(), d.Avenues.Kind(), d.Trees.Kind(),
+		d.People.Kind(), d.Roadmaps.Kind(), d.Celebrations.Kind(), d.ReminderRules.Kind(), d.Reminders.Kind(),
 	}
 }
 

@@ -309,13 +309,16 @@ func TestStepRules(t *testing.T) {
 	}
 	_, err = r.d.Steps.Create(t.Context(), &goalsv1.CreateStepRequest{Parent: other.(*goalsv1.Goal).GetName(), Step: &goalsv1.Step{Title: "t", Milestone: m}})
 	resourcetest.Refused(t, err, "REFERENCE_FOREIGN")
-	// A step that becomes a repeating one keeps what was completed.
+	// A step that becomes a repeating one keeps what was completed, and counts from
+	// when it was made.
 	s := r.step(&goalsv1.Step{})
 	r.complete(&goalsv1.CompleteStepRequest{Name: s.GetName()})
+	r.Clock.Advance(72 * time.Hour)
 	got, err := r.d.Steps.Update(t.Context(), &goalsv1.UpdateStepRequest{
 		Step: &goalsv1.Step{Name: s.GetName(), Recurrence: "FREQ=DAILY"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"recurrence"}},
 	})
-	if err != nil || got.(*goalsv1.Step).GetState() != toDo || len(got.(*goalsv1.Step).GetCompletions()) != 1 {
+	if err != nil || got.(*goalsv1.Step).GetState() != toDo || len(got.(*goalsv1.Step).GetCompletions()) != 1 ||
+		localdate.Text(got.(*goalsv1.Step).GetStartDate()) != "2026-11-23" {
 		t.Fatal(got, err)
 	}
 	// A goal goes with nothing below it, or by force.

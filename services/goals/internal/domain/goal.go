@@ -3,6 +3,7 @@ package domain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,41 +19,79 @@ import (
 
 func (d *Domain) goals() resource.Type[*goalsv1.Goal] {
 	return resource.Type[*goalsv1.Goal]{
-		Filter:   []string{"state", "target_date", "achieve_time", "origins"},
+		Filter:   []string{"state", "target_date", "achieve_time", "origins", "horizon", "parent_goal", "score"},
 		Order:    []string{"create_time", "target_date"},
 		Children: []string{"steps", "milestones"},
 		Along:    []string{"roadmap"},
 		Derive:   d.deriveProgress,
-		Decide:   decideGoal,
+		Decide:   d.decideGoal,
 	}
 }
 
-func decideGoal(_ context.Context, c resource.Change[*goalsv1.Goal]) ([]*eventsv1.Event, error) {
+func (d *Domain) decideGoal(ctx context.Context, c resource.Change[*goalsv1.Goal]) ([]*eventsv1.Event, error) {
 	if c.Deleted() {
-		return c.Event("created", nil), nil
+		return c.Event("created", nil), d.settleEdges(ctx, c)
 	}
 	if c.Created() {
 		c.New.State = typev1.GoalState_GOAL_STATE_ACTIVE
 	}
-	for i, origin := range c.New.GetOrigins() {
-		if err := checkOrigin(fmt.Sprintf("goal.origins[%d]", i), c.Owner, origin); err != nil {
-			return nil, err
-		}
+	if err := d.checkOrigins(ctx, c); err != nil {
+		return nil, err
 	}
 	if err := localdate.CheckWhole("goal.target_date", c.New.GetTargetDate()); err != nil {
 		return nil, err
 	}
-	return c.Event("created", &eventsv1.Event{Data: &eventsv1.Event_Goal{Goal: &eventsv1.GoalFacts{
-		Origins: c.New.GetOrigins(), State: c.New.GetState(), TargetDate: c.New.GetTargetDate(),
-	}}}), nil
+	if err := d.settleKeyResults(c); err != nil {
+		return nil, err
+	}
+	if err := d.settleObstacles(c); err != nil {
+		return nil, err
+	}
+	// Last, since it writes: what is refused for another reason leaves nothing behind.
+	if err := d.placeGoal(ctx, c); err != nil {
+		return nil, err
+	}
+	return c.Event("created", &eventsv1.Event{Data: &eventsv1.Event_Goal{Goal: goalFacts(c.New)}}), nil
 }
 
-// checkOrigin checks the shape of an origin's name and whose it is. It lies in
-// the journal, which is not asked: a goal outlives what it grew out of.
+// goalFacts is what an event says about a goal.
+func goalFacts(g *goalsv1.Goal) *eventsv1.GoalFacts {
+	facts := &eventsv1.GoalFacts{
+		Origins: g.GetOrigins(), State: g.GetState(), TargetDate: g.GetTargetDate(), Horizon: g.GetHorizon(), ParentGoal: g.GetParentGoal(),
+		KeyResults: int32(len(g.GetKeyResults())), Score: g.Score, Confidence: meanConfidence(g.GetKeyResults()),
+		Obstacles: int32(len(g.GetObstacles())), ImaginedCauses: int32(len(g.GetPreMortem())),
+	}
+	for _, o := range g.GetObstacles() {
+		facts.TimesMet += o.GetTimesMet()
+		facts.TimesFollowed += o.GetTimesFollowed()
+	}
+	return facts
+}
+
+// checkOrigins checks where a goal grew out of. What lies in the journal is not asked
+// for: a goal outlives it.
+func (d *Domain) checkOrigins(ctx context.Context, c resource.Change[*goalsv1.Goal]) error {
+	known := slices.Clone(c.Old.GetOrigins())
+	for i, origin := range c.New.GetOrigins() {
+		if err := checkOrigin(fmt.Sprintf("goal.origins[%d]", i), c.Owner, origin); err != nil {
+			return err
+		}
+		if !strings.Contains(origin, "/avenues/") {
+			known = append(known, origin)
+		}
+	}
+	_, err := d.Avenues.CheckReferences(ctx, "goal.origins", c.Owner, c.New.GetOrigins(), known)
+	return err
+}
+
+// origins are the collections that a goal may grow out of.
+var origins = []string{"setbacks", "lessons", "avenues", "visualizations"}
+
+// checkOrigin checks the shape of an origin's name and whose it is.
 func checkOrigin(field, owner, name string) error {
 	segments := strings.Split(name, "/")
-	if len(segments) != 6 || segments[4] != "setbacks" && segments[4] != "lessons" || segments[5] == "" {
-		return fault.Invalid(field, "NAME_INVALID", "must name a setback or a lesson: tenants/{tenant}/people/{person}/setbacks/{setback}, or lessons/{lesson}")
+	if len(segments) != 6 || !slices.Contains(origins, segments[4]) || segments[5] == "" {
+		return fault.Invalid(field, "NAME_INVALID", "must name a setback, lesson, avenue or visualization, as tenants/{tenant}/people/{person}/lessons/{lesson}")
 	}
 	if resource.Owner(name) != owner {
 		return fault.Invalid(field, "REFERENCE_FOREIGN", "must name a resource of the same person")
@@ -127,17 +166,26 @@ func (d *Domain) AchieveGoal(ctx context.Context, req *goalsv1.AchieveGoalReques
 // DropGoal lets a goal go.
 func (d *Domain) DropGoal(ctx context.Context, req *goalsv1.DropGoalRequest) (*goalsv1.Goal, error) {
 	return d.move(ctx, "dropped", req.GetName(), req.GetEtag(), dropped, []typev1.GoalState{active, onHold},
-		func(g *goalsv1.Goal, _ time.Time) { g.DropReason = req.GetReason() })
+		func(g *goalsv1.Goal, now time.Time) { g.DropReason, g.DropTime = req.GetReason(), timestamppb.New(now) })
 }
 
-// HoldGoal lets a goal rest.
+// HoldGoal lets a goal rest, then its repeating steps. What was cut short is
+// finished by the same call again.
 func (d *Domain) HoldGoal(ctx context.Context, req *goalsv1.HoldGoalRequest) (*goalsv1.Goal, error) {
-	return d.move(ctx, "held", req.GetName(), req.GetEtag(), onHold, []typev1.GoalState{active},
+	g, err := d.move(ctx, "held", req.GetName(), req.GetEtag(), onHold, []typev1.GoalState{active},
 		func(*goalsv1.Goal, time.Time) {})
+	if err == nil {
+		_, err = d.PauseSteps(ctx, &goalsv1.PauseStepsRequest{Parent: req.GetName()})
+	}
+	return g, err
 }
 
-// ResumeGoal takes a goal up again.
+// ResumeGoal takes a goal up again, then its repeating steps.
 func (d *Domain) ResumeGoal(ctx context.Context, req *goalsv1.ResumeGoalRequest) (*goalsv1.Goal, error) {
-	return d.move(ctx, "resumed", req.GetName(), req.GetEtag(), active, []typev1.GoalState{onHold, dropped},
-		func(g *goalsv1.Goal, _ time.Time) { g.DropReason = "" })
+	g, err := d.move(ctx, "resumed", req.GetName(), req.GetEtag(), active, []typev1.GoalState{onHold, dropped},
+		func(g *goalsv1.Goal, _ time.Time) { g.DropReason, g.DropTime = "", nil })
+	if err == nil {
+		_, err = d.ResumeSteps(ctx, &goalsv1.ResumeStepsRequest{Parent: req.GetName()})
+	}
+	return g, err
 }

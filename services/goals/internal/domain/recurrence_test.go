@@ -76,5 +76,9 @@ func FuzzRecurrence(f *testing.F) {
 		}
 		rule.count()
 		rule.atOrBefore(date(2036, 11, 16))
+		rule.after(date(2036, 11, 16))
+		if times, days := rule.pace(); times < 1 || days < 1 || days > longestPace {
+			t.Fatalf("it comes to %d in %d", times, days)
+		}
 	})
 }

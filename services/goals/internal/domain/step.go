@@ -40,8 +40,8 @@ const maxAhead = 366
 
 func (d *Domain) steps() resource.Type[*goalsv1.Step] {
 	return resource.Type[*goalsv1.Step]{
-		Filter:    []string{"state", "milestone", "due_date", "order"},
-		Order:     []string{"create_time", "due_date", "state", "order"},
+		Filter:    []string{"state", "milestone", "due_date", "order", "days", "direction"},
+		Order:     []string{"create_time", "due_date", "start_date", "state", "order"},
 		Ascending: true,
 		Derive:    d.deriveSteps,
 		Decide:    d.decideStep,

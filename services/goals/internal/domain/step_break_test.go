@@ -198,3 +198,24 @@ func TestPause(t *testing.T) {
 	_, err = r.d.PauseSteps(t.Context(), &goalsv1.PauseStepsRequest{Parent: r.goal, FromDate: date(2026, 12, 2), UntilDate: date(2026, 12, 1)})
 	resourcetest.Refused(t, err, "BREAK_ENDS_TOO_EARLY")
 }
+
+// TestHold: what repeats rests as long as its goal does.
+func TestHold(t *testing.T) {
+	r := newRig(t)
+	daily := r.step(&goalsv1.Step{Times: 1, Days: 1}).GetName()
+	before := r.complete(&goalsv1.CompleteStepRequest{Name: daily}).GetStrength()
+	r.Clock.Advance(24 * time.Hour)
+	for range 2 {
+		if _, err := r.d.HoldGoal(t.Context(), &goalsv1.HoldGoalRequest{Name: r.goal}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Clock.Advance(30 * 24 * time.Hour)
+	if _, err := r.d.ResumeGoal(t.Context(), &goalsv1.ResumeGoalRequest{Name: r.goal}); err != nil {
+		t.Fatal(err)
+	}
+	s := r.get(daily)
+	if got := rests(s); !slices.Equal(got, []string{"PAUSE 2026-11-24 2026-12-23"}) || !near(s.GetStrength(), before) || s.GetCurrentRun() != 1 {
+		t.Errorf("%v, strength %v, run %d", got, s.GetStrength(), s.GetCurrentRun())
+	}
+}

@@ -23,13 +23,23 @@ const atMost = typev1.TargetDirection_TARGET_DIRECTION_AT_MOST
 func repeats(s *goalsv1.Step) bool { return s.GetRecurrence() != "" || s.GetDays() > 0 }
 
 // today is the date where the person is, for a step that repeats; others do not
-// need it.
+// need it. One that begins to repeat counts from the date on which it was made.
 func (d *Domain) today(ctx context.Context, c resource.Change[*goalsv1.Step]) (*datepb.Date, error) {
 	if !repeats(c.New) && len(c.New.GetBreaks()) == 0 {
 		return nil, nil
 	}
 	cal, err := d.calendar(ctx, c.Owner)
-	return cal.Date(c.Now), err
+	if err != nil {
+		return nil, err
+	}
+	if repeats(c.New) && c.New.GetStartDate() == nil {
+		made := c.Now
+		if !c.Created() {
+			made = c.New.GetCreateTime().AsTime()
+		}
+		c.New.StartDate = cal.Date(made)
+	}
+	return cal.Date(c.Now), nil
 }
 
 // checkRepeating checks and completes what says how a step repeats.
@@ -43,9 +53,6 @@ func checkRepeating(s *goalsv1.Step, today *datepb.Date) error {
 		return fault.Invalid("step.days", "TIMES_WITHOUT_DAYS", "must be set together with times")
 	case s.GetDays() > 0 && s.GetTimes() == 0 && !limit:
 		return fault.Invalid("step.times", "TIMES_WITHOUT_DAYS", "must be set together with days")
-	}
-	if repeats(s) && s.GetStartDate() == nil {
-		s.StartDate = today
 	}
 	for i, b := range s.GetBreaks() {
 		if err := checkBreak(fmt.Sprintf("step.breaks[%d].", i), b, today); err != nil {

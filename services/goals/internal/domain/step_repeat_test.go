@@ -105,6 +105,41 @@ func TestDaylightSaving(t *testing.T) {
 	}
 }
 
+// TestExpansion: the days of a rule across both changes of clocks in three zones,
+// each with its beginning and its length.
+func TestExpansion(t *testing.T) {
+	for _, c := range []struct {
+		zone, rule string
+		start      *datepb.Date
+		want       []string
+	}{
+		{"Europe/Berlin", "FREQ=DAILY;COUNT=3", date(2026, 3, 28), []string{"2026-03-28 03:00Z 23h", "2026-03-29 02:00Z 24h", "2026-03-30 02:00Z 24h"}},
+		{"Europe/Berlin", "FREQ=DAILY;COUNT=3", date(2026, 10, 24), []string{"2026-10-24 02:00Z 25h", "2026-10-25 03:00Z 24h", "2026-10-26 03:00Z 24h"}},
+		{"America/New_York", "FREQ=WEEKLY;BYDAY=SA,SU;COUNT=3", date(2026, 3, 7), []string{"2026-03-07 09:00Z 23h", "2026-03-08 08:00Z 24h", "2026-03-14 08:00Z 24h"}},
+		{"America/New_York", "FREQ=WEEKLY;BYDAY=SA,SU;COUNT=3", date(2026, 10, 31), []string{"2026-10-31 08:00Z 25h", "2026-11-01 09:00Z 24h", "2026-11-07 09:00Z 24h"}},
+		{"Australia/Lord_Howe", "FREQ=MONTHLY;BYDAY=SA;BYSETPOS=1;COUNT=2", date(2026, 4, 1), []string{"2026-04-04 17:00Z 24h30m", "2026-05-02 17:30Z 24h"}},
+		{"Australia/Lord_Howe", "FREQ=DAILY;INTERVAL=2;COUNT=2", date(2026, 10, 3), []string{"2026-10-03 17:30Z 23h30m", "2026-10-05 17:00Z 24h"}},
+	} {
+		rule, err := parseRecurrence("f", c.rule, c.start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cal := localdate.CalendarOf(c.zone, 240)
+		var got []string
+		for on := rule.after(localdate.FromDays(localdate.Days(c.start) - 1)); on != nil; on = rule.after(on) {
+			begin, end := cal.Begin(on), cal.Begin(localdate.FromDays(localdate.Days(on)+1))
+			length := strings.TrimSuffix(strings.TrimSuffix(end.Sub(begin).String(), "0s"), "h0m")
+			if !strings.HasSuffix(length, "m") {
+				length += "h"
+			}
+			got = append(got, fmt.Sprintf("%s %sZ %s", localdate.Text(on), begin.UTC().Format("15:04"), length))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s in %s: %q, want %q", c.rule, c.zone, got, c.want)
+		}
+	}
+}
+
 // TestMoving: the past stays where it was when somebody moves, or gets up at
 // another time.
 func TestMoving(t *testing.T) {

@@ -15,8 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/text/language"
+	"unicode"
 
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	"github.com/rebound-hq/rebound/services/kit/words"
@@ -145,14 +144,16 @@ func (all *Rules) of(locale string) (r *rules, known bool) {
 	if locale == "" {
 		locale = fallback
 	}
-	tag, err := language.Parse(locale)
-	if err == nil {
-		base, _ := tag.Base()
-		if r := all.byLanguage[base.String()]; r != nil {
-			return r, true
-		}
+	base, _, _ := strings.Cut(locale, "-")
+	if r := all.byLanguage[strings.ToLower(base)]; r != nil {
+		return r, true
 	}
 	return all.byLanguage[fallback], false
+}
+
+func (r *rules) hasNumber(said string) bool {
+	return strings.ContainsFunc(said, unicode.IsDigit) ||
+		slices.ContainsFunc(strings.Fields(said), func(w string) bool { return r.Numbers[w] > 0 })
 }
 
 // longTitle tells whether a title, in lower case, names a length of time that is
@@ -161,6 +162,9 @@ func (r *rules) longTitle(title string) bool {
 	said := " " + strings.Join(words.Of(title), " ") + " "
 	if slices.ContainsFunc(r.Long, func(long string) bool { return strings.Contains(said, " "+long+" ") }) {
 		return true
+	}
+	if !r.hasNumber(said) { // as most have none, and looking closely takes its time
+		return false
 	}
 	for _, m := range r.length.FindAllStringSubmatch(title, -1) {
 		n, ok := r.Numbers[m[2]]

@@ -183,7 +183,7 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 	now := c.clock()
 	return store.Write{
 		Op:     store.Insert,
-		Record: store.Record{Kind: Insights, Name: in.GetName(), Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: in},
+		Record: store.Record{Kind: Insights, Name: in.GetName(), Parent: owner, Owner: owner, CreateTime: in.GetTime().AsTime(), UpdateTime: now, Body: in},
 		Events: []*eventsv1.Event{{
 			Id: ids.Derived(in.GetName()), Source: "rebound/insights", Type: "insight.concluded", Subject: in.GetName(), Owner: owner,
 			Time: timestamppb.New(in.GetTime().AsTime()), Data: &eventsv1.Event_Insight{Insight: in},

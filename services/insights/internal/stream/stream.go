@@ -12,8 +12,10 @@ import (
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
+	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
 )
 
@@ -28,6 +30,7 @@ type Server struct {
 	Consents  *Consents
 	Names     Pseudonymiser
 	Fields    *filter.Fields
+	Authority access.Authority
 }
 
 // StreamInsights implements the RPC. That the caller may see parent was decided
@@ -38,14 +41,22 @@ func (s *Server) StreamInsights(req *insightsv1.StreamInsightsRequest, stream gr
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	v := s.view(ctx, req.GetParent())
+	if v.reader != nil {
+		if _, err := v.reader.view(ctx); err != nil {
+			return err
+		}
+		go v.reader.watch(ctx, stop)
+	}
 	scope := eventlog.NewScope("insights", v.mode, req.GetParent(), req.GetFilter())
 	positions, err := s.Bookmarks.Start(ctx, scope, req.GetStart(), req.GetResumeToken())
 	if err != nil {
 		return err
 	}
 	q := eventlog.Query{Positions: positions, Partitions: v.partitions(len(positions)), Match: v.match, Heartbeat: s.Heartbeat}
-	return s.Hub.Follow(ctx, q, func(b eventlog.Batch) error {
+	err = s.Hub.Follow(ctx, q, func(b eventlog.Batch) error {
 		insights, err := v.show(ctx, b.Events)
 		if err != nil {
 			return err
@@ -57,8 +68,15 @@ func (s *Server) StreamInsights(req *insightsv1.StreamInsightsRequest, stream gr
 		if err != nil {
 			return err
 		}
+		if err := v.log(ctx, insights); err != nil {
+			return err
+		}
 		return stream.Send(&insightsv1.StreamInsightsResponse{Insights: insights, NextToken: token, HistoryEnd: b.HistoryEnd})
 	})
+	if f, ok := fault.As(context.Cause(ctx)); ok && err != nil {
+		return f
+	}
+	return err
 }
 
 func matching(insights []*insightsv1.Insight, match filter.Matcher) []*insightsv1.Insight {
@@ -78,12 +96,18 @@ type view struct {
 	under string
 	// pseudonym narrows a pipeline's view to one person.
 	pseudonym string
-	server    *Server
+	// reader sees what another person's grants cover; nil for all others.
+	reader *reader
+	server *Server
 }
 
-// view decides how the caller sees parent: a person sees their own as it is,
-// everybody else a tenant under pseudonyms.
+// view decides how the caller sees parent: a person sees their own as it is, a reader
+// as far as a grant covers it, a pipeline a tenant under pseudonyms.
 func (s *Server) view(ctx context.Context, parent string) *view {
+	if granted := access.ViewOf(ctx); granted != nil {
+		r := &reader{authority: s.Authority, owner: granted.Owner, name: granted.Reader}
+		return &view{mode: "granted", under: parent, reader: r, server: s}
+	}
 	if p, ok := auth.FromContext(ctx); ok && p.Owner() == parent {
 		return &view{mode: "own", under: parent, server: s}
 	}
@@ -104,6 +128,9 @@ func (v *view) match(e *eventsv1.Event) bool {
 // show gives the insights of events as the caller may see them.
 func (v *view) show(ctx context.Context, events []*eventsv1.Event) ([]*insightsv1.Insight, error) {
 	out := make([]*insightsv1.Insight, 0, len(events))
+	if v.reader != nil {
+		return v.reader.show(ctx, events)
+	}
 	if v.mode == "own" {
 		for _, e := range events {
 			out = append(out, e.GetInsight())

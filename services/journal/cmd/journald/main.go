@@ -11,7 +11,12 @@ import (
 )
 
 func main() {
-	var c service.Config
+	var c struct {
+		service.Config
+		Source app.Sources `embed:"" prefix:"source-"`
+	}
 	os.Exit(service.Main(config.Program{Name: "journald", Description: "Serves the journal of Rebound over gRPC."}, &c,
-		func(ctx context.Context) error { return service.Run(ctx, c, app.Definition(), os.Stderr) }))
+		func(ctx context.Context) error {
+			return service.Run(ctx, c.Config, app.Definition(c.Source, nil), os.Stderr)
+		}))
 }

@@ -31,7 +31,7 @@ func (d *Domain) defaultCheckIn(ctx context.Context, name string, c *journalv1.C
 		c.Time = timestamppb.New(now)
 	}
 	if c.GetTimeZone() == "" {
-		cal, err := d.calendar(ctx, resource.Owner(name))
+		cal, err := d.Calendar(ctx, resource.Owner(name))
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (d *Domain) decideCheckIn(ctx context.Context, c resource.Change[*journalv1
 	}
 	// A day that begins at another time by now changes nothing about those before.
 	if c.Created() || !proto.Equal(c.Old.GetTime(), in.GetTime()) || c.Old.GetTimeZone() != in.GetTimeZone() {
-		cal, err := d.calendar(ctx, c.Owner)
+		cal, err := d.Calendar(ctx, c.Owner)
 		if err != nil {
 			return nil, err
 		}

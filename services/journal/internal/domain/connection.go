@@ -56,7 +56,7 @@ func (d *Domain) deriveContacts(ctx context.Context, connections []*journalv1.Co
 	if err != nil {
 		return err
 	}
-	cal, err := d.calendar(ctx, owner)
+	cal, err := d.Calendar(ctx, owner)
 	if err != nil {
 		return err
 	}

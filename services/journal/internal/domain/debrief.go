@@ -11,6 +11,7 @@ import (
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // maxSlot is the longest time one may set aside for a debrief.
@@ -20,6 +21,7 @@ func (d *Domain) debriefs() resource.Type[*journalv1.Debrief] {
 	return resource.Type[*journalv1.Debrief]{
 		Filter: []string{"state", "scheduled_time", "complete_time"},
 		Order:  []string{"create_time", "scheduled_time"},
+		Keys:   []store.Key{{Name: OpenRevisit, Type: store.Text, Of: lastOpenRevisit}},
 		Decide: d.decideDebrief,
 	}
 }
@@ -82,7 +84,7 @@ func debriefFacts(name string, b *journalv1.Debrief) *eventsv1.DebriefFacts {
 // These are two documents, written one after the other: should the second write
 // fail, the call fails, and calling again finishes it.
 func (d *Domain) CompleteDebrief(ctx context.Context, req *journalv1.CompleteDebriefRequest) (*journalv1.Debrief, error) {
-	cal, err := d.calendar(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}

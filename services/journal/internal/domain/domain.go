@@ -9,6 +9,7 @@ import (
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/journal/internal/guide"
 	"github.com/rebound-hq/rebound/services/journal/internal/telling"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
@@ -41,6 +42,12 @@ type Domain struct {
 	LibraryStories *resource.Resource[*journalv1.LibraryStory]
 	LibraryMarks   *resource.Resource[*storagev1.LibraryMarks]
 
+	Grants    *resource.Resource[*journalv1.Grant]
+	AccessLog *resource.Resource[*journalv1.AccessLogEntry]
+	Comments  *resource.Resource[*journalv1.Comment]
+
+	deps *resource.Deps
+
 	now       clock.Clock
 	person    func(context.Context) string
 	opaqueID  ids.Source
@@ -52,7 +59,8 @@ type Domain struct {
 // New declares the journal's resource types.
 func New(deps *resource.Deps) *Domain {
 	d := &Domain{
-		now: deps.Clock, person: deps.Person, opaqueID: ids.Opaque, questions: questionBank(),
+		deps: deps,
+		now:  deps.Clock, person: deps.Person, opaqueID: ids.Opaque, questions: questionBank(),
 		guide: guide.Must(guide.Load("en")), telling: telling.Must(telling.Load()),
 	}
 	d.Setbacks = resource.Must(deps, d.setbacks())
@@ -72,6 +80,9 @@ func New(deps *resource.Deps) *Domain {
 	d.StoryVersions = resource.Must(deps, d.storyVersions())
 	d.LibraryStories = resource.Must(deps, d.libraryStories())
 	d.LibraryMarks = resource.Must(deps, d.libraryMarks())
+	d.Grants = resource.Must(deps, d.grants())
+	d.AccessLog = resource.Must(deps, d.accessLog())
+	d.Comments = resource.Must(deps, d.comments())
 	return d
 }
 
@@ -82,13 +93,14 @@ func (d *Domain) Kinds() []store.Kind {
 		d.Gratitudes.Kind(), d.Profiles.Kind(), d.Affiliations.Kind(),
 		d.Strengths.Kind(), d.Reframes.Kind(), d.Reflections.Kind(), d.Visualizations.Kind(),
 		d.Connections.Kind(), d.Outreaches.Kind(), d.Stories.Kind(), d.StoryVersions.Kind(), d.LibraryStories.Kind(), d.LibraryMarks.Kind(),
+		d.Grants.Kind(), d.AccessLog.Kind(), d.Comments.Kind(),
 	}
 }
 
-// calendar is how the person counts days; in UTC and from midnight until they
-// say otherwise.
-func (d *Domain) calendar(ctx context.Context, owner string) (localdate.Calendar, error) {
-	p, err := d.Profiles.Fetch(ctx, owner+"/profile")
+// Calendar is how the person counts days; in UTC and from midnight until they say
+// otherwise.
+func (d *Domain) Calendar(ctx context.Context, owner string) (localdate.Calendar, error) {
+	p, err := d.Profiles.Fetch(access.AsOwner(ctx), owner+"/profile")
 	if err != nil {
 		return localdate.Calendar{}, err
 	}

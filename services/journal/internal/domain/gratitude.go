@@ -24,7 +24,7 @@ func (d *Domain) gratitudes() resource.Type[*journalv1.Gratitude] {
 
 // gratitudeID is today's date where the person is: one set a day.
 func (d *Domain) gratitudeID(ctx context.Context, parent string, _ *journalv1.Gratitude, now time.Time) (string, error) {
-	cal, err := d.calendar(ctx, parent)
+	cal, err := d.Calendar(ctx, parent)
 	return localdate.Text(cal.Date(now)), err
 }
 
@@ -33,7 +33,7 @@ func (d *Domain) checkGratitudeID(ctx context.Context, parent, id string, now ti
 	if err != nil {
 		return fault.Invalid("gratitude_id", "DATE_INVALID", "must be a local date in the form YYYY-MM-DD")
 	}
-	cal, err := d.calendar(ctx, parent)
+	cal, err := d.Calendar(ctx, parent)
 	if err != nil {
 		return err
 	}

@@ -146,8 +146,12 @@ func (d *Domain) WithdrawStoryVersion(ctx context.Context, req *journalv1.Withdr
 	})
 }
 
-// WithdrawAll takes all that a person published out of the library.
+// WithdrawAll takes back what a person left with others: all that they published in
+// the library, and their comments.
 func (d *Domain) WithdrawAll(ctx context.Context, owner string) error {
+	if err := d.deleteComments(ctx, owner); err != nil {
+		return err
+	}
 	versions, err := d.StoryVersions.All(ctx, owner+"/stories/-")
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (d *Domain) GetOnThisDay(ctx context.Context, req *journalv1.GetOnThisDayRe
 	if err := localdate.CheckWhole("date", req.GetDate()); err != nil {
 		return nil, err
 	}
-	cal, err := d.calendar(ctx, owner)
+	cal, err := d.Calendar(ctx, owner)
 	if err != nil {
 		return nil, err
 	}

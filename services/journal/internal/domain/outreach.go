@@ -63,7 +63,7 @@ func (d *Domain) dateOutreach(ctx context.Context, c resource.Change[*journalv1.
 	if (!sent || o.SentOn != nil) && (!answered || o.AnsweredOn != nil) {
 		return nil
 	}
-	cal, err := d.calendar(ctx, c.Owner)
+	cal, err := d.Calendar(ctx, c.Owner)
 	if err != nil {
 		return err
 	}

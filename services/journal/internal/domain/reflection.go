@@ -26,7 +26,7 @@ func (d *Domain) decideReflection(ctx context.Context, c resource.Change[*journa
 		return nil, fault.Invalid("reflection.start_time", "TIME_IN_FUTURE", "must be an instant that does not lie in the future")
 	}
 	if c.Created() {
-		cal, err := d.calendar(ctx, c.Owner)
+		cal, err := d.Calendar(ctx, c.Owner)
 		if err != nil {
 			return nil, err
 		}

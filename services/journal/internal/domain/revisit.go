@@ -15,7 +15,22 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
+
+// OpenRevisit is the key of debriefs by the last date, as YYYY-MM-DD, on which a
+// revisit is due that is not done yet; empty when there is none.
+const OpenRevisit = "open_revisit"
+
+func lastOpenRevisit(body proto.Message) store.Value {
+	last := ""
+	for _, r := range body.(*journalv1.Debrief).GetRevisits() {
+		if r.GetRevisitTime() == nil {
+			last = max(last, localdate.Text(r.GetDueOn()))
+		}
+	}
+	return last
+}
 
 // defaultRevisits are the dates on which a debrief that is completed on a date
 // is looked at again: after 1 week, 1 month, 3 months and 1 year.
@@ -33,7 +48,7 @@ func (d *Domain) RevisitDebrief(ctx context.Context, req *journalv1.RevisitDebri
 	if err := localdate.CheckWhole("due_on", req.GetDueOn()); err != nil {
 		return nil, err
 	}
-	cal, err := d.calendar(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +86,7 @@ func (d *Domain) RevisitDebrief(ctx context.Context, req *journalv1.RevisitDebri
 
 // ScheduleDebriefRevisits replaces the revisits that are not done.
 func (d *Domain) ScheduleDebriefRevisits(ctx context.Context, req *journalv1.ScheduleDebriefRevisitsRequest) (*journalv1.Debrief, error) {
-	cal, err := d.calendar(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (d *Domain) decideSetback(ctx context.Context, c resource.Change[*journalv1
 	if c.Created() {
 		c.New.State = typev1.SetbackState_SETBACK_STATE_OPEN
 	}
-	cal, err := d.calendar(ctx, c.Owner)
+	cal, err := d.Calendar(ctx, c.Owner)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (d *Domain) CloseSetback(ctx context.Context, req *journalv1.CloseSetbackRe
 
 // RecoverSetback says that the person is up again.
 func (d *Domain) RecoverSetback(ctx context.Context, req *journalv1.RecoverSetbackRequest) (*journalv1.Setback, error) {
-	cal, err := d.calendar(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}

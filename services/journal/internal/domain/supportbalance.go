@@ -24,7 +24,7 @@ func (d *Domain) GetSupportBalance(ctx context.Context, req *journalv1.GetSuppor
 	if err != nil {
 		return nil, err
 	}
-	cal, err := d.calendar(ctx, owner)
+	cal, err := d.Calendar(ctx, owner)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func decideVisualization(_ context.Context, c resource.Change[*journalv1.Visuali
 // PracticeVisualization adds a date to the log of practice; the same date twice
 // is once.
 func (d *Domain) PracticeVisualization(ctx context.Context, req *journalv1.PracticeVisualizationRequest) (*journalv1.Visualization, error) {
-	cal, err := d.calendar(ctx, resource.Owner(req.GetName()))
+	cal, err := d.Calendar(ctx, resource.Owner(req.GetName()))
 	if err != nil {
 		return nil, err
 	}

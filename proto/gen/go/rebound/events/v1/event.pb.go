@@ -69,6 +69,8 @@ type Event struct {
 	//	*Event_Goal
 	//	*Event_Milestone
 	//	*Event_Step
+	//	*Event_Value
+	//	*Event_Avenue
 	//	*Event_Celebration
 	//	*Event_Reminder
 	//	*Event_Insight
@@ -341,6 +343,24 @@ func (x *Event) GetStep() *StepFacts {
 	return nil
 }
 
+func (x *Event) GetValue() *ValueFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Value); ok {
+			return x.Value
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetAvenue() *AvenueFacts {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Avenue); ok {
+			return x.Avenue
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetCelebration() *CelebrationFacts {
 	if x != nil {
 		if x, ok := x.Data.(*Event_Celebration); ok {
@@ -467,6 +487,16 @@ type Event_Step struct {
 	Step *StepFacts `protobuf:"bytes,42,opt,name=step,proto3,oneof"`
 }
 
+type Event_Value struct {
+	// About a value.
+	Value *ValueFacts `protobuf:"bytes,43,opt,name=value,proto3,oneof"`
+}
+
+type Event_Avenue struct {
+	// About an avenue.
+	Avenue *AvenueFacts `protobuf:"bytes,44,opt,name=avenue,proto3,oneof"`
+}
+
 type Event_Celebration struct {
 	// About a celebration.
 	Celebration *CelebrationFacts `protobuf:"bytes,45,opt,name=celebration,proto3,oneof"`
@@ -520,6 +550,10 @@ func (*Event_Milestone) isEvent_Data() {}
 
 func (*Event_Step) isEvent_Data() {}
 
+func (*Event_Value) isEvent_Data() {}
+
+func (*Event_Avenue) isEvent_Data() {}
+
 func (*Event_Celebration) isEvent_Data() {}
 
 func (*Event_Reminder) isEvent_Data() {}
@@ -530,7 +564,7 @@ var File_rebound_events_v1_event_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xf7\f\n" +
+	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xe8\r\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -562,7 +596,9 @@ const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\rperson_erased\x18# \x01(\v2$.rebound.events.v1.PersonErasedFactsH\x00R\fpersonErased\x122\n" +
 	"\x04goal\x18( \x01(\v2\x1c.rebound.events.v1.GoalFactsH\x00R\x04goal\x12A\n" +
 	"\tmilestone\x18) \x01(\v2!.rebound.events.v1.MilestoneFactsH\x00R\tmilestone\x122\n" +
-	"\x04step\x18* \x01(\v2\x1c.rebound.events.v1.StepFactsH\x00R\x04step\x12G\n" +
+	"\x04step\x18* \x01(\v2\x1c.rebound.events.v1.StepFactsH\x00R\x04step\x125\n" +
+	"\x05value\x18+ \x01(\v2\x1d.rebound.events.v1.ValueFactsH\x00R\x05value\x128\n" +
+	"\x06avenue\x18, \x01(\v2\x1e.rebound.events.v1.AvenueFactsH\x00R\x06avenue\x12G\n" +
 	"\vcelebration\x18- \x01(\v2#.rebound.events.v1.CelebrationFactsH\x00R\vcelebration\x12>\n" +
 	"\breminder\x18. \x01(\v2 .rebound.events.v1.ReminderFactsH\x00R\breminder\x128\n" +
 	"\ainsight\x18< \x01(\v2\x1c.rebound.insights.v1.InsightH\x00R\ainsightB\x06\n" +
@@ -603,9 +639,11 @@ var file_rebound_events_v1_event_proto_goTypes = []any{
 	(*GoalFacts)(nil),             // 18: rebound.events.v1.GoalFacts
 	(*MilestoneFacts)(nil),        // 19: rebound.events.v1.MilestoneFacts
 	(*StepFacts)(nil),             // 20: rebound.events.v1.StepFacts
-	(*CelebrationFacts)(nil),      // 21: rebound.events.v1.CelebrationFacts
-	(*ReminderFacts)(nil),         // 22: rebound.events.v1.ReminderFacts
-	(*v1.Insight)(nil),            // 23: rebound.insights.v1.Insight
+	(*ValueFacts)(nil),            // 21: rebound.events.v1.ValueFacts
+	(*AvenueFacts)(nil),           // 22: rebound.events.v1.AvenueFacts
+	(*CelebrationFacts)(nil),      // 23: rebound.events.v1.CelebrationFacts
+	(*ReminderFacts)(nil),         // 24: rebound.events.v1.ReminderFacts
+	(*v1.Insight)(nil),            // 25: rebound.insights.v1.Insight
 }
 var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	1,  // 0: rebound.events.v1.Event.time:type_name -> google.protobuf.Timestamp
@@ -628,14 +666,16 @@ var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	18, // 17: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
 	19, // 18: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
 	20, // 19: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
-	21, // 20: rebound.events.v1.Event.celebration:type_name -> rebound.events.v1.CelebrationFacts
-	22, // 21: rebound.events.v1.Event.reminder:type_name -> rebound.events.v1.ReminderFacts
-	23, // 22: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	21, // 20: rebound.events.v1.Event.value:type_name -> rebound.events.v1.ValueFacts
+	22, // 21: rebound.events.v1.Event.avenue:type_name -> rebound.events.v1.AvenueFacts
+	23, // 22: rebound.events.v1.Event.celebration:type_name -> rebound.events.v1.CelebrationFacts
+	24, // 23: rebound.events.v1.Event.reminder:type_name -> rebound.events.v1.ReminderFacts
+	25, // 24: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_event_proto_init() }
@@ -664,6 +704,8 @@ func file_rebound_events_v1_event_proto_init() {
 		(*Event_Goal)(nil),
 		(*Event_Milestone)(nil),
 		(*Event_Step)(nil),
+		(*Event_Value)(nil),
+		(*Event_Avenue)(nil),
 		(*Event_Celebration)(nil),
 		(*Event_Reminder)(nil),
 		(*Event_Insight)(nil),

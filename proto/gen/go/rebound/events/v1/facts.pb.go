@@ -647,17 +647,35 @@ func (x *AffiliationFacts) GetEffectiveFrom() *date.Date {
 
 // GoalFacts is what may be known about a goal without its words.
 // Types: goal.created, goal.updated, goal.achieved, goal.held, goal.resumed,
-// goal.dropped, goal.deleted.
+// goal.dropped, goal.checkedIn, goal.obstacleMet, goal.deleted.
 type GoalFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names of the setbacks and lessons it grew out of.
+	// Names of the setbacks, lessons, avenues and visualizations it grew out of.
 	Origins []string `protobuf:"bytes,1,rep,name=origins,proto3" json:"origins,omitempty"`
 	// State after the event.
 	State v1.GoalState `protobuf:"varint,2,opt,name=state,proto3,enum=rebound.type.v1.GoalState" json:"state,omitempty"`
 	// By when; unset: no date.
-	TargetDate    *date.Date `protobuf:"bytes,3,opt,name=target_date,json=targetDate,proto3" json:"target_date,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TargetDate *date.Date `protobuf:"bytes,3,opt,name=target_date,json=targetDate,proto3" json:"target_date,omitempty"`
+	// How far ahead it lies.
+	Horizon v1.GoalHorizon `protobuf:"varint,30,opt,name=horizon,proto3,enum=rebound.type.v1.GoalHorizon" json:"horizon,omitempty"`
+	// The goal it is a part of; empty: none.
+	ParentGoal string `protobuf:"bytes,31,opt,name=parent_goal,json=parentGoal,proto3" json:"parent_goal,omitempty"`
+	// How many key results it has.
+	KeyResults int32 `protobuf:"varint,32,opt,name=key_results,json=keyResults,proto3" json:"key_results,omitempty"`
+	// Mean of the scores of its key results, 0 to 1; unset: it has none.
+	Score *float64 `protobuf:"fixed64,33,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	// Mean of the confidence in its key results, 0 to 1; unset: none is stated.
+	Confidence *float64 `protobuf:"fixed64,34,opt,name=confidence,proto3,oneof" json:"confidence,omitempty"`
+	// How many obstacles are foreseen.
+	Obstacles int32 `protobuf:"varint,35,opt,name=obstacles,proto3" json:"obstacles,omitempty"`
+	// How often obstacles were met.
+	TimesMet int32 `protobuf:"varint,36,opt,name=times_met,json=timesMet,proto3" json:"times_met,omitempty"`
+	// How often the plan for one was followed then.
+	TimesFollowed int32 `protobuf:"varint,37,opt,name=times_followed,json=timesFollowed,proto3" json:"times_followed,omitempty"`
+	// How many causes the pre-mortem has.
+	ImaginedCauses int32 `protobuf:"varint,38,opt,name=imagined_causes,json=imaginedCauses,proto3" json:"imagined_causes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GoalFacts) Reset() {
@@ -711,6 +729,236 @@ func (x *GoalFacts) GetTargetDate() *date.Date {
 	return nil
 }
 
+func (x *GoalFacts) GetHorizon() v1.GoalHorizon {
+	if x != nil {
+		return x.Horizon
+	}
+	return v1.GoalHorizon(0)
+}
+
+func (x *GoalFacts) GetParentGoal() string {
+	if x != nil {
+		return x.ParentGoal
+	}
+	return ""
+}
+
+func (x *GoalFacts) GetKeyResults() int32 {
+	if x != nil {
+		return x.KeyResults
+	}
+	return 0
+}
+
+func (x *GoalFacts) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
+func (x *GoalFacts) GetConfidence() float64 {
+	if x != nil && x.Confidence != nil {
+		return *x.Confidence
+	}
+	return 0
+}
+
+func (x *GoalFacts) GetObstacles() int32 {
+	if x != nil {
+		return x.Obstacles
+	}
+	return 0
+}
+
+func (x *GoalFacts) GetTimesMet() int32 {
+	if x != nil {
+		return x.TimesMet
+	}
+	return 0
+}
+
+func (x *GoalFacts) GetTimesFollowed() int32 {
+	if x != nil {
+		return x.TimesFollowed
+	}
+	return 0
+}
+
+func (x *GoalFacts) GetImaginedCauses() int32 {
+	if x != nil {
+		return x.ImaginedCauses
+	}
+	return 0
+}
+
+// AvenueFacts is what may be known about an avenue without its words.
+// Types: avenue.added, avenue.updated, avenue.chosen, avenue.rejected,
+// avenue.reopened, avenue.deleted.
+type AvenueFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What kind of path it is.
+	Kind v1.AvenueKind `protobuf:"varint,1,opt,name=kind,proto3,enum=rebound.type.v1.AvenueKind" json:"kind,omitempty"`
+	// State after the event.
+	State v1.AvenueState `protobuf:"varint,2,opt,name=state,proto3,enum=rebound.type.v1.AvenueState" json:"state,omitempty"`
+	// How realistic it is, 1 to 5; 0: not rated.
+	Realistic int32 `protobuf:"varint,3,opt,name=realistic,proto3" json:"realistic,omitempty"`
+	// How well it fits what matters, 1 to 5; 0: not rated.
+	ValuesFit int32 `protobuf:"varint,4,opt,name=values_fit,json=valuesFit,proto3" json:"values_fit,omitempty"`
+	// How much joy it would bring, 1 to 5; 0: not rated.
+	Joy int32 `protobuf:"varint,5,opt,name=joy,proto3" json:"joy,omitempty"`
+	// Names of the values it serves.
+	Values []string `protobuf:"bytes,6,rep,name=values,proto3" json:"values,omitempty"`
+	// How many experiments there are.
+	Experiments int32 `protobuf:"varint,7,opt,name=experiments,proto3" json:"experiments,omitempty"`
+	// How many of them taught something.
+	ExperimentsLearned int32 `protobuf:"varint,8,opt,name=experiments_learned,json=experimentsLearned,proto3" json:"experiments_learned,omitempty"`
+	// The goal that was made of it; empty: none.
+	Goal          string `protobuf:"bytes,9,opt,name=goal,proto3" json:"goal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AvenueFacts) Reset() {
+	*x = AvenueFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AvenueFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AvenueFacts) ProtoMessage() {}
+
+func (x *AvenueFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AvenueFacts.ProtoReflect.Descriptor instead.
+func (*AvenueFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AvenueFacts) GetKind() v1.AvenueKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.AvenueKind(0)
+}
+
+func (x *AvenueFacts) GetState() v1.AvenueState {
+	if x != nil {
+		return x.State
+	}
+	return v1.AvenueState(0)
+}
+
+func (x *AvenueFacts) GetRealistic() int32 {
+	if x != nil {
+		return x.Realistic
+	}
+	return 0
+}
+
+func (x *AvenueFacts) GetValuesFit() int32 {
+	if x != nil {
+		return x.ValuesFit
+	}
+	return 0
+}
+
+func (x *AvenueFacts) GetJoy() int32 {
+	if x != nil {
+		return x.Joy
+	}
+	return 0
+}
+
+func (x *AvenueFacts) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *AvenueFacts) GetExperiments() int32 {
+	if x != nil {
+		return x.Experiments
+	}
+	return 0
+}
+
+func (x *AvenueFacts) GetExperimentsLearned() int32 {
+	if x != nil {
+		return x.ExperimentsLearned
+	}
+	return 0
+}
+
+func (x *AvenueFacts) GetGoal() string {
+	if x != nil {
+		return x.Goal
+	}
+	return ""
+}
+
+// ValueFacts is what may be known about a value without its words.
+// Types: value.added, value.updated, value.deleted.
+type ValueFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its place among the person's values, from 1.
+	Rank          int32 `protobuf:"varint,1,opt,name=rank,proto3" json:"rank,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValueFacts) Reset() {
+	*x = ValueFacts{}
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValueFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValueFacts) ProtoMessage() {}
+
+func (x *ValueFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValueFacts.ProtoReflect.Descriptor instead.
+func (*ValueFacts) Descriptor() ([]byte, []int) {
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ValueFacts) GetRank() int32 {
+	if x != nil {
+		return x.Rank
+	}
+	return 0
+}
+
 // MilestoneFacts is what may be known about a milestone without its words.
 // Types: milestone.created, milestone.updated, milestone.reached,
 // milestone.celebrated, milestone.replanned, milestone.deleted.
@@ -730,7 +978,7 @@ type MilestoneFacts struct {
 
 func (x *MilestoneFacts) Reset() {
 	*x = MilestoneFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[9]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +990,7 @@ func (x *MilestoneFacts) String() string {
 func (*MilestoneFacts) ProtoMessage() {}
 
 func (x *MilestoneFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[9]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +1003,7 @@ func (x *MilestoneFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MilestoneFacts.ProtoReflect.Descriptor instead.
 func (*MilestoneFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{9}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MilestoneFacts) GetGoal() string {
@@ -826,7 +1074,7 @@ type StepFacts struct {
 
 func (x *StepFacts) Reset() {
 	*x = StepFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[10]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +1086,7 @@ func (x *StepFacts) String() string {
 func (*StepFacts) ProtoMessage() {}
 
 func (x *StepFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[10]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +1099,7 @@ func (x *StepFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepFacts.ProtoReflect.Descriptor instead.
 func (*StepFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{10}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StepFacts) GetGoal() string {
@@ -960,7 +1208,7 @@ type StepBreakFacts struct {
 
 func (x *StepBreakFacts) Reset() {
 	*x = StepBreakFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1220,7 @@ func (x *StepBreakFacts) String() string {
 func (*StepBreakFacts) ProtoMessage() {}
 
 func (x *StepBreakFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[11]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1233,7 @@ func (x *StepBreakFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepBreakFacts.ProtoReflect.Descriptor instead.
 func (*StepBreakFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{11}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StepBreakFacts) GetFromDate() *date.Date {
@@ -1028,7 +1276,7 @@ type StepCompletionFacts struct {
 
 func (x *StepCompletionFacts) Reset() {
 	*x = StepCompletionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1288,7 @@ func (x *StepCompletionFacts) String() string {
 func (*StepCompletionFacts) ProtoMessage() {}
 
 func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[12]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1301,7 @@ func (x *StepCompletionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepCompletionFacts.ProtoReflect.Descriptor instead.
 func (*StepCompletionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{12}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StepCompletionFacts) GetId() string {
@@ -1109,7 +1357,7 @@ type CelebrationFacts struct {
 
 func (x *CelebrationFacts) Reset() {
 	*x = CelebrationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1369,7 @@ func (x *CelebrationFacts) String() string {
 func (*CelebrationFacts) ProtoMessage() {}
 
 func (x *CelebrationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[13]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1382,7 @@ func (x *CelebrationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CelebrationFacts.ProtoReflect.Descriptor instead.
 func (*CelebrationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{13}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CelebrationFacts) GetSubject() string {
@@ -1187,7 +1435,7 @@ type ReminderFacts struct {
 
 func (x *ReminderFacts) Reset() {
 	*x = ReminderFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1199,7 +1447,7 @@ func (x *ReminderFacts) String() string {
 func (*ReminderFacts) ProtoMessage() {}
 
 func (x *ReminderFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[14]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1212,7 +1460,7 @@ func (x *ReminderFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReminderFacts.ProtoReflect.Descriptor instead.
 func (*ReminderFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{14}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReminderFacts) GetReminderRule() string {
@@ -1273,7 +1521,7 @@ type StrengthFacts struct {
 
 func (x *StrengthFacts) Reset() {
 	*x = StrengthFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1533,7 @@ func (x *StrengthFacts) String() string {
 func (*StrengthFacts) ProtoMessage() {}
 
 func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[15]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1546,7 @@ func (x *StrengthFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrengthFacts.ProtoReflect.Descriptor instead.
 func (*StrengthFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{15}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StrengthFacts) GetPrompts() []v1.EvidencePrompt {
@@ -1342,7 +1590,7 @@ type ReframeFacts struct {
 
 func (x *ReframeFacts) Reset() {
 	*x = ReframeFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1602,7 @@ func (x *ReframeFacts) String() string {
 func (*ReframeFacts) ProtoMessage() {}
 
 func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[16]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1615,7 @@ func (x *ReframeFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReframeFacts.ProtoReflect.Descriptor instead.
 func (*ReframeFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{16}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReframeFacts) GetKind() v1.ReframeKind {
@@ -1421,7 +1669,7 @@ type ReflectionFacts struct {
 
 func (x *ReflectionFacts) Reset() {
 	*x = ReflectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1433,7 +1681,7 @@ func (x *ReflectionFacts) String() string {
 func (*ReflectionFacts) ProtoMessage() {}
 
 func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[17]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1446,7 +1694,7 @@ func (x *ReflectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReflectionFacts.ProtoReflect.Descriptor instead.
 func (*ReflectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{17}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReflectionFacts) GetLocalDate() *date.Date {
@@ -1491,7 +1739,7 @@ type VisualizationFacts struct {
 
 func (x *VisualizationFacts) Reset() {
 	*x = VisualizationFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +1751,7 @@ func (x *VisualizationFacts) String() string {
 func (*VisualizationFacts) ProtoMessage() {}
 
 func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[18]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +1764,7 @@ func (x *VisualizationFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VisualizationFacts.ProtoReflect.Descriptor instead.
 func (*VisualizationFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{18}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VisualizationFacts) GetGoal() string {
@@ -1568,7 +1816,7 @@ type ConnectionFacts struct {
 
 func (x *ConnectionFacts) Reset() {
 	*x = ConnectionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1828,7 @@ func (x *ConnectionFacts) String() string {
 func (*ConnectionFacts) ProtoMessage() {}
 
 func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[19]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1841,7 @@ func (x *ConnectionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionFacts.ProtoReflect.Descriptor instead.
 func (*ConnectionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{19}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ConnectionFacts) GetRelation() v1.ConnectionRelation {
@@ -1628,7 +1876,7 @@ type OutreachFacts struct {
 
 func (x *OutreachFacts) Reset() {
 	*x = OutreachFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1888,7 @@ func (x *OutreachFacts) String() string {
 func (*OutreachFacts) ProtoMessage() {}
 
 func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[20]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1901,7 @@ func (x *OutreachFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutreachFacts.ProtoReflect.Descriptor instead.
 func (*OutreachFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{20}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OutreachFacts) GetConnection() string {
@@ -1698,7 +1946,7 @@ type StoryFacts struct {
 
 func (x *StoryFacts) Reset() {
 	*x = StoryFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1958,7 @@ func (x *StoryFacts) String() string {
 func (*StoryFacts) ProtoMessage() {}
 
 func (x *StoryFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[21]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1971,7 @@ func (x *StoryFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryFacts.ProtoReflect.Descriptor instead.
 func (*StoryFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{21}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StoryFacts) GetSetback() string {
@@ -1756,7 +2004,7 @@ type StoryVersionFacts struct {
 
 func (x *StoryVersionFacts) Reset() {
 	*x = StoryVersionFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +2016,7 @@ func (x *StoryVersionFacts) String() string {
 func (*StoryVersionFacts) ProtoMessage() {}
 
 func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[22]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +2029,7 @@ func (x *StoryVersionFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryVersionFacts.ProtoReflect.Descriptor instead.
 func (*StoryVersionFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{22}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StoryVersionFacts) GetStory() string {
@@ -1817,7 +2065,7 @@ type PersonErasedFacts struct {
 
 func (x *PersonErasedFacts) Reset() {
 	*x = PersonErasedFacts{}
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[23]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +2077,7 @@ func (x *PersonErasedFacts) String() string {
 func (*PersonErasedFacts) ProtoMessage() {}
 
 func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_events_v1_facts_proto_msgTypes[23]
+	mi := &file_rebound_events_v1_facts_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +2090,7 @@ func (x *PersonErasedFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonErasedFacts.ProtoReflect.Descriptor instead.
 func (*PersonErasedFacts) Descriptor() ([]byte, []int) {
-	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{23}
+	return file_rebound_events_v1_facts_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PersonErasedFacts) GetErasure() string {
@@ -1856,7 +2104,7 @@ var File_rebound_events_v1_facts_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/plan.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\x1a\x1arebound/type/v1/step.proto\"\xa4\x03\n" +
+	"\x1drebound/events/v1/facts.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1crebound/type/v1/avenue.proto\x1a\x1drebound/type/v1/feeling.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1arebound/type/v1/plan.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\x1a\x1arebound/type/v1/step.proto\"\xa4\x03\n" +
 	"\fSetbackFacts\x12)\n" +
 	"\x04area\x18\x01 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
 	"\ffailure_kind\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x125\n" +
@@ -1908,12 +2156,41 @@ const file_rebound_events_v1_facts_proto_rawDesc = "" +
 	"\x0eeffective_from\x18\x02 \x01(\v2\x11.google.type.DateR\reffectiveFrom\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8b\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe9\x03\n" +
 	"\tGoalFacts\x12\x18\n" +
 	"\aorigins\x18\x01 \x03(\tR\aorigins\x120\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.rebound.type.v1.GoalStateR\x05state\x122\n" +
 	"\vtarget_date\x18\x03 \x01(\v2\x11.google.type.DateR\n" +
-	"targetDate\"\xa5\x01\n" +
+	"targetDate\x126\n" +
+	"\ahorizon\x18\x1e \x01(\x0e2\x1c.rebound.type.v1.GoalHorizonR\ahorizon\x12\x1f\n" +
+	"\vparent_goal\x18\x1f \x01(\tR\n" +
+	"parentGoal\x12\x1f\n" +
+	"\vkey_results\x18  \x01(\x05R\n" +
+	"keyResults\x12\x19\n" +
+	"\x05score\x18! \x01(\x01H\x00R\x05score\x88\x01\x01\x12#\n" +
+	"\n" +
+	"confidence\x18\" \x01(\x01H\x01R\n" +
+	"confidence\x88\x01\x01\x12\x1c\n" +
+	"\tobstacles\x18# \x01(\x05R\tobstacles\x12\x1b\n" +
+	"\ttimes_met\x18$ \x01(\x05R\btimesMet\x12%\n" +
+	"\x0etimes_followed\x18% \x01(\x05R\rtimesFollowed\x12'\n" +
+	"\x0fimagined_causes\x18& \x01(\x05R\x0eimaginedCausesB\b\n" +
+	"\x06_scoreB\r\n" +
+	"\v_confidence\"\xc0\x02\n" +
+	"\vAvenueFacts\x12/\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1b.rebound.type.v1.AvenueKindR\x04kind\x122\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1c.rebound.type.v1.AvenueStateR\x05state\x12\x1c\n" +
+	"\trealistic\x18\x03 \x01(\x05R\trealistic\x12\x1d\n" +
+	"\n" +
+	"values_fit\x18\x04 \x01(\x05R\tvaluesFit\x12\x10\n" +
+	"\x03joy\x18\x05 \x01(\x05R\x03joy\x12\x16\n" +
+	"\x06values\x18\x06 \x03(\tR\x06values\x12 \n" +
+	"\vexperiments\x18\a \x01(\x05R\vexperiments\x12/\n" +
+	"\x13experiments_learned\x18\b \x01(\x05R\x12experimentsLearned\x12\x12\n" +
+	"\x04goal\x18\t \x01(\tR\x04goal\" \n" +
+	"\n" +
+	"ValueFacts\x12\x12\n" +
+	"\x04rank\x18\x01 \x01(\x05R\x04rank\"\xa5\x01\n" +
 	"\x0eMilestoneFacts\x12\x12\n" +
 	"\x04goal\x18\x01 \x01(\tR\x04goal\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.rebound.type.v1.MilestoneStateR\x05state\x12,\n" +
@@ -2021,7 +2298,7 @@ func file_rebound_events_v1_facts_proto_rawDescGZIP() []byte {
 	return file_rebound_events_v1_facts_proto_rawDescData
 }
 
-var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_rebound_events_v1_facts_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*SetbackFacts)(nil),          // 0: rebound.events.v1.SetbackFacts
 	(*DebriefFacts)(nil),          // 1: rebound.events.v1.DebriefFacts
@@ -2032,100 +2309,108 @@ var file_rebound_events_v1_facts_proto_goTypes = []any{
 	(*ProfileFacts)(nil),          // 6: rebound.events.v1.ProfileFacts
 	(*AffiliationFacts)(nil),      // 7: rebound.events.v1.AffiliationFacts
 	(*GoalFacts)(nil),             // 8: rebound.events.v1.GoalFacts
-	(*MilestoneFacts)(nil),        // 9: rebound.events.v1.MilestoneFacts
-	(*StepFacts)(nil),             // 10: rebound.events.v1.StepFacts
-	(*StepBreakFacts)(nil),        // 11: rebound.events.v1.StepBreakFacts
-	(*StepCompletionFacts)(nil),   // 12: rebound.events.v1.StepCompletionFacts
-	(*CelebrationFacts)(nil),      // 13: rebound.events.v1.CelebrationFacts
-	(*ReminderFacts)(nil),         // 14: rebound.events.v1.ReminderFacts
-	(*StrengthFacts)(nil),         // 15: rebound.events.v1.StrengthFacts
-	(*ReframeFacts)(nil),          // 16: rebound.events.v1.ReframeFacts
-	(*ReflectionFacts)(nil),       // 17: rebound.events.v1.ReflectionFacts
-	(*VisualizationFacts)(nil),    // 18: rebound.events.v1.VisualizationFacts
-	(*ConnectionFacts)(nil),       // 19: rebound.events.v1.ConnectionFacts
-	(*OutreachFacts)(nil),         // 20: rebound.events.v1.OutreachFacts
-	(*StoryFacts)(nil),            // 21: rebound.events.v1.StoryFacts
-	(*StoryVersionFacts)(nil),     // 22: rebound.events.v1.StoryVersionFacts
-	(*PersonErasedFacts)(nil),     // 23: rebound.events.v1.PersonErasedFacts
-	nil,                           // 24: rebound.events.v1.AffiliationFacts.AttributesEntry
-	(v1.Area)(0),                  // 25: rebound.type.v1.Area
-	(v1.FailureKind)(0),           // 26: rebound.type.v1.FailureKind
-	(v1.FactorKind)(0),            // 27: rebound.type.v1.FactorKind
-	(*date.Date)(nil),             // 28: google.type.Date
-	(v1.Feeling)(0),               // 29: rebound.type.v1.Feeling
-	(v1.SetbackState)(0),          // 30: rebound.type.v1.SetbackState
-	(v1.DebriefState)(0),          // 31: rebound.type.v1.DebriefState
-	(v1.LessonState)(0),           // 32: rebound.type.v1.LessonState
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
-	(*timeofday.TimeOfDay)(nil),   // 34: google.type.TimeOfDay
-	(v1.GoalState)(0),             // 35: rebound.type.v1.GoalState
-	(v1.MilestoneState)(0),        // 36: rebound.type.v1.MilestoneState
-	(v1.StepState)(0),             // 37: rebound.type.v1.StepState
-	(v1.TargetDirection)(0),       // 38: rebound.type.v1.TargetDirection
-	(v1.BreakKind)(0),             // 39: rebound.type.v1.BreakKind
-	(v1.CelebrationState)(0),      // 40: rebound.type.v1.CelebrationState
-	(v1.ReminderSubject)(0),       // 41: rebound.type.v1.ReminderSubject
-	(v1.ReminderState)(0),         // 42: rebound.type.v1.ReminderState
-	(v1.EvidencePrompt)(0),        // 43: rebound.type.v1.EvidencePrompt
-	(v1.ReframeKind)(0),           // 44: rebound.type.v1.ReframeKind
-	(v1.ConnectionRelation)(0),    // 45: rebound.type.v1.ConnectionRelation
-	(v1.OutreachState)(0),         // 46: rebound.type.v1.OutreachState
-	(v1.OutreachChannel)(0),       // 47: rebound.type.v1.OutreachChannel
-	(v1.Audience)(0),              // 48: rebound.type.v1.Audience
+	(*AvenueFacts)(nil),           // 9: rebound.events.v1.AvenueFacts
+	(*ValueFacts)(nil),            // 10: rebound.events.v1.ValueFacts
+	(*MilestoneFacts)(nil),        // 11: rebound.events.v1.MilestoneFacts
+	(*StepFacts)(nil),             // 12: rebound.events.v1.StepFacts
+	(*StepBreakFacts)(nil),        // 13: rebound.events.v1.StepBreakFacts
+	(*StepCompletionFacts)(nil),   // 14: rebound.events.v1.StepCompletionFacts
+	(*CelebrationFacts)(nil),      // 15: rebound.events.v1.CelebrationFacts
+	(*ReminderFacts)(nil),         // 16: rebound.events.v1.ReminderFacts
+	(*StrengthFacts)(nil),         // 17: rebound.events.v1.StrengthFacts
+	(*ReframeFacts)(nil),          // 18: rebound.events.v1.ReframeFacts
+	(*ReflectionFacts)(nil),       // 19: rebound.events.v1.ReflectionFacts
+	(*VisualizationFacts)(nil),    // 20: rebound.events.v1.VisualizationFacts
+	(*ConnectionFacts)(nil),       // 21: rebound.events.v1.ConnectionFacts
+	(*OutreachFacts)(nil),         // 22: rebound.events.v1.OutreachFacts
+	(*StoryFacts)(nil),            // 23: rebound.events.v1.StoryFacts
+	(*StoryVersionFacts)(nil),     // 24: rebound.events.v1.StoryVersionFacts
+	(*PersonErasedFacts)(nil),     // 25: rebound.events.v1.PersonErasedFacts
+	nil,                           // 26: rebound.events.v1.AffiliationFacts.AttributesEntry
+	(v1.Area)(0),                  // 27: rebound.type.v1.Area
+	(v1.FailureKind)(0),           // 28: rebound.type.v1.FailureKind
+	(v1.FactorKind)(0),            // 29: rebound.type.v1.FactorKind
+	(*date.Date)(nil),             // 30: google.type.Date
+	(v1.Feeling)(0),               // 31: rebound.type.v1.Feeling
+	(v1.SetbackState)(0),          // 32: rebound.type.v1.SetbackState
+	(v1.DebriefState)(0),          // 33: rebound.type.v1.DebriefState
+	(v1.LessonState)(0),           // 34: rebound.type.v1.LessonState
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
+	(*timeofday.TimeOfDay)(nil),   // 36: google.type.TimeOfDay
+	(v1.GoalState)(0),             // 37: rebound.type.v1.GoalState
+	(v1.GoalHorizon)(0),           // 38: rebound.type.v1.GoalHorizon
+	(v1.AvenueKind)(0),            // 39: rebound.type.v1.AvenueKind
+	(v1.AvenueState)(0),           // 40: rebound.type.v1.AvenueState
+	(v1.MilestoneState)(0),        // 41: rebound.type.v1.MilestoneState
+	(v1.StepState)(0),             // 42: rebound.type.v1.StepState
+	(v1.TargetDirection)(0),       // 43: rebound.type.v1.TargetDirection
+	(v1.BreakKind)(0),             // 44: rebound.type.v1.BreakKind
+	(v1.CelebrationState)(0),      // 45: rebound.type.v1.CelebrationState
+	(v1.ReminderSubject)(0),       // 46: rebound.type.v1.ReminderSubject
+	(v1.ReminderState)(0),         // 47: rebound.type.v1.ReminderState
+	(v1.EvidencePrompt)(0),        // 48: rebound.type.v1.EvidencePrompt
+	(v1.ReframeKind)(0),           // 49: rebound.type.v1.ReframeKind
+	(v1.ConnectionRelation)(0),    // 50: rebound.type.v1.ConnectionRelation
+	(v1.OutreachState)(0),         // 51: rebound.type.v1.OutreachState
+	(v1.OutreachChannel)(0),       // 52: rebound.type.v1.OutreachChannel
+	(v1.Audience)(0),              // 53: rebound.type.v1.Audience
 }
 var file_rebound_events_v1_facts_proto_depIdxs = []int32{
-	25, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
-	26, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
-	27, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
-	28, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
-	29, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
-	30, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
-	28, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
-	31, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
+	27, // 0: rebound.events.v1.SetbackFacts.area:type_name -> rebound.type.v1.Area
+	28, // 1: rebound.events.v1.SetbackFacts.failure_kind:type_name -> rebound.type.v1.FailureKind
+	29, // 2: rebound.events.v1.SetbackFacts.factors:type_name -> rebound.type.v1.FactorKind
+	30, // 3: rebound.events.v1.SetbackFacts.occurred_on:type_name -> google.type.Date
+	31, // 4: rebound.events.v1.SetbackFacts.feelings:type_name -> rebound.type.v1.Feeling
+	32, // 5: rebound.events.v1.SetbackFacts.state:type_name -> rebound.type.v1.SetbackState
+	30, // 6: rebound.events.v1.SetbackFacts.recovered_on:type_name -> google.type.Date
+	33, // 7: rebound.events.v1.DebriefFacts.state:type_name -> rebound.type.v1.DebriefState
 	3,  // 8: rebound.events.v1.DebriefFacts.revisits:type_name -> rebound.events.v1.RevisitFacts
-	28, // 9: rebound.events.v1.DebriefFacts.revisits_due:type_name -> google.type.Date
-	32, // 10: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
-	28, // 11: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
-	33, // 12: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
-	28, // 13: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
-	29, // 14: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
-	33, // 15: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
-	28, // 16: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
-	28, // 17: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
-	34, // 18: rebound.events.v1.ProfileFacts.day_start:type_name -> google.type.TimeOfDay
-	24, // 19: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
-	28, // 20: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
-	35, // 21: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
-	28, // 22: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
-	36, // 23: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
-	28, // 24: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
-	37, // 25: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
-	12, // 26: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
-	38, // 27: rebound.events.v1.StepFacts.direction:type_name -> rebound.type.v1.TargetDirection
-	11, // 28: rebound.events.v1.StepFacts.changed_break:type_name -> rebound.events.v1.StepBreakFacts
-	28, // 29: rebound.events.v1.StepBreakFacts.from_date:type_name -> google.type.Date
-	28, // 30: rebound.events.v1.StepBreakFacts.until_date:type_name -> google.type.Date
-	39, // 31: rebound.events.v1.StepBreakFacts.kind:type_name -> rebound.type.v1.BreakKind
-	33, // 32: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
-	28, // 33: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
-	28, // 34: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
-	40, // 35: rebound.events.v1.CelebrationFacts.state:type_name -> rebound.type.v1.CelebrationState
-	41, // 36: rebound.events.v1.ReminderFacts.about:type_name -> rebound.type.v1.ReminderSubject
-	28, // 37: rebound.events.v1.ReminderFacts.due_date:type_name -> google.type.Date
-	42, // 38: rebound.events.v1.ReminderFacts.state:type_name -> rebound.type.v1.ReminderState
-	43, // 39: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
-	44, // 40: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
-	28, // 41: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
-	28, // 42: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
-	45, // 43: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
-	46, // 44: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
-	47, // 45: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
-	48, // 46: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
-	47, // [47:47] is the sub-list for method output_type
-	47, // [47:47] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	30, // 9: rebound.events.v1.DebriefFacts.revisits_due:type_name -> google.type.Date
+	34, // 10: rebound.events.v1.LessonFacts.state:type_name -> rebound.type.v1.LessonState
+	30, // 11: rebound.events.v1.LessonFacts.review_on:type_name -> google.type.Date
+	35, // 12: rebound.events.v1.LessonFacts.apply_time:type_name -> google.protobuf.Timestamp
+	30, // 13: rebound.events.v1.RevisitFacts.due_on:type_name -> google.type.Date
+	31, // 14: rebound.events.v1.CheckInFacts.labels:type_name -> rebound.type.v1.Feeling
+	35, // 15: rebound.events.v1.CheckInFacts.time:type_name -> google.protobuf.Timestamp
+	30, // 16: rebound.events.v1.CheckInFacts.local_date:type_name -> google.type.Date
+	30, // 17: rebound.events.v1.GratitudeFacts.local_date:type_name -> google.type.Date
+	36, // 18: rebound.events.v1.ProfileFacts.day_start:type_name -> google.type.TimeOfDay
+	26, // 19: rebound.events.v1.AffiliationFacts.attributes:type_name -> rebound.events.v1.AffiliationFacts.AttributesEntry
+	30, // 20: rebound.events.v1.AffiliationFacts.effective_from:type_name -> google.type.Date
+	37, // 21: rebound.events.v1.GoalFacts.state:type_name -> rebound.type.v1.GoalState
+	30, // 22: rebound.events.v1.GoalFacts.target_date:type_name -> google.type.Date
+	38, // 23: rebound.events.v1.GoalFacts.horizon:type_name -> rebound.type.v1.GoalHorizon
+	39, // 24: rebound.events.v1.AvenueFacts.kind:type_name -> rebound.type.v1.AvenueKind
+	40, // 25: rebound.events.v1.AvenueFacts.state:type_name -> rebound.type.v1.AvenueState
+	41, // 26: rebound.events.v1.MilestoneFacts.state:type_name -> rebound.type.v1.MilestoneState
+	30, // 27: rebound.events.v1.MilestoneFacts.due_date:type_name -> google.type.Date
+	42, // 28: rebound.events.v1.StepFacts.state:type_name -> rebound.type.v1.StepState
+	14, // 29: rebound.events.v1.StepFacts.completion:type_name -> rebound.events.v1.StepCompletionFacts
+	43, // 30: rebound.events.v1.StepFacts.direction:type_name -> rebound.type.v1.TargetDirection
+	13, // 31: rebound.events.v1.StepFacts.changed_break:type_name -> rebound.events.v1.StepBreakFacts
+	30, // 32: rebound.events.v1.StepBreakFacts.from_date:type_name -> google.type.Date
+	30, // 33: rebound.events.v1.StepBreakFacts.until_date:type_name -> google.type.Date
+	44, // 34: rebound.events.v1.StepBreakFacts.kind:type_name -> rebound.type.v1.BreakKind
+	35, // 35: rebound.events.v1.StepCompletionFacts.complete_time:type_name -> google.protobuf.Timestamp
+	30, // 36: rebound.events.v1.StepCompletionFacts.local_date:type_name -> google.type.Date
+	30, // 37: rebound.events.v1.StepCompletionFacts.occurrence:type_name -> google.type.Date
+	45, // 38: rebound.events.v1.CelebrationFacts.state:type_name -> rebound.type.v1.CelebrationState
+	46, // 39: rebound.events.v1.ReminderFacts.about:type_name -> rebound.type.v1.ReminderSubject
+	30, // 40: rebound.events.v1.ReminderFacts.due_date:type_name -> google.type.Date
+	47, // 41: rebound.events.v1.ReminderFacts.state:type_name -> rebound.type.v1.ReminderState
+	48, // 42: rebound.events.v1.StrengthFacts.prompts:type_name -> rebound.type.v1.EvidencePrompt
+	49, // 43: rebound.events.v1.ReframeFacts.kind:type_name -> rebound.type.v1.ReframeKind
+	30, // 44: rebound.events.v1.ReflectionFacts.local_date:type_name -> google.type.Date
+	30, // 45: rebound.events.v1.VisualizationFacts.practiced_on:type_name -> google.type.Date
+	50, // 46: rebound.events.v1.ConnectionFacts.relation:type_name -> rebound.type.v1.ConnectionRelation
+	51, // 47: rebound.events.v1.OutreachFacts.state:type_name -> rebound.type.v1.OutreachState
+	52, // 48: rebound.events.v1.OutreachFacts.channel:type_name -> rebound.type.v1.OutreachChannel
+	53, // 49: rebound.events.v1.StoryVersionFacts.audience:type_name -> rebound.type.v1.Audience
+	50, // [50:50] is the sub-list for method output_type
+	50, // [50:50] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_facts_proto_init() }
@@ -2133,16 +2418,17 @@ func file_rebound_events_v1_facts_proto_init() {
 	if File_rebound_events_v1_facts_proto != nil {
 		return
 	}
-	file_rebound_events_v1_facts_proto_msgTypes[10].OneofWrappers = []any{}
-	file_rebound_events_v1_facts_proto_msgTypes[16].OneofWrappers = []any{}
-	file_rebound_events_v1_facts_proto_msgTypes[19].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[8].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[12].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[18].OneofWrappers = []any{}
+	file_rebound_events_v1_facts_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_events_v1_facts_proto_rawDesc), len(file_rebound_events_v1_facts_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

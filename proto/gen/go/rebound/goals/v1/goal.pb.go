@@ -47,7 +47,8 @@ type Goal struct {
 	Title string `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
 	// Why it matters. At most 2,000 characters. Default: empty.
 	Why string `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
-	// Names of the person's setbacks and lessons it grew out of. At most 20, each once. Default: none.
+	// Names of the person's setbacks, lessons, avenues and visualizations it grew out of. At
+	// most 20, each once. Default: none.
 	Origins []string `protobuf:"bytes,7,rep,name=origins,proto3" json:"origins,omitempty"`
 	// Local date by which it is to be reached. Default: no date.
 	TargetDate *date.Date `protobuf:"bytes,8,opt,name=target_date,json=targetDate,proto3" json:"target_date,omitempty"`
@@ -59,7 +60,22 @@ type Goal struct {
 	// When it was achieved; unset until then.
 	AchieveTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=achieve_time,json=achieveTime,proto3" json:"achieve_time,omitempty"`
 	// Why it was let go; set by DropGoal.
-	DropReason    string `protobuf:"bytes,12,opt,name=drop_reason,json=dropReason,proto3" json:"drop_reason,omitempty"`
+	DropReason string `protobuf:"bytes,12,opt,name=drop_reason,json=dropReason,proto3" json:"drop_reason,omitempty"`
+	// How far ahead it lies. Default: not stated.
+	Horizon v1.GoalHorizon `protobuf:"varint,30,opt,name=horizon,proto3,enum=rebound.type.v1.GoalHorizon" json:"horizon,omitempty"`
+	// The goal it is a part of, another one of the same person; it must not be a part of this
+	// one, however many levels down. Default: none.
+	ParentGoal string `protobuf:"bytes,31,opt,name=parent_goal,json=parentGoal,proto3" json:"parent_goal,omitempty"`
+	// What shows that it is reached. At most 10. Default: none.
+	KeyResults []*KeyResult `protobuf:"bytes,32,rep,name=key_results,json=keyResults,proto3" json:"key_results,omitempty"`
+	// Mean of the scores of its key results, 0 to 1; unset when it has none.
+	Score *float64 `protobuf:"fixed64,33,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	// What may come in between, each with a plan. At most 20. Default: none.
+	Obstacles []*Obstacle `protobuf:"bytes,34,rep,name=obstacles,proto3" json:"obstacles,omitempty"`
+	// Looking back from a future in which it failed: why it did. At most 20. Default: none.
+	PreMortem []*ImaginedCause `protobuf:"bytes,35,rep,name=pre_mortem,json=preMortem,proto3" json:"pre_mortem,omitempty"`
+	// When it was let go; unset unless DROPPED.
+	DropTime      *timestamppb.Timestamp `protobuf:"bytes,36,opt,name=drop_time,json=dropTime,proto3" json:"drop_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -176,6 +192,55 @@ func (x *Goal) GetDropReason() string {
 		return x.DropReason
 	}
 	return ""
+}
+
+func (x *Goal) GetHorizon() v1.GoalHorizon {
+	if x != nil {
+		return x.Horizon
+	}
+	return v1.GoalHorizon(0)
+}
+
+func (x *Goal) GetParentGoal() string {
+	if x != nil {
+		return x.ParentGoal
+	}
+	return ""
+}
+
+func (x *Goal) GetKeyResults() []*KeyResult {
+	if x != nil {
+		return x.KeyResults
+	}
+	return nil
+}
+
+func (x *Goal) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
+func (x *Goal) GetObstacles() []*Obstacle {
+	if x != nil {
+		return x.Obstacles
+	}
+	return nil
+}
+
+func (x *Goal) GetPreMortem() []*ImaginedCause {
+	if x != nil {
+		return x.PreMortem
+	}
+	return nil
+}
+
+func (x *Goal) GetDropTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DropTime
+	}
+	return nil
 }
 
 // CreateGoalRequest asks for CreateGoal.
@@ -309,8 +374,8 @@ type ListGoalsRequest struct {
 	// The next_page_token of the page before; everything else must be as it was
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over state, target_date, achieve_time,
-	// create_time and update_time. Default: all.
+	// AIP-160 filter over state, target_date, achieve_time, origins, horizon, parent_goal,
+	// score, create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of create_time, target_date, update_time, with " desc" for the
 	// latest first. Default: create_time desc.
@@ -796,11 +861,193 @@ func (x *ResumeGoalRequest) GetEtag() string {
 	return ""
 }
 
+// CheckInKeyResultRequest asks for CheckInKeyResult.
+type CheckInKeyResultRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Id of the key result.
+	KeyResult string `protobuf:"bytes,3,opt,name=key_result,json=keyResult,proto3" json:"key_result,omitempty"`
+	// Where it stands now, in its unit, -1e12 to 1e12. Default: as it was.
+	Current *float64 `protobuf:"fixed64,4,opt,name=current,proto3,oneof" json:"current,omitempty"`
+	// How likely it seems now to get there, 0 (not at all) to 1 (certain). Default: as it was.
+	Confidence *float64 `protobuf:"fixed64,5,opt,name=confidence,proto3,oneof" json:"confidence,omitempty"`
+	// More about it. At most 500 characters. Default: empty.
+	Note string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	// Makes retries safe: the same request_id adds one check-in. A UUID. Default: none.
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInKeyResultRequest) Reset() {
+	*x = CheckInKeyResultRequest{}
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInKeyResultRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInKeyResultRequest) ProtoMessage() {}
+
+func (x *CheckInKeyResultRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInKeyResultRequest.ProtoReflect.Descriptor instead.
+func (*CheckInKeyResultRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CheckInKeyResultRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CheckInKeyResultRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *CheckInKeyResultRequest) GetKeyResult() string {
+	if x != nil {
+		return x.KeyResult
+	}
+	return ""
+}
+
+func (x *CheckInKeyResultRequest) GetCurrent() float64 {
+	if x != nil && x.Current != nil {
+		return *x.Current
+	}
+	return 0
+}
+
+func (x *CheckInKeyResultRequest) GetConfidence() float64 {
+	if x != nil && x.Confidence != nil {
+		return *x.Confidence
+	}
+	return 0
+}
+
+func (x *CheckInKeyResultRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *CheckInKeyResultRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// MeetObstacleRequest asks for MeetObstacle.
+type MeetObstacleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if this still is the etag. Default: whatever is there.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Id of the obstacle.
+	Obstacle string `protobuf:"bytes,3,opt,name=obstacle,proto3" json:"obstacle,omitempty"`
+	// True: the plan was followed; it must have one. Default: false.
+	Followed bool `protobuf:"varint,4,opt,name=followed,proto3" json:"followed,omitempty"`
+	// Makes retries safe: the same request_id counts once. A UUID. Default: none.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MeetObstacleRequest) Reset() {
+	*x = MeetObstacleRequest{}
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MeetObstacleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MeetObstacleRequest) ProtoMessage() {}
+
+func (x *MeetObstacleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_goals_v1_goal_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MeetObstacleRequest.ProtoReflect.Descriptor instead.
+func (*MeetObstacleRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_goals_v1_goal_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MeetObstacleRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MeetObstacleRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *MeetObstacleRequest) GetObstacle() string {
+	if x != nil {
+		return x.Obstacle
+	}
+	return ""
+}
+
+func (x *MeetObstacleRequest) GetFollowed() bool {
+	if x != nil {
+		return x.Followed
+	}
+	return false
+}
+
+func (x *MeetObstacleRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 var File_rebound_goals_v1_goal_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\n" +
-	"\x1brebound/goals/v1/goal.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\x8f\x05\n" +
+	"\x1brebound/goals/v1/goal.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a!rebound/goals/v1/key_result.proto\x1a\x1frebound/goals/v1/obstacle.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/goal.proto\"\xdd\b\n" +
 	"\x04Goal\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -809,8 +1056,9 @@ const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"updateTime\x12&\n" +
 	"\x05title\x18\x05 \x01(\tB\x10\xe2A\x01\x02\xbaH\x05r\x03\x18\xc8\x01\xc8\xc1\x18\x01R\x05title\x12\x1e\n" +
-	"\x03why\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x03why\x12+\n" +
-	"\aorigins\x18\a \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x14\x18\x01\"\x05r\x03\x18\x80\x04R\aorigins\x122\n" +
+	"\x03why\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x03why\x121\n" +
+	"\aorigins\x18\a \x03(\tB\x17\xfaA\x03\n" +
+	"\x01*\xbaH\x0e\x92\x01\v\x10\x14\x18\x01\"\x05r\x03\x18\x80\x04R\aorigins\x122\n" +
 	"\vtarget_date\x18\b \x01(\v2\x11.google.type.DateR\n" +
 	"targetDate\x126\n" +
 	"\x05state\x18\t \x01(\x0e2\x1a.rebound.type.v1.GoalStateB\x04\xe2A\x01\x03R\x05state\x12 \n" +
@@ -818,8 +1066,21 @@ const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	" \x01(\x01B\x04\xe2A\x01\x03R\bprogress\x12C\n" +
 	"\fachieve_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\vachieveTime\x12)\n" +
 	"\vdrop_reason\x18\f \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\n" +
-	"dropReason:W\xeaAT\n" +
-	"\x16goals.rebound.dev/Goal\x12-tenants/{tenant}/people/{person}/goals/{goal}*\x05goals2\x04goal\"\xc3\x01\n" +
+	"dropReason\x12@\n" +
+	"\ahorizon\x18\x1e \x01(\x0e2\x1c.rebound.type.v1.GoalHorizonB\b\xbaH\x05\x82\x01\x02\x10\x01R\ahorizon\x12D\n" +
+	"\vparent_goal\x18\x1f \x01(\tB#\xfaA\x18\n" +
+	"\x16goals.rebound.dev/Goal\xbaH\x05r\x03\x18\x80\x04R\n" +
+	"parentGoal\x12F\n" +
+	"\vkey_results\x18  \x03(\v2\x1b.rebound.goals.v1.KeyResultB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\n" +
+	"keyResults\x12\x1f\n" +
+	"\x05score\x18! \x01(\x01B\x04\xe2A\x01\x03H\x00R\x05score\x88\x01\x01\x12B\n" +
+	"\tobstacles\x18\" \x03(\v2\x1a.rebound.goals.v1.ObstacleB\b\xbaH\x05\x92\x01\x02\x10\x14R\tobstacles\x12H\n" +
+	"\n" +
+	"pre_mortem\x18# \x03(\v2\x1f.rebound.goals.v1.ImaginedCauseB\b\xbaH\x05\x92\x01\x02\x10\x14R\tpreMortem\x12=\n" +
+	"\tdrop_time\x18$ \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\bdropTime:W\xeaAT\n" +
+	"\x16goals.rebound.dev/Goal\x12-tenants/{tenant}/people/{person}/goals/{goal}*\x05goals2\x04goalB\b\n" +
+	"\x06_score\"\xc3\x01\n" +
 	"\x11CreateGoalRequest\x127\n" +
 	"\x06parent\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\x12\x16goals.rebound.dev/GoalR\x06parent\x120\n" +
 	"\x04goal\x18\x02 \x01(\v2\x16.rebound.goals.v1.GoalB\x04\xe2A\x01\x02R\x04goal\x12\x17\n" +
@@ -865,15 +1126,44 @@ const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\x11ResumeGoalRequest\x123\n" +
 	"\x04name\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\n" +
 	"\x16goals.rebound.dev/GoalR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x80\v\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\xfa\x02\n" +
+	"\x17CheckInKeyResultRequest\x123\n" +
+	"\x04name\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\n" +
+	"\x16goals.rebound.dev/GoalR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12*\n" +
+	"\n" +
+	"key_result\x18\x03 \x01(\tB\v\xe2A\x01\x02\xbaH\x04r\x02\x18?R\tkeyResult\x128\n" +
+	"\acurrent\x18\x04 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\xa2\x94\x1am\xc2H\x00R\acurrent\x88\x01\x01\x12>\n" +
+	"\n" +
+	"confidence\x18\x05 \x01(\x01B\x19\xbaH\x16\x12\x14@\x01\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\n" +
+	"confidence\x88\x01\x01\x12 \n" +
+	"\x04note\x18\x06 \x01(\tB\f\xbaH\x05r\x03\x18\xf4\x03\xc8\xc1\x18\x01R\x04note\x12*\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\trequestIdB\n" +
+	"\n" +
+	"\b_currentB\r\n" +
+	"\v_confidence\"\xd8\x01\n" +
+	"\x13MeetObstacleRequest\x123\n" +
+	"\x04name\x18\x01 \x01(\tB\x1f\xe2A\x01\x02\xfaA\x18\n" +
+	"\x16goals.rebound.dev/GoalR\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
+	"\bobstacle\x18\x03 \x01(\tB\v\xe2A\x01\x02\xbaH\x04r\x02\x18?R\bobstacle\x12\x1a\n" +
+	"\bfollowed\x18\x04 \x01(\bR\bfollowed\x12*\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\trequestId2\xec\r\n" +
 	"\vGoalService\x12\xa8\x01\n" +
 	"\n" +
 	"CreateGoal\x12#.rebound.goals.v1.CreateGoalRequest\x1a\x16.rebound.goals.v1.Goal\"]\xdaA\x13parent,goal,goal_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02-:\x04goal\"%/v1/{parent=tenants/*/people/*}/goals\x12\x8b\x01\n" +
-	"\aGetGoal\x12 .rebound.goals.v1.GetGoalRequest\x1a\x16.rebound.goals.v1.Goal\"F\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{name=tenants/*/people/*/goals/*}\x12\xa0\x01\n" +
-	"\tListGoals\x12\".rebound.goals.v1.ListGoalsRequest\x1a#.rebound.goals.v1.ListGoalsResponse\"J\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{parent=tenants/*/people/*}/goals\x12\xad\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02-:\x04goal\"%/v1/{parent=tenants/*/people/*}/goals\x12\x97\x01\n" +
+	"\aGetGoal\x12 .rebound.goals.v1.GetGoalRequest\x1a\x16.rebound.goals.v1.Goal\"R\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{name=tenants/*/people/*/goals/*}\x12\xb2\x01\n" +
+	"\tListGoals\x12\".rebound.goals.v1.ListGoalsRequest\x1a#.rebound.goals.v1.ListGoalsResponse\"\\\xdaA\x06parent\xaa\xbb\x18\"\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\n" +
+	"\x04\b\x06\x10\x03\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{parent=tenants/*/people/*}/goals\x12\xad\x01\n" +
 	"\n" +
 	"UpdateGoal\x12#.rebound.goals.v1.UpdateGoalRequest\x1a\x16.rebound.goals.v1.Goal\"b\xdaA\x10goal,update_mask\xaa\xbb\x18\x13\n" +
 	"\x04\b\x01\x10\x01\x12\tgoal.name\x18\x02\x82\xd3\xe4\x93\x022:\x04goal2*/v1/{goal.name=tenants/*/people/*/goals/*}\x12\x91\x01\n" +
@@ -888,7 +1178,11 @@ const file_rebound_goals_v1_goal_proto_rawDesc = "" +
 	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{name=tenants/*/people/*/goals/*}:hold\x12\x94\x01\n" +
 	"\n" +
 	"ResumeGoal\x12#.rebound.goals.v1.ResumeGoalRequest\x1a\x16.rebound.goals.v1.Goal\"I\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=tenants/*/people/*/goals/*}:resumeBEZCgithub.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1;goalsv1b\x06proto3"
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=tenants/*/people/*/goals/*}:resume\x12\xaa\x01\n" +
+	"\x10CheckInKeyResult\x12).rebound.goals.v1.CheckInKeyResultRequest\x1a\x16.rebound.goals.v1.Goal\"S\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x02;:\x01*\"6/v1/{name=tenants/*/people/*/goals/*}:checkInKeyResult\x12\x9e\x01\n" +
+	"\fMeetObstacle\x12%.rebound.goals.v1.MeetObstacleRequest\x1a\x16.rebound.goals.v1.Goal\"O\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x01\x10\x01\x12\x04name\x18\x02\x82\xd3\xe4\x93\x027:\x01*\"2/v1/{name=tenants/*/people/*/goals/*}:meetObstacleBEZCgithub.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1;goalsv1b\x06proto3"
 
 var (
 	file_rebound_goals_v1_goal_proto_rawDescOnce sync.Once
@@ -902,58 +1196,73 @@ func file_rebound_goals_v1_goal_proto_rawDescGZIP() []byte {
 	return file_rebound_goals_v1_goal_proto_rawDescData
 }
 
-var file_rebound_goals_v1_goal_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_rebound_goals_v1_goal_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_rebound_goals_v1_goal_proto_goTypes = []any{
-	(*Goal)(nil),                  // 0: rebound.goals.v1.Goal
-	(*CreateGoalRequest)(nil),     // 1: rebound.goals.v1.CreateGoalRequest
-	(*GetGoalRequest)(nil),        // 2: rebound.goals.v1.GetGoalRequest
-	(*ListGoalsRequest)(nil),      // 3: rebound.goals.v1.ListGoalsRequest
-	(*ListGoalsResponse)(nil),     // 4: rebound.goals.v1.ListGoalsResponse
-	(*UpdateGoalRequest)(nil),     // 5: rebound.goals.v1.UpdateGoalRequest
-	(*DeleteGoalRequest)(nil),     // 6: rebound.goals.v1.DeleteGoalRequest
-	(*AchieveGoalRequest)(nil),    // 7: rebound.goals.v1.AchieveGoalRequest
-	(*DropGoalRequest)(nil),       // 8: rebound.goals.v1.DropGoalRequest
-	(*HoldGoalRequest)(nil),       // 9: rebound.goals.v1.HoldGoalRequest
-	(*ResumeGoalRequest)(nil),     // 10: rebound.goals.v1.ResumeGoalRequest
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*date.Date)(nil),             // 12: google.type.Date
-	(v1.GoalState)(0),             // 13: rebound.type.v1.GoalState
-	(*fieldmaskpb.FieldMask)(nil), // 14: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),         // 15: google.protobuf.Empty
+	(*Goal)(nil),                    // 0: rebound.goals.v1.Goal
+	(*CreateGoalRequest)(nil),       // 1: rebound.goals.v1.CreateGoalRequest
+	(*GetGoalRequest)(nil),          // 2: rebound.goals.v1.GetGoalRequest
+	(*ListGoalsRequest)(nil),        // 3: rebound.goals.v1.ListGoalsRequest
+	(*ListGoalsResponse)(nil),       // 4: rebound.goals.v1.ListGoalsResponse
+	(*UpdateGoalRequest)(nil),       // 5: rebound.goals.v1.UpdateGoalRequest
+	(*DeleteGoalRequest)(nil),       // 6: rebound.goals.v1.DeleteGoalRequest
+	(*AchieveGoalRequest)(nil),      // 7: rebound.goals.v1.AchieveGoalRequest
+	(*DropGoalRequest)(nil),         // 8: rebound.goals.v1.DropGoalRequest
+	(*HoldGoalRequest)(nil),         // 9: rebound.goals.v1.HoldGoalRequest
+	(*ResumeGoalRequest)(nil),       // 10: rebound.goals.v1.ResumeGoalRequest
+	(*CheckInKeyResultRequest)(nil), // 11: rebound.goals.v1.CheckInKeyResultRequest
+	(*MeetObstacleRequest)(nil),     // 12: rebound.goals.v1.MeetObstacleRequest
+	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
+	(*date.Date)(nil),               // 14: google.type.Date
+	(v1.GoalState)(0),               // 15: rebound.type.v1.GoalState
+	(v1.GoalHorizon)(0),             // 16: rebound.type.v1.GoalHorizon
+	(*KeyResult)(nil),               // 17: rebound.goals.v1.KeyResult
+	(*Obstacle)(nil),                // 18: rebound.goals.v1.Obstacle
+	(*ImaginedCause)(nil),           // 19: rebound.goals.v1.ImaginedCause
+	(*fieldmaskpb.FieldMask)(nil),   // 20: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),           // 21: google.protobuf.Empty
 }
 var file_rebound_goals_v1_goal_proto_depIdxs = []int32{
-	11, // 0: rebound.goals.v1.Goal.create_time:type_name -> google.protobuf.Timestamp
-	11, // 1: rebound.goals.v1.Goal.update_time:type_name -> google.protobuf.Timestamp
-	12, // 2: rebound.goals.v1.Goal.target_date:type_name -> google.type.Date
-	13, // 3: rebound.goals.v1.Goal.state:type_name -> rebound.type.v1.GoalState
-	11, // 4: rebound.goals.v1.Goal.achieve_time:type_name -> google.protobuf.Timestamp
-	0,  // 5: rebound.goals.v1.CreateGoalRequest.goal:type_name -> rebound.goals.v1.Goal
-	0,  // 6: rebound.goals.v1.ListGoalsResponse.goals:type_name -> rebound.goals.v1.Goal
-	0,  // 7: rebound.goals.v1.UpdateGoalRequest.goal:type_name -> rebound.goals.v1.Goal
-	14, // 8: rebound.goals.v1.UpdateGoalRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 9: rebound.goals.v1.GoalService.CreateGoal:input_type -> rebound.goals.v1.CreateGoalRequest
-	2,  // 10: rebound.goals.v1.GoalService.GetGoal:input_type -> rebound.goals.v1.GetGoalRequest
-	3,  // 11: rebound.goals.v1.GoalService.ListGoals:input_type -> rebound.goals.v1.ListGoalsRequest
-	5,  // 12: rebound.goals.v1.GoalService.UpdateGoal:input_type -> rebound.goals.v1.UpdateGoalRequest
-	6,  // 13: rebound.goals.v1.GoalService.DeleteGoal:input_type -> rebound.goals.v1.DeleteGoalRequest
-	7,  // 14: rebound.goals.v1.GoalService.AchieveGoal:input_type -> rebound.goals.v1.AchieveGoalRequest
-	8,  // 15: rebound.goals.v1.GoalService.DropGoal:input_type -> rebound.goals.v1.DropGoalRequest
-	9,  // 16: rebound.goals.v1.GoalService.HoldGoal:input_type -> rebound.goals.v1.HoldGoalRequest
-	10, // 17: rebound.goals.v1.GoalService.ResumeGoal:input_type -> rebound.goals.v1.ResumeGoalRequest
-	0,  // 18: rebound.goals.v1.GoalService.CreateGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 19: rebound.goals.v1.GoalService.GetGoal:output_type -> rebound.goals.v1.Goal
-	4,  // 20: rebound.goals.v1.GoalService.ListGoals:output_type -> rebound.goals.v1.ListGoalsResponse
-	0,  // 21: rebound.goals.v1.GoalService.UpdateGoal:output_type -> rebound.goals.v1.Goal
-	15, // 22: rebound.goals.v1.GoalService.DeleteGoal:output_type -> google.protobuf.Empty
-	0,  // 23: rebound.goals.v1.GoalService.AchieveGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 24: rebound.goals.v1.GoalService.DropGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 25: rebound.goals.v1.GoalService.HoldGoal:output_type -> rebound.goals.v1.Goal
-	0,  // 26: rebound.goals.v1.GoalService.ResumeGoal:output_type -> rebound.goals.v1.Goal
-	18, // [18:27] is the sub-list for method output_type
-	9,  // [9:18] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	13, // 0: rebound.goals.v1.Goal.create_time:type_name -> google.protobuf.Timestamp
+	13, // 1: rebound.goals.v1.Goal.update_time:type_name -> google.protobuf.Timestamp
+	14, // 2: rebound.goals.v1.Goal.target_date:type_name -> google.type.Date
+	15, // 3: rebound.goals.v1.Goal.state:type_name -> rebound.type.v1.GoalState
+	13, // 4: rebound.goals.v1.Goal.achieve_time:type_name -> google.protobuf.Timestamp
+	16, // 5: rebound.goals.v1.Goal.horizon:type_name -> rebound.type.v1.GoalHorizon
+	17, // 6: rebound.goals.v1.Goal.key_results:type_name -> rebound.goals.v1.KeyResult
+	18, // 7: rebound.goals.v1.Goal.obstacles:type_name -> rebound.goals.v1.Obstacle
+	19, // 8: rebound.goals.v1.Goal.pre_mortem:type_name -> rebound.goals.v1.ImaginedCause
+	13, // 9: rebound.goals.v1.Goal.drop_time:type_name -> google.protobuf.Timestamp
+	0,  // 10: rebound.goals.v1.CreateGoalRequest.goal:type_name -> rebound.goals.v1.Goal
+	0,  // 11: rebound.goals.v1.ListGoalsResponse.goals:type_name -> rebound.goals.v1.Goal
+	0,  // 12: rebound.goals.v1.UpdateGoalRequest.goal:type_name -> rebound.goals.v1.Goal
+	20, // 13: rebound.goals.v1.UpdateGoalRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 14: rebound.goals.v1.GoalService.CreateGoal:input_type -> rebound.goals.v1.CreateGoalRequest
+	2,  // 15: rebound.goals.v1.GoalService.GetGoal:input_type -> rebound.goals.v1.GetGoalRequest
+	3,  // 16: rebound.goals.v1.GoalService.ListGoals:input_type -> rebound.goals.v1.ListGoalsRequest
+	5,  // 17: rebound.goals.v1.GoalService.UpdateGoal:input_type -> rebound.goals.v1.UpdateGoalRequest
+	6,  // 18: rebound.goals.v1.GoalService.DeleteGoal:input_type -> rebound.goals.v1.DeleteGoalRequest
+	7,  // 19: rebound.goals.v1.GoalService.AchieveGoal:input_type -> rebound.goals.v1.AchieveGoalRequest
+	8,  // 20: rebound.goals.v1.GoalService.DropGoal:input_type -> rebound.goals.v1.DropGoalRequest
+	9,  // 21: rebound.goals.v1.GoalService.HoldGoal:input_type -> rebound.goals.v1.HoldGoalRequest
+	10, // 22: rebound.goals.v1.GoalService.ResumeGoal:input_type -> rebound.goals.v1.ResumeGoalRequest
+	11, // 23: rebound.goals.v1.GoalService.CheckInKeyResult:input_type -> rebound.goals.v1.CheckInKeyResultRequest
+	12, // 24: rebound.goals.v1.GoalService.MeetObstacle:input_type -> rebound.goals.v1.MeetObstacleRequest
+	0,  // 25: rebound.goals.v1.GoalService.CreateGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 26: rebound.goals.v1.GoalService.GetGoal:output_type -> rebound.goals.v1.Goal
+	4,  // 27: rebound.goals.v1.GoalService.ListGoals:output_type -> rebound.goals.v1.ListGoalsResponse
+	0,  // 28: rebound.goals.v1.GoalService.UpdateGoal:output_type -> rebound.goals.v1.Goal
+	21, // 29: rebound.goals.v1.GoalService.DeleteGoal:output_type -> google.protobuf.Empty
+	0,  // 30: rebound.goals.v1.GoalService.AchieveGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 31: rebound.goals.v1.GoalService.DropGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 32: rebound.goals.v1.GoalService.HoldGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 33: rebound.goals.v1.GoalService.ResumeGoal:output_type -> rebound.goals.v1.Goal
+	0,  // 34: rebound.goals.v1.GoalService.CheckInKeyResult:output_type -> rebound.goals.v1.Goal
+	0,  // 35: rebound.goals.v1.GoalService.MeetObstacle:output_type -> rebound.goals.v1.Goal
+	25, // [25:36] is the sub-list for method output_type
+	14, // [14:25] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_rebound_goals_v1_goal_proto_init() }
@@ -961,13 +1270,17 @@ func file_rebound_goals_v1_goal_proto_init() {
 	if File_rebound_goals_v1_goal_proto != nil {
 		return
 	}
+	file_rebound_goals_v1_key_result_proto_init()
+	file_rebound_goals_v1_obstacle_proto_init()
+	file_rebound_goals_v1_goal_proto_msgTypes[0].OneofWrappers = []any{}
+	file_rebound_goals_v1_goal_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_goals_v1_goal_proto_rawDesc), len(file_rebound_goals_v1_goal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

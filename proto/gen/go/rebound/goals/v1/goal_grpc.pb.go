@@ -22,15 +22,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	GoalService_CreateGoal_FullMethodName  = "/rebound.goals.v1.GoalService/CreateGoal"
-	GoalService_GetGoal_FullMethodName     = "/rebound.goals.v1.GoalService/GetGoal"
-	GoalService_ListGoals_FullMethodName   = "/rebound.goals.v1.GoalService/ListGoals"
-	GoalService_UpdateGoal_FullMethodName  = "/rebound.goals.v1.GoalService/UpdateGoal"
-	GoalService_DeleteGoal_FullMethodName  = "/rebound.goals.v1.GoalService/DeleteGoal"
-	GoalService_AchieveGoal_FullMethodName = "/rebound.goals.v1.GoalService/AchieveGoal"
-	GoalService_DropGoal_FullMethodName    = "/rebound.goals.v1.GoalService/DropGoal"
-	GoalService_HoldGoal_FullMethodName    = "/rebound.goals.v1.GoalService/HoldGoal"
-	GoalService_ResumeGoal_FullMethodName  = "/rebound.goals.v1.GoalService/ResumeGoal"
+	GoalService_CreateGoal_FullMethodName       = "/rebound.goals.v1.GoalService/CreateGoal"
+	GoalService_GetGoal_FullMethodName          = "/rebound.goals.v1.GoalService/GetGoal"
+	GoalService_ListGoals_FullMethodName        = "/rebound.goals.v1.GoalService/ListGoals"
+	GoalService_UpdateGoal_FullMethodName       = "/rebound.goals.v1.GoalService/UpdateGoal"
+	GoalService_DeleteGoal_FullMethodName       = "/rebound.goals.v1.GoalService/DeleteGoal"
+	GoalService_AchieveGoal_FullMethodName      = "/rebound.goals.v1.GoalService/AchieveGoal"
+	GoalService_DropGoal_FullMethodName         = "/rebound.goals.v1.GoalService/DropGoal"
+	GoalService_HoldGoal_FullMethodName         = "/rebound.goals.v1.GoalService/HoldGoal"
+	GoalService_ResumeGoal_FullMethodName       = "/rebound.goals.v1.GoalService/ResumeGoal"
+	GoalService_CheckInKeyResult_FullMethodName = "/rebound.goals.v1.GoalService/CheckInKeyResult"
+	GoalService_MeetObstacle_FullMethodName     = "/rebound.goals.v1.GoalService/MeetObstacle"
 )
 
 // GoalServiceClient is the client API for GoalService service.
@@ -49,15 +51,21 @@ type GoalServiceClient interface {
 	UpdateGoal(ctx context.Context, in *UpdateGoalRequest, opts ...grpc.CallOption) (*Goal, error)
 	// Deletes a goal. With force, its milestones and steps too; without, a
 	// goal that has any is refused with FAILED_PRECONDITION (reason HAS_CHILDREN).
+	// Sub-goals stay, and keep its name.
 	DeleteGoal(ctx context.Context, in *DeleteGoalRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// Says that it was achieved. Not allowed once DROPPED.
 	AchieveGoal(ctx context.Context, in *AchieveGoalRequest, opts ...grpc.CallOption) (*Goal, error)
 	// Lets it go, which is a good ending too. Not allowed once ACHIEVED.
 	DropGoal(ctx context.Context, in *DropGoalRequest, opts ...grpc.CallOption) (*Goal, error)
-	// Lets it rest. Allowed while ACTIVE.
+	// Lets it rest, and its repeating steps with it. Allowed while ACTIVE.
 	HoldGoal(ctx context.Context, in *HoldGoalRequest, opts ...grpc.CallOption) (*Goal, error)
-	// Takes it up again. Allowed when ON_HOLD or DROPPED.
+	// Takes it up again, and its repeating steps with it. Allowed when ON_HOLD or DROPPED.
 	ResumeGoal(ctx context.Context, in *ResumeGoalRequest, opts ...grpc.CallOption) (*Goal, error)
+	// Notes where a key result stands now, and how likely it seems. Allowed in every state.
+	CheckInKeyResult(ctx context.Context, in *CheckInKeyResultRequest, opts ...grpc.CallOption) (*Goal, error)
+	// Notes that an obstacle was met, and whether the plan for it was followed. Allowed in
+	// every state.
+	MeetObstacle(ctx context.Context, in *MeetObstacleRequest, opts ...grpc.CallOption) (*Goal, error)
 }
 
 type goalServiceClient struct {
@@ -158,6 +166,26 @@ func (c *goalServiceClient) ResumeGoal(ctx context.Context, in *ResumeGoalReques
 	return out, nil
 }
 
+func (c *goalServiceClient) CheckInKeyResult(ctx context.Context, in *CheckInKeyResultRequest, opts ...grpc.CallOption) (*Goal, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Goal)
+	err := c.cc.Invoke(ctx, GoalService_CheckInKeyResult_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *goalServiceClient) MeetObstacle(ctx context.Context, in *MeetObstacleRequest, opts ...grpc.CallOption) (*Goal, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Goal)
+	err := c.cc.Invoke(ctx, GoalService_MeetObstacle_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // GoalServiceServer is the server API for GoalService service.
 // All implementations must embed UnimplementedGoalServiceServer
 // for forward compatibility.
@@ -174,15 +202,21 @@ type GoalServiceServer interface {
 	UpdateGoal(context.Context, *UpdateGoalRequest) (*Goal, error)
 	// Deletes a goal. With force, its milestones and steps too; without, a
 	// goal that has any is refused with FAILED_PRECONDITION (reason HAS_CHILDREN).
+	// Sub-goals stay, and keep its name.
 	DeleteGoal(context.Context, *DeleteGoalRequest) (*emptypb.Empty, error)
 	// Says that it was achieved. Not allowed once DROPPED.
 	AchieveGoal(context.Context, *AchieveGoalRequest) (*Goal, error)
 	// Lets it go, which is a good ending too. Not allowed once ACHIEVED.
 	DropGoal(context.Context, *DropGoalRequest) (*Goal, error)
-	// Lets it rest. Allowed while ACTIVE.
+	// Lets it rest, and its repeating steps with it. Allowed while ACTIVE.
 	HoldGoal(context.Context, *HoldGoalRequest) (*Goal, error)
-	// Takes it up again. Allowed when ON_HOLD or DROPPED.
+	// Takes it up again, and its repeating steps with it. Allowed when ON_HOLD or DROPPED.
 	ResumeGoal(context.Context, *ResumeGoalRequest) (*Goal, error)
+	// Notes where a key result stands now, and how likely it seems. Allowed in every state.
+	CheckInKeyResult(context.Context, *CheckInKeyResultRequest) (*Goal, error)
+	// Notes that an obstacle was met, and whether the plan for it was followed. Allowed in
+	// every state.
+	MeetObstacle(context.Context, *MeetObstacleRequest) (*Goal, error)
 	mustEmbedUnimplementedGoalServiceServer()
 }
 
@@ -219,6 +253,12 @@ func (UnimplementedGoalServiceServer) HoldGoal(context.Context, *HoldGoalRequest
 }
 func (UnimplementedGoalServiceServer) ResumeGoal(context.Context, *ResumeGoalRequest) (*Goal, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResumeGoal not implemented")
+}
+func (UnimplementedGoalServiceServer) CheckInKeyResult(context.Context, *CheckInKeyResultRequest) (*Goal, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckInKeyResult not implemented")
+}
+func (UnimplementedGoalServiceServer) MeetObstacle(context.Context, *MeetObstacleRequest) (*Goal, error) {
+	return nil, status.Error(codes.Unimplemented, "method MeetObstacle not implemented")
 }
 func (UnimplementedGoalServiceServer) mustEmbedUnimplementedGoalServiceServer() {}
 func (UnimplementedGoalServiceServer) testEmbeddedByValue()                     {}
@@ -403,6 +443,42 @@ func _GoalService_ResumeGoal_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GoalService_CheckInKeyResult_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckInKeyResultRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GoalServiceServer).CheckInKeyResult(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GoalService_CheckInKeyResult_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GoalServiceServer).CheckInKeyResult(ctx, req.(*CheckInKeyResultRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GoalService_MeetObstacle_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MeetObstacleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GoalServiceServer).MeetObstacle(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GoalService_MeetObstacle_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GoalServiceServer).MeetObstacle(ctx, req.(*MeetObstacleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // GoalService_ServiceDesc is the grpc.ServiceDesc for GoalService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -445,6 +521,14 @@ var GoalService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResumeGoal",
 			Handler:    _GoalService_ResumeGoal_Handler,
+		},
+		{
+			MethodName: "CheckInKeyResult",
+			Handler:    _GoalService_CheckInKeyResult_Handler,
+		},
+		{
+			MethodName: "MeetObstacle",
+			Handler:    _GoalService_MeetObstacle_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -769,15 +769,19 @@ const file_rebound_goals_v1_milestone_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12\x1e\n" +
 	"\x03how\x18\x03 \x01(\tB\f\xbaH\x05r\x03\x18\xd0\x0f\xc8\xc1\x18\x01R\x03how\x121\n" +
 	"\twith_whom\x18\x04 \x03(\tB\x14\xbaH\r\x92\x01\n" +
-	"\x10\x14\"\x06r\x04\x10\x01\x18d\xc8\xc1\x18\x01R\bwithWhom2\xc9\n" +
+	"\x10\x14\"\x06r\x04\x10\x01\x18d\xc8\xc1\x18\x01R\bwithWhom2\xe1\n" +
 	"\n" +
 	"\x10MilestoneService\x12\xd3\x01\n" +
 	"\x0fCreateMilestone\x12(.rebound.goals.v1.CreateMilestoneRequest\x1a\x1b.rebound.goals.v1.Milestone\"y\xdaA\x1dparent,milestone,milestone_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02?:\tmilestone\"2/v1/{parent=tenants/*/people/*/goals/*}/milestones\x12\xa7\x01\n" +
-	"\fGetMilestone\x12%.rebound.goals.v1.GetMilestoneRequest\x1a\x1b.rebound.goals.v1.Milestone\"S\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x024\x122/v1/{name=tenants/*/people/*/goals/*/milestones/*}\x12\xbc\x01\n" +
-	"\x0eListMilestones\x12'.rebound.goals.v1.ListMilestonesRequest\x1a(.rebound.goals.v1.ListMilestonesResponse\"W\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x024\x122/v1/{parent=tenants/*/people/*/goals/*}/milestones\x12\xde\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02?:\tmilestone\"2/v1/{parent=tenants/*/people/*/goals/*}/milestones\x12\xb3\x01\n" +
+	"\fGetMilestone\x12%.rebound.goals.v1.GetMilestoneRequest\x1a\x1b.rebound.goals.v1.Milestone\"_\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x024\x122/v1/{name=tenants/*/people/*/goals/*/milestones/*}\x12\xc8\x01\n" +
+	"\x0eListMilestones\x12'.rebound.goals.v1.ListMilestonesRequest\x1a(.rebound.goals.v1.ListMilestonesResponse\"c\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x024\x122/v1/{parent=tenants/*/people/*/goals/*}/milestones\x12\xde\x01\n" +
 	"\x0fUpdateMilestone\x12(.rebound.goals.v1.UpdateMilestoneRequest\x1a\x1b.rebound.goals.v1.Milestone\"\x83\x01\xdaA\x15milestone,update_mask\xaa\xbb\x18\x18\n" +
 	"\x04\b\x01\x10\x01\x12\x0emilestone.name\x18\x02\x82\xd3\xe4\x93\x02I:\tmilestone2</v1/{milestone.name=tenants/*/people/*/goals/*/milestones/*}\x12\xa8\x01\n" +
 	"\x0fDeleteMilestone\x12(.rebound.goals.v1.DeleteMilestoneRequest\x1a\x16.google.protobuf.Empty\"S\xdaA\x04name\xaa\xbb\x18\x0e\n" +

@@ -924,11 +924,11 @@ type ListStepsRequest struct {
 	// The next_page_token of the page before; everything else must be as it was
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over state, milestone, due_date, order,
+	// AIP-160 filter over state, milestone, due_date, order, days, direction,
 	// create_time and update_time. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// One of create_time, due_date, state, order, update_time, with " desc" for
-	// the latest first. Default: create_time.
+	// One of create_time, due_date, start_date, state, order, update_time, with
+	// " desc" for the latest first. Default: create_time.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1918,15 +1918,20 @@ const file_rebound_goals_v1_step_proto_rawDesc = "" +
 	"SizeReason\x12\x1b\n" +
 	"\x17SIZE_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SIZE_REASON_TOO_LONG\x10\x01\x12\x17\n" +
-	"\x13SIZE_REASON_NO_VERB\x10\x022\xb5\x0e\n" +
+	"\x13SIZE_REASON_NO_VERB\x10\x022\xd3\x0e\n" +
 	"\vStepService\x12\xb0\x01\n" +
 	"\n" +
 	"CreateStep\x12#.rebound.goals.v1.CreateStepRequest\x1a\x16.rebound.goals.v1.Step\"e\xdaA\x13parent,step,step_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x025:\x04step\"-/v1/{parent=tenants/*/people/*/goals/*}/steps\x12\x93\x01\n" +
-	"\aGetStep\x12 .rebound.goals.v1.GetStepRequest\x1a\x16.rebound.goals.v1.Step\"N\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{name=tenants/*/people/*/goals/*/steps/*}\x12\xa8\x01\n" +
-	"\tListSteps\x12\".rebound.goals.v1.ListStepsRequest\x1a#.rebound.goals.v1.ListStepsResponse\"R\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{parent=tenants/*/people/*/goals/*}/steps\x12\xb5\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x025:\x04step\"-/v1/{parent=tenants/*/people/*/goals/*}/steps\x12\x9f\x01\n" +
+	"\aGetStep\x12 .rebound.goals.v1.GetStepRequest\x1a\x16.rebound.goals.v1.Step\"Z\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{name=tenants/*/people/*/goals/*/steps/*}\x12\xba\x01\n" +
+	"\tListSteps\x12\".rebound.goals.v1.ListStepsRequest\x1a#.rebound.goals.v1.ListStepsResponse\"d\xdaA\x06parent\xaa\xbb\x18\"\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\n" +
+	"\x04\b\x06\x10\x03\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{parent=tenants/*/people/*/goals/*}/steps\x12\xb5\x01\n" +
 	"\n" +
 	"UpdateStep\x12#.rebound.goals.v1.UpdateStepRequest\x1a\x16.rebound.goals.v1.Step\"j\xdaA\x10step,update_mask\xaa\xbb\x18\x13\n" +
 	"\x04\b\x01\x10\x01\x12\tstep.name\x18\x02\x82\xd3\xe4\x93\x02::\x04step22/v1/{step.name=tenants/*/people/*/goals/*/steps/*}\x12\x99\x01\n" +

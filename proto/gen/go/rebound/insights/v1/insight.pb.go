@@ -716,11 +716,13 @@ var File_rebound_insights_v1_insight_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\n" +
-	"!rebound/insights/v1/insight.proto\x12\x13rebound.insights.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\xa1\a\n" +
+	"!rebound/insights/v1/insight.proto\x12\x13rebound.insights.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\xa7\a\n" +
 	"\aInsight\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12:\n" +
-	"\x04kind\x18\x02 \x01(\x0e2 .rebound.insights.v1.InsightKindB\x04\xe2A\x01\x03R\x04kind\x12 \n" +
-	"\bsubjects\x18\x03 \x03(\tB\x04\xe2A\x01\x03R\bsubjects\x124\n" +
+	"\x04kind\x18\x02 \x01(\x0e2 .rebound.insights.v1.InsightKindB\x04\xe2A\x01\x03R\x04kind\x12&\n" +
+	"\bsubjects\x18\x03 \x03(\tB\n" +
+	"\xe2A\x01\x03\xfaA\x03\n" +
+	"\x01*R\bsubjects\x124\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\x04time\x12\x12\n" +
 	"\x01n\x18\x05 \x01(\x05B\x04\xe2A\x01\x03R\x01n\x12\x1c\n" +
 	"\x06method\x18\x06 \x01(\tB\x04\xe2A\x01\x03R\x06method\x12+\n" +

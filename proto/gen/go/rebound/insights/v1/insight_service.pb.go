@@ -378,15 +378,21 @@ const file_rebound_insights_v1_insight_service_proto_rawDesc = "" +
 	"\n" +
 	"next_token\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\tnextToken\x12\x1f\n" +
 	"\vhistory_end\x18\x03 \x01(\bR\n" +
-	"historyEnd2\xd0\x04\n" +
-	"\x0eInsightService\x12\x9d\x01\n" +
+	"historyEnd2\xf5\x04\n" +
+	"\x0eInsightService\x12\xa9\x01\n" +
 	"\n" +
-	"GetInsight\x12&.rebound.insights.v1.GetInsightRequest\x1a\x1c.rebound.insights.v1.Insight\"I\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=tenants/*/people/*/insights/*}\x12\xb2\x01\n" +
-	"\fListInsights\x12(.rebound.insights.v1.ListInsightsRequest\x1a).rebound.insights.v1.ListInsightsResponse\"M\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*/people/*}/insights\x12\xe8\x01\n" +
-	"\x0eStreamInsights\x12*.rebound.insights.v1.StreamInsightsRequest\x1a+.rebound.insights.v1.StreamInsightsResponse\"{\xaa\xbb\x18\x16\n" +
+	"GetInsight\x12&.rebound.insights.v1.GetInsightRequest\x1a\x1c.rebound.insights.v1.Insight\"U\xdaA\x04name\xaa\xbb\x18\x1a\n" +
 	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=tenants/*/people/*/insights/*}\x12\xbe\x01\n" +
+	"\fListInsights\x12(.rebound.insights.v1.ListInsightsRequest\x1a).rebound.insights.v1.ListInsightsResponse\"Y\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*/people/*}/insights\x12\xf5\x01\n" +
+	"\x0eStreamInsights\x12*.rebound.insights.v1.StreamInsightsRequest\x1a+.rebound.insights.v1.StreamInsightsResponse\"\x87\x01\xaa\xbb\x18\"\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\n" +
 	"\x04\b\x04\x10\x02\x12\x06parent\x18\x03\x82\xd3\xe4\x93\x02[Z(\x12&/v1/{parent=tenants/*}/insights:stream\x12//v1/{parent=tenants/*/people/*}/insights:stream0\x01BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
 
 var (

@@ -341,11 +341,13 @@ const file_rebound_insights_v1_summary_proto_rawDesc = "" +
 	"\x04Mood\x12\x1f\n" +
 	"\x05level\x18\x01 \x01(\x01B\x04\xe2A\x01\x03H\x00R\x05level\x88\x01\x01\x12\x12\n" +
 	"\x01n\x18\x02 \x01(\x05B\x04\xe2A\x01\x03R\x01nB\b\n" +
-	"\x06_level2\xad\x01\n" +
-	"\x0eSummaryService\x12\x9a\x01\n" +
+	"\x06_level2\xb9\x01\n" +
+	"\x0eSummaryService\x12\xa6\x01\n" +
 	"\n" +
-	"GetSummary\x12&.rebound.insights.v1.GetSummaryRequest\x1a\x1c.rebound.insights.v1.Summary\"F\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{name=tenants/*/people/*/summary}BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
+	"GetSummary\x12&.rebound.insights.v1.GetSummaryRequest\x1a\x1c.rebound.insights.v1.Summary\"R\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02'\x12%/v1/{name=tenants/*/people/*/summary}BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
 
 var (
 	file_rebound_insights_v1_summary_proto_rawDescOnce sync.Once

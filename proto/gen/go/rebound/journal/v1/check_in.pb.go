@@ -631,15 +631,19 @@ const file_rebound_journal_v1_check_in_proto_rawDesc = "" +
 	"\x14DeleteCheckInRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
 	"\x1bjournal.rebound.dev/CheckInR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x97\a\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xaf\a\n" +
 	"\x0eCheckInService\x12\xc4\x01\n" +
 	"\rCreateCheckIn\x12(.rebound.journal.v1.CreateCheckInRequest\x1a\x1b.rebound.journal.v1.CheckIn\"l\xdaA\x1bparent,check_in,check_in_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x024:\bcheck_in\"(/v1/{parent=tenants/*/people/*}/checkIns\x12\x9b\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x024:\bcheck_in\"(/v1/{parent=tenants/*/people/*}/checkIns\x12\xa7\x01\n" +
 	"\n" +
-	"GetCheckIn\x12%.rebound.journal.v1.GetCheckInRequest\x1a\x1b.rebound.journal.v1.CheckIn\"I\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=tenants/*/people/*/checkIns/*}\x12\xb0\x01\n" +
-	"\fListCheckIns\x12'.rebound.journal.v1.ListCheckInsRequest\x1a(.rebound.journal.v1.ListCheckInsResponse\"M\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*/people/*}/checkIns\x12\xcd\x01\n" +
+	"GetCheckIn\x12%.rebound.journal.v1.GetCheckInRequest\x1a\x1b.rebound.journal.v1.CheckIn\"U\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=tenants/*/people/*/checkIns/*}\x12\xbc\x01\n" +
+	"\fListCheckIns\x12'.rebound.journal.v1.ListCheckInsRequest\x1a(.rebound.journal.v1.ListCheckInsResponse\"Y\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*/people/*}/checkIns\x12\xcd\x01\n" +
 	"\rUpdateCheckIn\x12(.rebound.journal.v1.UpdateCheckInRequest\x1a\x1b.rebound.journal.v1.CheckIn\"u\xdaA\x14check_in,update_mask\xaa\xbb\x18\x17\n" +
 	"\x04\b\x01\x10\x01\x12\rcheck_in.name\x18\x02\x82\xd3\xe4\x93\x02=:\bcheck_in21/v1/{check_in.name=tenants/*/people/*/checkIns/*}\x12\x9c\x01\n" +
 	"\rDeleteCheckIn\x12(.rebound.journal.v1.DeleteCheckInRequest\x1a\x16.google.protobuf.Empty\"I\xdaA\x04name\xaa\xbb\x18\x0e\n" +

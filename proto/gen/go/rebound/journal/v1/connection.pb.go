@@ -956,15 +956,19 @@ const file_rebound_journal_v1_connection_proto_rawDesc = "" +
 	"\f_mean_energy\"f\n" +
 	"\rRelationCount\x12?\n" +
 	"\brelation\x18\x01 \x01(\x0e2#.rebound.type.v1.ConnectionRelationR\brelation\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count2\x99\t\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count2\xb1\t\n" +
 	"\x11ConnectionService\x12\xd6\x01\n" +
 	"\x10CreateConnection\x12+.rebound.journal.v1.CreateConnectionRequest\x1a\x1e.rebound.journal.v1.Connection\"u\xdaA\x1fparent,connection,connection_id\xaa\xbb\x18\x10\n" +
 	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x029:\n" +
-	"connection\"+/v1/{parent=tenants/*/people/*}/connections\x12\xa7\x01\n" +
-	"\rGetConnection\x12(.rebound.journal.v1.GetConnectionRequest\x1a\x1e.rebound.journal.v1.Connection\"L\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{name=tenants/*/people/*/connections/*}\x12\xbc\x01\n" +
-	"\x0fListConnections\x12*.rebound.journal.v1.ListConnectionsRequest\x1a+.rebound.journal.v1.ListConnectionsResponse\"P\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{parent=tenants/*/people/*}/connections\x12\xe2\x01\n" +
+	"connection\"+/v1/{parent=tenants/*/people/*}/connections\x12\xb3\x01\n" +
+	"\rGetConnection\x12(.rebound.journal.v1.GetConnectionRequest\x1a\x1e.rebound.journal.v1.Connection\"X\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{name=tenants/*/people/*/connections/*}\x12\xc8\x01\n" +
+	"\x0fListConnections\x12*.rebound.journal.v1.ListConnectionsRequest\x1a+.rebound.journal.v1.ListConnectionsResponse\"\\\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{parent=tenants/*/people/*}/connections\x12\xe2\x01\n" +
 	"\x10UpdateConnection\x12+.rebound.journal.v1.UpdateConnectionRequest\x1a\x1e.rebound.journal.v1.Connection\"\x80\x01\xdaA\x16connection,update_mask\xaa\xbb\x18\x19\n" +
 	"\x04\b\x01\x10\x01\x12\x0fconnection.name\x18\x02\x82\xd3\xe4\x93\x02D:\n" +
 	"connection26/v1/{connection.name=tenants/*/people/*/connections/*}\x12\xa5\x01\n" +

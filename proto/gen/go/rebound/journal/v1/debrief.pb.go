@@ -1667,15 +1667,19 @@ const file_rebound_journal_v1_debrief_proto_rawDesc = "" +
 	"\x19DEBRIEF_SECTION_WHY_CHAIN\x10\x05\x12\x1d\n" +
 	"\x19DEBRIEF_SECTION_STRENGTHS\x10\x06\x12\x1b\n" +
 	"\x17DEBRIEF_SECTION_LESSONS\x10\a\x12\x1b\n" +
-	"\x17DEBRIEF_SECTION_CLOSURE\x10\b2\xd4\r\n" +
+	"\x17DEBRIEF_SECTION_CLOSURE\x10\b2\xec\r\n" +
 	"\x0eDebriefService\x12\xcc\x01\n" +
 	"\rCreateDebrief\x12(.rebound.journal.v1.CreateDebriefRequest\x1a\x1b.rebound.journal.v1.Debrief\"t\xdaA\x19parent,debrief,debrief_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02>:\adebrief\"3/v1/{parent=tenants/*/people/*/setbacks/*}/debriefs\x12\xa6\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02>:\adebrief\"3/v1/{parent=tenants/*/people/*/setbacks/*}/debriefs\x12\xb2\x01\n" +
 	"\n" +
-	"GetDebrief\x12%.rebound.journal.v1.GetDebriefRequest\x1a\x1b.rebound.journal.v1.Debrief\"T\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x025\x123/v1/{name=tenants/*/people/*/setbacks/*/debriefs/*}\x12\xbb\x01\n" +
-	"\fListDebriefs\x12'.rebound.journal.v1.ListDebriefsRequest\x1a(.rebound.journal.v1.ListDebriefsResponse\"X\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x025\x123/v1/{parent=tenants/*/people/*/setbacks/*}/debriefs\x12\xd4\x01\n" +
+	"GetDebrief\x12%.rebound.journal.v1.GetDebriefRequest\x1a\x1b.rebound.journal.v1.Debrief\"`\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x025\x123/v1/{name=tenants/*/people/*/setbacks/*/debriefs/*}\x12\xc7\x01\n" +
+	"\fListDebriefs\x12'.rebound.journal.v1.ListDebriefsRequest\x1a(.rebound.journal.v1.ListDebriefsResponse\"d\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x025\x123/v1/{parent=tenants/*/people/*/setbacks/*}/debriefs\x12\xd4\x01\n" +
 	"\rUpdateDebrief\x12(.rebound.journal.v1.UpdateDebriefRequest\x1a\x1b.rebound.journal.v1.Debrief\"|\xdaA\x13debrief,update_mask\xaa\xbb\x18\x16\n" +
 	"\x04\b\x01\x10\x01\x12\fdebrief.name\x18\x02\x82\xd3\xe4\x93\x02F:\adebrief2;/v1/{debrief.name=tenants/*/people/*/setbacks/*/debriefs/*}\x12\xa7\x01\n" +
 	"\rDeleteDebrief\x12(.rebound.journal.v1.DeleteDebriefRequest\x1a\x16.google.protobuf.Empty\"T\xdaA\x04name\xaa\xbb\x18\x0e\n" +

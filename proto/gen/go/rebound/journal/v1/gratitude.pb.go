@@ -569,14 +569,18 @@ const file_rebound_journal_v1_gratitude_proto_rawDesc = "" +
 	"\x16DeleteGratitudeRequest\x12:\n" +
 	"\x04name\x18\x01 \x01(\tB&\xe2A\x01\x02\xfaA\x1f\n" +
 	"\x1djournal.rebound.dev/GratitudeR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xc6\a\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xde\a\n" +
 	"\x10GratitudeService\x12\xcf\x01\n" +
 	"\x0fCreateGratitude\x12*.rebound.journal.v1.CreateGratitudeRequest\x1a\x1d.rebound.journal.v1.Gratitude\"q\xdaA\x1dparent,gratitude,gratitude_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x027:\tgratitude\"*/v1/{parent=tenants/*/people/*}/gratitudes\x12\xa3\x01\n" +
-	"\fGetGratitude\x12'.rebound.journal.v1.GetGratitudeRequest\x1a\x1d.rebound.journal.v1.Gratitude\"K\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{name=tenants/*/people/*/gratitudes/*}\x12\xb8\x01\n" +
-	"\x0eListGratitudes\x12).rebound.journal.v1.ListGratitudesRequest\x1a*.rebound.journal.v1.ListGratitudesResponse\"O\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=tenants/*/people/*}/gratitudes\x12\xd9\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x027:\tgratitude\"*/v1/{parent=tenants/*/people/*}/gratitudes\x12\xaf\x01\n" +
+	"\fGetGratitude\x12'.rebound.journal.v1.GetGratitudeRequest\x1a\x1d.rebound.journal.v1.Gratitude\"W\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{name=tenants/*/people/*/gratitudes/*}\x12\xc4\x01\n" +
+	"\x0eListGratitudes\x12).rebound.journal.v1.ListGratitudesRequest\x1a*.rebound.journal.v1.ListGratitudesResponse\"[\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=tenants/*/people/*}/gratitudes\x12\xd9\x01\n" +
 	"\x0fUpdateGratitude\x12*.rebound.journal.v1.UpdateGratitudeRequest\x1a\x1d.rebound.journal.v1.Gratitude\"{\xdaA\x15gratitude,update_mask\xaa\xbb\x18\x18\n" +
 	"\x04\b\x01\x10\x01\x12\x0egratitude.name\x18\x02\x82\xd3\xe4\x93\x02A:\tgratitude24/v1/{gratitude.name=tenants/*/people/*/gratitudes/*}\x12\xa2\x01\n" +
 	"\x0fDeleteGratitude\x12*.rebound.journal.v1.DeleteGratitudeRequest\x1a\x16.google.protobuf.Empty\"K\xdaA\x04name\xaa\xbb\x18\x0e\n" +

@@ -622,14 +622,18 @@ const file_rebound_journal_v1_outreach_proto_rawDesc = "" +
 	"\x15DeleteOutreachRequest\x129\n" +
 	"\x04name\x18\x01 \x01(\tB%\xe2A\x01\x02\xfaA\x1e\n" +
 	"\x1cjournal.rebound.dev/OutreachR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xfa\a\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x92\b\n" +
 	"\x0fOutreachService\x12\xd7\x01\n" +
 	"\x0eCreateOutreach\x12).rebound.journal.v1.CreateOutreachRequest\x1a\x1c.rebound.journal.v1.Outreach\"|\xdaA\x1bparent,outreach,outreach_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02D:\boutreach\"8/v1/{parent=tenants/*/people/*/connections/*}/outreaches\x12\xae\x01\n" +
-	"\vGetOutreach\x12&.rebound.journal.v1.GetOutreachRequest\x1a\x1c.rebound.journal.v1.Outreach\"Y\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02:\x128/v1/{name=tenants/*/people/*/connections/*/outreaches/*}\x12\xc6\x01\n" +
-	"\x0eListOutreaches\x12).rebound.journal.v1.ListOutreachesRequest\x1a*.rebound.journal.v1.ListOutreachesResponse\"]\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02:\x128/v1/{parent=tenants/*/people/*/connections/*}/outreaches\x12\xe1\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02D:\boutreach\"8/v1/{parent=tenants/*/people/*/connections/*}/outreaches\x12\xba\x01\n" +
+	"\vGetOutreach\x12&.rebound.journal.v1.GetOutreachRequest\x1a\x1c.rebound.journal.v1.Outreach\"e\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02:\x128/v1/{name=tenants/*/people/*/connections/*/outreaches/*}\x12\xd2\x01\n" +
+	"\x0eListOutreaches\x12).rebound.journal.v1.ListOutreachesRequest\x1a*.rebound.journal.v1.ListOutreachesResponse\"i\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02:\x128/v1/{parent=tenants/*/people/*/connections/*}/outreaches\x12\xe1\x01\n" +
 	"\x0eUpdateOutreach\x12).rebound.journal.v1.UpdateOutreachRequest\x1a\x1c.rebound.journal.v1.Outreach\"\x85\x01\xdaA\x14outreach,update_mask\xaa\xbb\x18\x17\n" +
 	"\x04\b\x01\x10\x01\x12\routreach.name\x18\x02\x82\xd3\xe4\x93\x02M:\boutreach2A/v1/{outreach.name=tenants/*/people/*/connections/*/outreaches/*}\x12\xae\x01\n" +
 	"\x0eDeleteOutreach\x12).rebound.journal.v1.DeleteOutreachRequest\x1a\x16.google.protobuf.Empty\"Y\xdaA\x04name\xaa\xbb\x18\x0e\n" +

@@ -605,15 +605,19 @@ const file_rebound_journal_v1_reflection_proto_rawDesc = "" +
 	"\x17DeleteReflectionRequest\x12;\n" +
 	"\x04name\x18\x01 \x01(\tB'\xe2A\x01\x02\xfaA \n" +
 	"\x1ejournal.rebound.dev/ReflectionR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xe2\a\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xfa\a\n" +
 	"\x11ReflectionService\x12\xd6\x01\n" +
 	"\x10CreateReflection\x12+.rebound.journal.v1.CreateReflectionRequest\x1a\x1e.rebound.journal.v1.Reflection\"u\xdaA\x1fparent,reflection,reflection_id\xaa\xbb\x18\x10\n" +
 	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x029:\n" +
-	"reflection\"+/v1/{parent=tenants/*/people/*}/reflections\x12\xa7\x01\n" +
-	"\rGetReflection\x12(.rebound.journal.v1.GetReflectionRequest\x1a\x1e.rebound.journal.v1.Reflection\"L\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{name=tenants/*/people/*/reflections/*}\x12\xbc\x01\n" +
-	"\x0fListReflections\x12*.rebound.journal.v1.ListReflectionsRequest\x1a+.rebound.journal.v1.ListReflectionsResponse\"P\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{parent=tenants/*/people/*}/reflections\x12\xe2\x01\n" +
+	"reflection\"+/v1/{parent=tenants/*/people/*}/reflections\x12\xb3\x01\n" +
+	"\rGetReflection\x12(.rebound.journal.v1.GetReflectionRequest\x1a\x1e.rebound.journal.v1.Reflection\"X\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{name=tenants/*/people/*/reflections/*}\x12\xc8\x01\n" +
+	"\x0fListReflections\x12*.rebound.journal.v1.ListReflectionsRequest\x1a+.rebound.journal.v1.ListReflectionsResponse\"\\\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{parent=tenants/*/people/*}/reflections\x12\xe2\x01\n" +
 	"\x10UpdateReflection\x12+.rebound.journal.v1.UpdateReflectionRequest\x1a\x1e.rebound.journal.v1.Reflection\"\x80\x01\xdaA\x16reflection,update_mask\xaa\xbb\x18\x19\n" +
 	"\x04\b\x01\x10\x01\x12\x0freflection.name\x18\x02\x82\xd3\xe4\x93\x02D:\n" +
 	"reflection26/v1/{reflection.name=tenants/*/people/*/reflections/*}\x12\xa5\x01\n" +

@@ -804,15 +804,19 @@ const file_rebound_journal_v1_reframe_proto_rawDesc = "" +
 	"\x05start\x18\x02 \x01(\x05R\x05start\x12\x10\n" +
 	"\x03end\x18\x03 \x01(\x05R\x03end\x12\x16\n" +
 	"\x06prompt\x18\x04 \x01(\tR\x06prompt\x120\n" +
-	"\x04kind\x18\x05 \x01(\x0e2\x1c.rebound.type.v1.ReframeKindR\x04kind2\xd0\b\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x1c.rebound.type.v1.ReframeKindR\x04kind2\xe8\b\n" +
 	"\x0eReframeService\x12\xc1\x01\n" +
 	"\rCreateReframe\x12(.rebound.journal.v1.CreateReframeRequest\x1a\x1b.rebound.journal.v1.Reframe\"i\xdaA\x19parent,reframe,reframe_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x023:\areframe\"(/v1/{parent=tenants/*/people/*}/reframes\x12\x9b\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x023:\areframe\"(/v1/{parent=tenants/*/people/*}/reframes\x12\xa7\x01\n" +
 	"\n" +
-	"GetReframe\x12%.rebound.journal.v1.GetReframeRequest\x1a\x1b.rebound.journal.v1.Reframe\"I\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=tenants/*/people/*/reframes/*}\x12\xb0\x01\n" +
-	"\fListReframes\x12'.rebound.journal.v1.ListReframesRequest\x1a(.rebound.journal.v1.ListReframesResponse\"M\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*/people/*}/reframes\x12\xc9\x01\n" +
+	"GetReframe\x12%.rebound.journal.v1.GetReframeRequest\x1a\x1b.rebound.journal.v1.Reframe\"U\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=tenants/*/people/*/reframes/*}\x12\xbc\x01\n" +
+	"\fListReframes\x12'.rebound.journal.v1.ListReframesRequest\x1a(.rebound.journal.v1.ListReframesResponse\"Y\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*/people/*}/reframes\x12\xc9\x01\n" +
 	"\rUpdateReframe\x12(.rebound.journal.v1.UpdateReframeRequest\x1a\x1b.rebound.journal.v1.Reframe\"q\xdaA\x13reframe,update_mask\xaa\xbb\x18\x16\n" +
 	"\x04\b\x01\x10\x01\x12\freframe.name\x18\x02\x82\xd3\xe4\x93\x02;:\areframe20/v1/{reframe.name=tenants/*/people/*/reframes/*}\x12\x9c\x01\n" +
 	"\rDeleteReframe\x12(.rebound.journal.v1.DeleteReframeRequest\x1a\x16.google.protobuf.Empty\"I\xdaA\x04name\xaa\xbb\x18\x0e\n" +

@@ -73,7 +73,7 @@ type Setback struct {
 	// What good came with it, seen later. At most 5,000 characters. Default: empty.
 	SilverLining string `protobuf:"bytes,18,opt,name=silver_lining,json=silverLining,proto3" json:"silver_lining,omitempty"`
 	// True: leave it and what belongs to it out of what is brought back to mind
-	// (on this day). Default: false.
+	// (on this day; revisits and lesson reviews in the calendar). Default: false.
 	Muted bool `protobuf:"varint,19,opt,name=muted,proto3" json:"muted,omitempty"`
 	// How hard it hits by now, 1 to 10, as told at the latest revisit of a debrief;
 	// 0: not revisited.
@@ -1003,15 +1003,19 @@ const file_rebound_journal_v1_setback_proto_rawDesc = "" +
 	"\x14ReopenSetbackRequest\x128\n" +
 	"\x04name\x18\x01 \x01(\tB$\xe2A\x01\x02\xfaA\x1d\n" +
 	"\x1bjournal.rebound.dev/SetbackR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x85\v\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x9d\v\n" +
 	"\x0eSetbackService\x12\xc1\x01\n" +
 	"\rCreateSetback\x12(.rebound.journal.v1.CreateSetbackRequest\x1a\x1b.rebound.journal.v1.Setback\"i\xdaA\x19parent,setback,setback_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x023:\asetback\"(/v1/{parent=tenants/*/people/*}/setbacks\x12\x9b\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x023:\asetback\"(/v1/{parent=tenants/*/people/*}/setbacks\x12\xa7\x01\n" +
 	"\n" +
-	"GetSetback\x12%.rebound.journal.v1.GetSetbackRequest\x1a\x1b.rebound.journal.v1.Setback\"I\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=tenants/*/people/*/setbacks/*}\x12\xb0\x01\n" +
-	"\fListSetbacks\x12'.rebound.journal.v1.ListSetbacksRequest\x1a(.rebound.journal.v1.ListSetbacksResponse\"M\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*/people/*}/setbacks\x12\xc9\x01\n" +
+	"GetSetback\x12%.rebound.journal.v1.GetSetbackRequest\x1a\x1b.rebound.journal.v1.Setback\"U\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=tenants/*/people/*/setbacks/*}\x12\xbc\x01\n" +
+	"\fListSetbacks\x12'.rebound.journal.v1.ListSetbacksRequest\x1a(.rebound.journal.v1.ListSetbacksResponse\"Y\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*/people/*}/setbacks\x12\xc9\x01\n" +
 	"\rUpdateSetback\x12(.rebound.journal.v1.UpdateSetbackRequest\x1a\x1b.rebound.journal.v1.Setback\"q\xdaA\x13setback,update_mask\xaa\xbb\x18\x16\n" +
 	"\x04\b\x01\x10\x01\x12\fsetback.name\x18\x02\x82\xd3\xe4\x93\x02;:\asetback20/v1/{setback.name=tenants/*/people/*/setbacks/*}\x12\x9c\x01\n" +
 	"\rDeleteSetback\x12(.rebound.journal.v1.DeleteSetbackRequest\x1a\x16.google.protobuf.Empty\"I\xdaA\x04name\xaa\xbb\x18\x0e\n" +

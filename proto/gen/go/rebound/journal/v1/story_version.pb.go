@@ -967,14 +967,18 @@ const file_rebound_journal_v1_story_version_proto_rawDesc = "" +
 	"\x1bWithdrawStoryVersionRequest\x12=\n" +
 	"\x04name\x18\x01 \x01(\tB)\xe2A\x01\x02\xfaA\"\n" +
 	" journal.rebound.dev/StoryVersionR\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\x97\r\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag2\xaf\r\n" +
 	"\x13StoryVersionService\x12\xed\x01\n" +
 	"\x12CreateStoryVersion\x12-.rebound.journal.v1.CreateStoryVersionRequest\x1a .rebound.journal.v1.StoryVersion\"\x85\x01\xdaA%parent,story_version,story_version_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02C:\rstory_version\"2/v1/{parent=tenants/*/people/*/stories/*}/versions\x12\xb4\x01\n" +
-	"\x0fGetStoryVersion\x12*.rebound.journal.v1.GetStoryVersionRequest\x1a .rebound.journal.v1.StoryVersion\"S\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x024\x122/v1/{name=tenants/*/people/*/stories/*/versions/*}\x12\xc9\x01\n" +
-	"\x11ListStoryVersions\x12,.rebound.journal.v1.ListStoryVersionsRequest\x1a-.rebound.journal.v1.ListStoryVersionsResponse\"W\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x024\x122/v1/{parent=tenants/*/people/*/stories/*}/versions\x12\xfb\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02C:\rstory_version\"2/v1/{parent=tenants/*/people/*/stories/*}/versions\x12\xc0\x01\n" +
+	"\x0fGetStoryVersion\x12*.rebound.journal.v1.GetStoryVersionRequest\x1a .rebound.journal.v1.StoryVersion\"_\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x024\x122/v1/{name=tenants/*/people/*/stories/*/versions/*}\x12\xd5\x01\n" +
+	"\x11ListStoryVersions\x12,.rebound.journal.v1.ListStoryVersionsRequest\x1a-.rebound.journal.v1.ListStoryVersionsResponse\"c\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x024\x122/v1/{parent=tenants/*/people/*/stories/*}/versions\x12\xfb\x01\n" +
 	"\x12UpdateStoryVersion\x12-.rebound.journal.v1.UpdateStoryVersionRequest\x1a .rebound.journal.v1.StoryVersion\"\x93\x01\xdaA\x19story_version,update_mask\xaa\xbb\x18\x1c\n" +
 	"\x04\b\x01\x10\x01\x12\x12story_version.name\x18\x02\x82\xd3\xe4\x93\x02Q:\rstory_version2@/v1/{story_version.name=tenants/*/people/*/stories/*/versions/*}\x12\xb0\x01\n" +
 	"\x12DeleteStoryVersion\x12-.rebound.journal.v1.DeleteStoryVersionRequest\x1a\x16.google.protobuf.Empty\"S\xdaA\x04name\xaa\xbb\x18\x0e\n" +

@@ -715,14 +715,18 @@ const file_rebound_journal_v1_strength_proto_rawDesc = "" +
 	"\x1cjournal.rebound.dev/StrengthR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
 	"\x04twin\x18\x03 \x01(\tB-\xe2A\x01\x02\xfaA\x1e\n" +
-	"\x1cjournal.rebound.dev/Strength\xbaH\x05r\x03\x18\x80\x04R\x04twin2\xd3\b\n" +
+	"\x1cjournal.rebound.dev/Strength\xbaH\x05r\x03\x18\x80\x04R\x04twin2\xeb\b\n" +
 	"\x0fStrengthService\x12\xc8\x01\n" +
 	"\x0eCreateStrength\x12).rebound.journal.v1.CreateStrengthRequest\x1a\x1c.rebound.journal.v1.Strength\"m\xdaA\x1bparent,strength,strength_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x025:\bstrength\")/v1/{parent=tenants/*/people/*}/strengths\x12\x9f\x01\n" +
-	"\vGetStrength\x12&.rebound.journal.v1.GetStrengthRequest\x1a\x1c.rebound.journal.v1.Strength\"J\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02+\x12)/v1/{name=tenants/*/people/*/strengths/*}\x12\xb4\x01\n" +
-	"\rListStrengths\x12(.rebound.journal.v1.ListStrengthsRequest\x1a).rebound.journal.v1.ListStrengthsResponse\"N\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=tenants/*/people/*}/strengths\x12\xd1\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x025:\bstrength\")/v1/{parent=tenants/*/people/*}/strengths\x12\xab\x01\n" +
+	"\vGetStrength\x12&.rebound.journal.v1.GetStrengthRequest\x1a\x1c.rebound.journal.v1.Strength\"V\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02+\x12)/v1/{name=tenants/*/people/*/strengths/*}\x12\xc0\x01\n" +
+	"\rListStrengths\x12(.rebound.journal.v1.ListStrengthsRequest\x1a).rebound.journal.v1.ListStrengthsResponse\"Z\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=tenants/*/people/*}/strengths\x12\xd1\x01\n" +
 	"\x0eUpdateStrength\x12).rebound.journal.v1.UpdateStrengthRequest\x1a\x1c.rebound.journal.v1.Strength\"v\xdaA\x14strength,update_mask\xaa\xbb\x18\x17\n" +
 	"\x04\b\x01\x10\x01\x12\rstrength.name\x18\x02\x82\xd3\xe4\x93\x02>:\bstrength22/v1/{strength.name=tenants/*/people/*/strengths/*}\x12\x9f\x01\n" +
 	"\x0eDeleteStrength\x12).rebound.journal.v1.DeleteStrengthRequest\x1a\x16.google.protobuf.Empty\"J\xdaA\x04name\xaa\xbb\x18\x0e\n" +

@@ -769,14 +769,19 @@ const file_rebound_journal_v1_visualization_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12%\n" +
 	"\x04date\x18\x03 \x01(\v2\x11.google.type.DateR\x04date\x12'\n" +
 	"\tvividness\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\n" +
-	"(\x00R\tvividness2\xf9\t\n" +
+	"(\x00R\tvividness2\x91\n" +
+	"\n" +
 	"\x14VisualizationService\x12\xec\x01\n" +
 	"\x13CreateVisualization\x12..rebound.journal.v1.CreateVisualizationRequest\x1a!.rebound.journal.v1.Visualization\"\x81\x01\xdaA%parent,visualization,visualization_id\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02?:\rvisualization\"./v1/{parent=tenants/*/people/*}/visualizations\x12\xb3\x01\n" +
-	"\x10GetVisualization\x12+.rebound.journal.v1.GetVisualizationRequest\x1a!.rebound.journal.v1.Visualization\"O\xdaA\x04name\xaa\xbb\x18\x0e\n" +
-	"\x04\b\x01\x10\x01\x12\x04name\x18\x01\x82\xd3\xe4\x93\x020\x12./v1/{name=tenants/*/people/*/visualizations/*}\x12\xc8\x01\n" +
-	"\x12ListVisualizations\x12-.rebound.journal.v1.ListVisualizationsRequest\x1a..rebound.journal.v1.ListVisualizationsResponse\"S\xdaA\x06parent\xaa\xbb\x18\x10\n" +
-	"\x04\b\x01\x10\x01\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x020\x12./v1/{parent=tenants/*/people/*}/visualizations\x12\xfa\x01\n" +
+	"\x04\b\x01\x10\x01\x12\x06parent\x18\x02\x82\xd3\xe4\x93\x02?:\rvisualization\"./v1/{parent=tenants/*/people/*}/visualizations\x12\xbf\x01\n" +
+	"\x10GetVisualization\x12+.rebound.journal.v1.GetVisualizationRequest\x1a!.rebound.journal.v1.Visualization\"[\xdaA\x04name\xaa\xbb\x18\x1a\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x020\x12./v1/{name=tenants/*/people/*/visualizations/*}\x12\xd4\x01\n" +
+	"\x12ListVisualizations\x12-.rebound.journal.v1.ListVisualizationsRequest\x1a..rebound.journal.v1.ListVisualizationsResponse\"_\xdaA\x06parent\xaa\xbb\x18\x1c\n" +
+	"\x04\b\x01\x10\x01\n" +
+	"\x04\b\x01\x10\x04\n" +
+	"\x04\b\x02\x10\x04\x12\x06parent\x18\x01\x82\xd3\xe4\x93\x020\x12./v1/{parent=tenants/*/people/*}/visualizations\x12\xfa\x01\n" +
 	"\x13UpdateVisualization\x12..rebound.journal.v1.UpdateVisualizationRequest\x1a!.rebound.journal.v1.Visualization\"\x8f\x01\xdaA\x19visualization,update_mask\xaa\xbb\x18\x1c\n" +
 	"\x04\b\x01\x10\x01\x12\x12visualization.name\x18\x02\x82\xd3\xe4\x93\x02M:\rvisualization2</v1/{visualization.name=tenants/*/people/*/visualizations/*}\x12\xae\x01\n" +
 	"\x13DeleteVisualization\x12..rebound.journal.v1.DeleteVisualizationRequest\x1a\x16.google.protobuf.Empty\"O\xdaA\x04name\xaa\xbb\x18\x0e\n" +

@@ -106,6 +106,9 @@ const (
 	Relation_RELATION_TENANT Relation = 2
 	// Any resource: for services only.
 	Relation_RELATION_ANY Relation = 3
+	// The resource lies under another person of the caller's tenant, who has given
+	// the caller a grant. What the grant does not cover is not shown.
+	Relation_RELATION_GRANTED Relation = 4
 )
 
 // Enum value maps for Relation.
@@ -115,12 +118,14 @@ var (
 		1: "RELATION_OWN",
 		2: "RELATION_TENANT",
 		3: "RELATION_ANY",
+		4: "RELATION_GRANTED",
 	}
 	Relation_value = map[string]int32{
 		"RELATION_UNSPECIFIED": 0,
 		"RELATION_OWN":         1,
 		"RELATION_TENANT":      2,
 		"RELATION_ANY":         3,
+		"RELATION_GRANTED":     4,
 	}
 )
 
@@ -223,7 +228,10 @@ type Rule struct {
 	// True: every caller with a valid token may call, whatever the role. Default: false.
 	Authenticated bool `protobuf:"varint,4,opt,name=authenticated,proto3" json:"authenticated,omitempty"`
 	// True: no token is asked for. Default: false.
-	Public        bool `protobuf:"varint,5,opt,name=public,proto3" json:"public,omitempty"`
+	Public bool `protobuf:"varint,5,opt,name=public,proto3" json:"public,omitempty"`
+	// Name of a list in the request of which each element is charged to the rate limit
+	// like a call. Default: none, a call is charged as one.
+	Items         string `protobuf:"bytes,6,opt,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +299,13 @@ func (x *Rule) GetPublic() bool {
 		return x.Public
 	}
 	return false
+}
+
+func (x *Rule) GetItems() string {
+	if x != nil {
+		return x.Items
+	}
+	return ""
 }
 
 // Allow lets one role in, under one relation to the named resource.
@@ -371,13 +386,14 @@ var File_rebound_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_rebound_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x1erebound/policy/v1/policy.proto\x12\x11rebound.policy.v1\x1a google/protobuf/descriptor.proto\"\xbd\x01\n" +
+	"\x1erebound/policy/v1/policy.proto\x12\x11rebound.policy.v1\x1a google/protobuf/descriptor.proto\"\xd3\x01\n" +
 	"\x04Rule\x12.\n" +
 	"\x05allow\x18\x01 \x03(\v2\x18.rebound.policy.v1.AllowR\x05allow\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12+\n" +
 	"\x04rate\x18\x03 \x01(\x0e2\x17.rebound.policy.v1.RateR\x04rate\x12$\n" +
 	"\rauthenticated\x18\x04 \x01(\bR\rauthenticated\x12\x16\n" +
-	"\x06public\x18\x05 \x01(\bR\x06public\"m\n" +
+	"\x06public\x18\x05 \x01(\bR\x06public\x12\x14\n" +
+	"\x05items\x18\x06 \x01(\tR\x05items\"m\n" +
 	"\x05Allow\x12+\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x17.rebound.policy.v1.RoleR\x04role\x127\n" +
 	"\brelation\x18\x02 \x01(\x0e2\x1b.rebound.policy.v1.RelationR\brelation*\x84\x01\n" +
@@ -390,12 +406,13 @@ const file_rebound_policy_v1_policy_proto_rawDesc = "" +
 	"\rROLE_PIPELINE\x10\x04\x12\x0e\n" +
 	"\n" +
 	"ROLE_ADMIN\x10\x05\x12\x10\n" +
-	"\fROLE_SERVICE\x10\x06*]\n" +
+	"\fROLE_SERVICE\x10\x06*s\n" +
 	"\bRelation\x12\x18\n" +
 	"\x14RELATION_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fRELATION_OWN\x10\x01\x12\x13\n" +
 	"\x0fRELATION_TENANT\x10\x02\x12\x10\n" +
-	"\fRELATION_ANY\x10\x03*L\n" +
+	"\fRELATION_ANY\x10\x03\x12\x14\n" +
+	"\x10RELATION_GRANTED\x10\x04*L\n" +
 	"\x04Rate\x12\x14\n" +
 	"\x10RATE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tRATE_READ\x10\x01\x12\x0e\n" +

@@ -626,6 +626,61 @@ func (x *EraseConfirmation) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// CalendarSecret is the content of the secret of a calendar link.
+type CalendarSecret struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose calendar it leads to. Format: tenants/{tenant}/people/{person}.
+	Person string `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	// Tells this link from all others; only a digest of it is kept.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CalendarSecret) Reset() {
+	*x = CalendarSecret{}
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CalendarSecret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CalendarSecret) ProtoMessage() {}
+
+func (x *CalendarSecret) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CalendarSecret.ProtoReflect.Descriptor instead.
+func (*CalendarSecret) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CalendarSecret) GetPerson() string {
+	if x != nil {
+		return x.Person
+	}
+	return ""
+}
+
+func (x *CalendarSecret) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 var File_rebound_storage_v1_storage_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_storage_proto_rawDesc = "" +
@@ -674,7 +729,10 @@ const file_rebound_storage_v1_storage_proto_rawDesc = "" +
 	"\tprincipal\x18\x02 \x01(\tR\tprincipal\x12\x18\n" +
 	"\aerasure\x18\x03 \x01(\tR\aerasure\x12;\n" +
 	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTimeBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
+	"expireTime\"8\n" +
+	"\x0eCalendarSecret\x12\x16\n" +
+	"\x06person\x18\x01 \x01(\tR\x06person\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02idBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_rebound_storage_v1_storage_proto_rawDescOnce sync.Once
@@ -688,7 +746,7 @@ func file_rebound_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_storage_proto_rawDescData
 }
 
-var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*Sealed)(nil),                // 0: rebound.storage.v1.Sealed
 	(*DataKey)(nil),               // 1: rebound.storage.v1.DataKey
@@ -699,14 +757,15 @@ var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*LibraryMarks)(nil),          // 6: rebound.storage.v1.LibraryMarks
 	(*ErasureQueue)(nil),          // 7: rebound.storage.v1.ErasureQueue
 	(*EraseConfirmation)(nil),     // 8: rebound.storage.v1.EraseConfirmation
-	nil,                           // 9: rebound.storage.v1.Sealed.TextsEntry
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*CalendarSecret)(nil),        // 9: rebound.storage.v1.CalendarSecret
+	nil,                           // 10: rebound.storage.v1.Sealed.TextsEntry
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_rebound_storage_v1_storage_proto_depIdxs = []int32{
-	9,  // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
+	10, // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
 	4,  // 1: rebound.storage.v1.PageToken.cursor:type_name -> rebound.storage.v1.Value
-	10, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
-	10, // 3: rebound.storage.v1.EraseConfirmation.expire_time:type_name -> google.protobuf.Timestamp
+	11, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
+	11, // 3: rebound.storage.v1.EraseConfirmation.expire_time:type_name -> google.protobuf.Timestamp
 	4,  // [4:4] is the sub-list for method output_type
 	4,  // [4:4] is the sub-list for method input_type
 	4,  // [4:4] is the sub-list for extension type_name
@@ -729,7 +788,7 @@ func file_rebound_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_storage_proto_rawDesc), len(file_rebound_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -196,6 +196,71 @@ func (StepState) EnumDescriptor() ([]byte, []int) {
 	return file_rebound_type_v1_goal_proto_rawDescGZIP(), []int{2}
 }
 
+// GoalHorizon is how far ahead a goal lies.
+type GoalHorizon int32
+
+const (
+	// Not stated.
+	GoalHorizon_GOAL_HORIZON_UNSPECIFIED GoalHorizon = 0
+	// A week or so.
+	GoalHorizon_GOAL_HORIZON_WEEK GoalHorizon = 1
+	// A month or so.
+	GoalHorizon_GOAL_HORIZON_MONTH GoalHorizon = 2
+	// A quarter or so.
+	GoalHorizon_GOAL_HORIZON_QUARTER GoalHorizon = 3
+	// A year or so.
+	GoalHorizon_GOAL_HORIZON_YEAR GoalHorizon = 4
+	// Beyond a year.
+	GoalHorizon_GOAL_HORIZON_LONG_TERM GoalHorizon = 5
+)
+
+// Enum value maps for GoalHorizon.
+var (
+	GoalHorizon_name = map[int32]string{
+		0: "GOAL_HORIZON_UNSPECIFIED",
+		1: "GOAL_HORIZON_WEEK",
+		2: "GOAL_HORIZON_MONTH",
+		3: "GOAL_HORIZON_QUARTER",
+		4: "GOAL_HORIZON_YEAR",
+		5: "GOAL_HORIZON_LONG_TERM",
+	}
+	GoalHorizon_value = map[string]int32{
+		"GOAL_HORIZON_UNSPECIFIED": 0,
+		"GOAL_HORIZON_WEEK":        1,
+		"GOAL_HORIZON_MONTH":       2,
+		"GOAL_HORIZON_QUARTER":     3,
+		"GOAL_HORIZON_YEAR":        4,
+		"GOAL_HORIZON_LONG_TERM":   5,
+	}
+)
+
+func (x GoalHorizon) Enum() *GoalHorizon {
+	p := new(GoalHorizon)
+	*p = x
+	return p
+}
+
+func (x GoalHorizon) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (GoalHorizon) Descriptor() protoreflect.EnumDescriptor {
+	return file_rebound_type_v1_goal_proto_enumTypes[3].Descriptor()
+}
+
+func (GoalHorizon) Type() protoreflect.EnumType {
+	return &file_rebound_type_v1_goal_proto_enumTypes[3]
+}
+
+func (x GoalHorizon) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use GoalHorizon.Descriptor instead.
+func (GoalHorizon) EnumDescriptor() ([]byte, []int) {
+	return file_rebound_type_v1_goal_proto_rawDescGZIP(), []int{3}
+}
+
 var File_rebound_type_v1_goal_proto protoreflect.FileDescriptor
 
 const file_rebound_type_v1_goal_proto_rawDesc = "" +
@@ -216,7 +281,14 @@ const file_rebound_type_v1_goal_proto_rawDesc = "" +
 	"\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10STEP_STATE_TO_DO\x10\x01\x12\x13\n" +
 	"\x0fSTEP_STATE_DONE\x10\x02\x12\x14\n" +
-	"\x10STEP_STATE_SPLIT\x10\x03BCZAgithub.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1;typev1b\x06proto3"
+	"\x10STEP_STATE_SPLIT\x10\x03*\xa7\x01\n" +
+	"\vGoalHorizon\x12\x1c\n" +
+	"\x18GOAL_HORIZON_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11GOAL_HORIZON_WEEK\x10\x01\x12\x16\n" +
+	"\x12GOAL_HORIZON_MONTH\x10\x02\x12\x18\n" +
+	"\x14GOAL_HORIZON_QUARTER\x10\x03\x12\x15\n" +
+	"\x11GOAL_HORIZON_YEAR\x10\x04\x12\x1a\n" +
+	"\x16GOAL_HORIZON_LONG_TERM\x10\x05BCZAgithub.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1;typev1b\x06proto3"
 
 var (
 	file_rebound_type_v1_goal_proto_rawDescOnce sync.Once
@@ -230,11 +302,12 @@ func file_rebound_type_v1_goal_proto_rawDescGZIP() []byte {
 	return file_rebound_type_v1_goal_proto_rawDescData
 }
 
-var file_rebound_type_v1_goal_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_rebound_type_v1_goal_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_rebound_type_v1_goal_proto_goTypes = []any{
 	(GoalState)(0),      // 0: rebound.type.v1.GoalState
 	(MilestoneState)(0), // 1: rebound.type.v1.MilestoneState
 	(StepState)(0),      // 2: rebound.type.v1.StepState
+	(GoalHorizon)(0),    // 3: rebound.type.v1.GoalHorizon
 }
 var file_rebound_type_v1_goal_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -254,7 +327,7 @@ func file_rebound_type_v1_goal_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_type_v1_goal_proto_rawDesc), len(file_rebound_type_v1_goal_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   0,
 			NumExtensions: 0,
 			NumServices:   0,
