@@ -18,14 +18,15 @@ import (
 
 // Config is the settings of the gateway.
 type Config struct {
-	Listen         string           `default:"127.0.0.1:8080" help:"Address to serve HTTP on, as host:port; port 0 picks a free one."`
-	Journal        string           `default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
-	Goals          string           `default:"127.0.0.1:9002" help:"Address of the goals service (gRPC)."`
-	Insights       string           `default:"127.0.0.1:9003" help:"Address of the insights service (gRPC)."`
-	AllowedOrigins []string         `help:"Web origins that browsers may call from, such as https://portal.example. Default: none."`
-	MaxBodyBytes   int64            `default:"2097152" help:"Size of a request body, in bytes."`
-	TLS            service.TLS      `embed:"" prefix:"tls-"`
-	Telemetry      telemetry.Config `embed:"" prefix:"telemetry-"`
+	Listen          string           `default:"127.0.0.1:8080" help:"Address to serve HTTP on, as host:port; port 0 picks a free one."`
+	Journal         string           `default:"127.0.0.1:9001" help:"Address of the journal service (gRPC)."`
+	Goals           string           `default:"127.0.0.1:9002" help:"Address of the goals service (gRPC)."`
+	Insights        string           `default:"127.0.0.1:9003" help:"Address of the insights service (gRPC)."`
+	AllowedOrigins  []string         `help:"Web origins that browsers may call from, such as https://portal.example. Default: none."`
+	MaxBodyBytes    int64            `default:"2097152" help:"Size of a request body, in bytes."`
+	MaxArchiveBytes int64            `default:"1073741824" help:"Size of an archive that is imported, in bytes; more than 1 GiB is refused by the journal."`
+	TLS             service.TLS      `embed:"" prefix:"tls-"`
+	Telemetry       telemetry.Config `embed:"" prefix:"telemetry-"`
 }
 
 // Running is a gateway that is ready to run.
@@ -55,7 +56,7 @@ func Open(ctx context.Context, c Config, logs io.Writer) (_ *Running, err error)
 		return nil, err
 	}
 	o := edge.Options{Limits: edge.DefaultLimits(), AllowedOrigins: c.AllowedOrigins, Logger: t.Logger, Meter: t.Meter, Metrics: t.Metrics, NewID: ids.Random}
-	o.Limits.MaxBodyBytes = c.MaxBodyBytes
+	o.Limits.MaxBodyBytes, o.Limits.MaxArchiveBytes = c.MaxBodyBytes, c.MaxArchiveBytes
 	dial := rpc.DialOptions{Limits: rpc.DefaultLimits(), TLS: tlsConfig, Tracing: t.Tracing}
 	if o.Journal, err = rpc.Dial(c.Journal, dial); err != nil {
 		return nil, err

@@ -41,6 +41,8 @@ type Options struct {
 type Limits struct {
 	// MaxBodyBytes is the size of a request body.
 	MaxBodyBytes int64
+	// MaxArchiveBytes is the size of an archive that is imported.
+	MaxArchiveBytes int64
 	// MaxHeaderBytes is the size of a request's headers.
 	MaxHeaderBytes int
 	// HeaderTimeout is how long a client may take to send its headers.
@@ -61,21 +63,22 @@ type Limits struct {
 // DefaultLimits are good for a small deployment.
 func DefaultLimits() Limits {
 	return Limits{
-		MaxBodyBytes:   2 << 20,
-		MaxHeaderBytes: 32 << 10,
-		HeaderTimeout:  10 * time.Second,
-		BodyTimeout:    30 * time.Second,
-		IdleTimeout:    2 * time.Minute,
-		CallTimeout:    30 * time.Second,
-		WriteTimeout:   30 * time.Second,
-		DrainTimeout:   10 * time.Second,
+		MaxBodyBytes:    2 << 20,
+		MaxArchiveBytes: 1 << 30,
+		MaxHeaderBytes:  32 << 10,
+		HeaderTimeout:   10 * time.Second,
+		BodyTimeout:     30 * time.Second,
+		IdleTimeout:     2 * time.Minute,
+		CallTimeout:     30 * time.Second,
+		WriteTimeout:    30 * time.Second,
+		DrainTimeout:    10 * time.Second,
 	}
 }
 
 // Check refuses limits that are not positive.
 func (l Limits) Check() error {
 	for name, n := range map[string]int64{
-		"MaxBodyBytes": l.MaxBodyBytes, "MaxHeaderBytes": int64(l.MaxHeaderBytes), "HeaderTimeout": int64(l.HeaderTimeout),
+		"MaxBodyBytes": l.MaxBodyBytes, "MaxArchiveBytes": l.MaxArchiveBytes, "MaxHeaderBytes": int64(l.MaxHeaderBytes), "HeaderTimeout": int64(l.HeaderTimeout),
 		"BodyTimeout": int64(l.BodyTimeout), "IdleTimeout": int64(l.IdleTimeout), "CallTimeout": int64(l.CallTimeout),
 		"WriteTimeout": int64(l.WriteTimeout), "DrainTimeout": int64(l.DrainTimeout),
 	} {
@@ -124,6 +127,7 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Journal, journalv1.RegisterErasureServiceHandler),
 		on(o.Journal, journalv1.RegisterCalendarServiceHandler),
 		on(o.Journal, journalv1.RegisterCalendarLinkServiceHandler),
+		on(o.Journal, journalv1.RegisterOperationServiceHandler),
 		on(o.Goals, goalsv1.RegisterGoalServiceHandler),
 		on(o.Goals, goalsv1.RegisterMilestoneServiceHandler),
 		on(o.Goals, goalsv1.RegisterStepServiceHandler),
@@ -183,7 +187,7 @@ func New(ctx context.Context, o Options) (*Edge, error) {
 			AllowedOrigins: o.AllowedOrigins,
 			AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 			AllowedHeaders: []string{"Authorization", "Content-Type", "X-Request-Id", "Last-Event-Id"},
-			ExposedHeaders: []string{"X-Request-Id", "Retry-After"},
+			ExposedHeaders: []string{"X-Request-Id", "Retry-After", "Content-Disposition"},
 			MaxAge:         600,
 		}).Handler(e.handler)
 	}
@@ -193,14 +197,20 @@ func New(ctx context.Context, o Options) (*Edge, error) {
 // ServeHTTP implements http.Handler.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler.ServeHTTP(w, r) }
 
-// split sends streams one way and everything else the other: a stream must be
-// neither compressed nor cut off by a time limit.
+// split sends streams and archives one way and everything else the other: they must
+// be neither held in memory, nor compressed, nor cut off by a time limit.
 func (e *Edge) split(calls http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if f, parent, ok := feedAt(r.URL.Path); ok && r.Method == http.MethodGet {
+		f, parent, feeds := feedAt(r.URL.Path)
+		switch path := r.URL.Path; {
+		case r.Method == http.MethodGet && feeds:
 			e.stream(w, r, f, parent)
-			return
+		case r.Method == http.MethodGet && downloadPath.MatchString(path):
+			e.download(w, r)
+		case r.Method == http.MethodPost && uploadPath.MatchString(path) && !isJSON(r.Header.Get("Content-Type")):
+			e.upload(w, r)
+		default:
+			calls.ServeHTTP(w, r)
 		}
-		calls.ServeHTTP(w, r)
 	})
 }

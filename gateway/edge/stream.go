@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -55,11 +54,7 @@ func (e *Edge) openStream(ctx context.Context, r *http.Request, f feed, parent s
 	if id := r.Header.Get("Last-Event-Id"); id != "" {
 		from.token = id // a browser that comes back knows better than the address it was opened with
 	}
-	md := metadata.Pairs("x-request-id", requestIDOf(ctx))
-	if a := r.Header.Get("Authorization"); a != "" {
-		md.Set("authorization", a)
-	}
-	return f.open(metadata.NewOutgoingContext(ctx, md), e.options, from)
+	return f.open(outgoing(ctx, r), e.options, from)
 }
 
 // receive takes batches from a service, a few ahead of the client.

@@ -11,6 +11,7 @@ require (
 	github.com/rebound-hq/rebound/proto v0.0.0
 	github.com/rebound-hq/rebound/services/kit v0.0.0
 	github.com/teambition/rrule-go v1.8.2
+	go.uber.org/goleak v1.3.0
 	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e
 	google.golang.org/protobuf v1.36.12
 	pgregory.net/rapid v1.3.0

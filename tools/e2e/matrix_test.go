@@ -53,7 +53,7 @@ func allowed(method, role, relation string) bool {
 		return role == "admin" && inTenant || role == "person" && relation == "own"
 	case "GetErasure":
 		return (role == "admin" || role == "person") && inTenant
-	case "StreamEvents", "AcknowledgeErasure", "ResolveGrants", "RecordAccesses":
+	case "StreamEvents", "AcknowledgeErasure", "ResolveGrants", "RecordAccesses", "ListKinds", "CountRecords", "ReadRecords", "RestoreRecords":
 		return role == "service"
 	case "ListGoals", "ListSteps":
 		return role == "service" || role == "person" && relation == "own"
@@ -76,6 +76,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 	conns := map[string]*grpc.ClientConn{
 		"rebound.journal.v1": dial(t, r.at.Journal), "rebound.goals.v1": dial(t, r.at.Goals),
 		"rebound.insights.v1": dial(t, r.at.Insights), "rebound.events.v1": dial(t, r.at.Journal),
+		"rebound.transfer.v1": dial(t, r.at.Goals),
 	}
 	tokens := map[string]string{"stranger": ""}
 	for _, role := range []string{"person", "coach", "analyst", "pipeline", "admin", "service"} {

@@ -119,7 +119,7 @@ func merge(into, doc object) error {
 			if _, twice := target[verb]; twice {
 				return fmt.Errorf("%s %s is there twice", verb, named)
 			}
-			target[verb] = finish(asObject(op), rename, mediaTypes[filepath.Ext(path)])
+			target[verb] = archives(named, finish(asObject(op), rename, mediaTypes[filepath.Ext(path)]))
 		}
 		paths[named] = target
 	}
@@ -160,6 +160,18 @@ func singular(collection string) string {
 		return "person"
 	}
 	return strings.TrimSuffix(collection, "s")
+}
+
+// archives tells of the zip files that the edge gives and takes as they are.
+func archives(path string, op object) object {
+	zip := object{"application/zip": object{"schema": object{"type": "string", "format": "binary"}}}
+	switch {
+	case strings.HasSuffix(path, ":download"):
+		asObject(op["responses"])["200"] = object{"description": "The archive.", "content": zip}
+	case strings.HasSuffix(path, ":import"):
+		maps.Copy(asObject(asObject(op["requestBody"])["content"]), zip)
+	}
+	return op
 }
 
 // mediaTypes are those of answers that are no JSON, by how their paths end.

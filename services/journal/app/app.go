@@ -7,14 +7,17 @@ import (
 	"slices"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	transferv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/transfer/v1"
 	"github.com/rebound-hq/rebound/services/journal/internal/calendar"
 	"github.com/rebound-hq/rebound/services/journal/internal/domain"
 	"github.com/rebound-hq/rebound/services/journal/internal/erase"
+	"github.com/rebound-hq/rebound/services/journal/internal/operation"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
 	"github.com/rebound-hq/rebound/services/kit/service"
 	"github.com/rebound-hq/rebound/services/kit/store"
+	"github.com/rebound-hq/rebound/services/kit/transfer"
 )
 
 // Sources say where the rest of a person's data lies.
@@ -37,22 +40,23 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 				tokens = auth.FileSource(sources.TokenFile)
 			}
 			d := domain.New(deps)
-			return journal{d, erase.New(deps), calendar.New(deps, d), sources, tokens}, nil
+			return journal{d, erase.New(deps), calendar.New(deps, d), operation.New(deps), sources, tokens}, nil
 		},
 	}
 }
 
 type journal struct {
 	*domain.Domain
-	erase    *erase.Service
-	calendar *calendar.Service
-	sources  Sources
-	tokens   auth.TokenSource
+	erase     *erase.Service
+	calendar  *calendar.Service
+	operation *operation.Service
+	sources   Sources
+	tokens    auth.TokenSource
 }
 
 // Kinds implements service.App.
 func (j journal) Kinds() []store.Kind {
-	return slices.Concat(j.Domain.Kinds(), j.erase.Kinds(), j.calendar.Kinds())
+	return slices.Concat(j.Domain.Kinds(), j.erase.Kinds(), j.calendar.Kinds(), j.operation.Kinds())
 }
 
 // Start implements service.App.
@@ -66,6 +70,12 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 		return nil, nil, err
 	}
 	j.calendar.Begin(calendar.Parts{Goals: calendar.NewGoals(goals), Pseudonym: env.Keys.Pseudonym, Tenants: env.Config.Auth.Tenants})
+	if err := j.operation.Begin(operation.Parts{
+		Limits: operation.DefaultLimits(), Zone: j.Zone, Log: env.Telemetry.Logger,
+		Sources: []transfer.Source{env.Records, transfer.Remote{Client: transferv1.NewTransferServiceClient(goals)}},
+	}); err != nil {
+		return nil, nil, err
+	}
 	services, err := resource.Services(
 		resource.In(journalv1.File_rebound_journal_v1_setback_proto, j.Setbacks.Methods(),
 			resource.Unary("CloseSetback", j.CloseSetback),
@@ -122,6 +132,14 @@ func (j journal) Start(_ context.Context, env *service.Env) ([]rpc.Service, []se
 			resource.Unary("ErasePerson", j.erase.ErasePerson),
 			resource.Unary("GetErasure", j.erase.GetErasure),
 			resource.Unary("AcknowledgeErasure", j.erase.AcknowledgeErasure)),
+		resource.In(journalv1.File_rebound_journal_v1_operation_proto, nil,
+			resource.Unary("ExportPerson", j.operation.ExportPerson),
+			resource.Unary("ImportPerson", j.operation.ImportPerson),
+			resource.ServerStream("DownloadOperation", j.operation.DownloadOperation),
+			resource.Unary("GetOperation", j.operation.GetOperation),
+			resource.Unary("ListOperations", j.operation.ListOperations),
+			resource.Unary("CancelOperation", j.operation.CancelOperation),
+			resource.Unary("DeleteOperation", j.operation.DeleteOperation)),
 	)
-	return services, []service.Task{j.erase.Run}, err
+	return services, []service.Task{j.erase.Run, j.operation.Run}, err
 }

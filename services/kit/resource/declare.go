@@ -45,6 +45,8 @@ type Deps struct {
 	Source string
 	// Validator checks whole documents after an update was merged.
 	Validator protovalidate.Validator
+
+	portable []Portable // of the declared types
 }
 
 // Tokens seals and opens page tokens, authenticated. token.Sealer is one.
@@ -84,6 +86,12 @@ func isNil(m proto.Message) bool { return m == nil || !m.ProtoReflect().IsValid(
 type Type[T proto.Message] struct {
 	// ReadOnly types are written by the service itself: clients get and list.
 	ReadOnly bool
+	// TakenAlong types are ReadOnly, and yet people take them along: they hold words
+	// that people gave with custom methods.
+	TakenAlong bool
+	// Stays keeps what people write themselves out of what they take along:
+	// permissions and secrets, which are good for here only.
+	Stays bool
 	// Filter are the fields that filters may name, besides create_time and
 	// update_time: scalars, enums, timestamps, dates or lists of them.
 	Filter []string
@@ -180,7 +188,13 @@ func New[T proto.Message](deps *Deps, t Type[T]) (*Resource[T], error) {
 	if r.filter, err = filter.New(md, t.Filter...); err != nil {
 		return nil, err
 	}
-	return r, r.declareIndexes()
+	if err := r.declareIndexes(); err != nil {
+		return nil, err
+	}
+	if t.TakenAlong || !t.ReadOnly && !t.Stays && writtenByPeople(md, r.names.singleton()) {
+		deps.portable = append(deps.portable, r)
+	}
+	return r, nil
 }
 
 // Must is New for wiring code whose declarations are constants checked by tests.

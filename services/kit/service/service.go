@@ -12,6 +12,7 @@ import (
 	"buf.build/go/protovalidate"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	transferv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/transfer/v1"
 	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
 	"github.com/rebound-hq/rebound/services/kit/clock"
@@ -28,6 +29,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/store/sqlite"
 	"github.com/rebound-hq/rebound/services/kit/telemetry"
 	"github.com/rebound-hq/rebound/services/kit/token"
+	"github.com/rebound-hq/rebound/services/kit/transfer"
 )
 
 // Definition is what makes one service different from another.
@@ -59,6 +61,7 @@ type Env struct {
 	Store     store.Store
 	Keyring   *privacy.Keyring
 	Eraser    *erasure.Eraser
+	Records   *transfer.Records
 	Keys      *keys.Set
 	Hub       *eventlog.Hub
 	Bookmarks *eventlog.Bookmarks
@@ -138,6 +141,7 @@ func Open(ctx context.Context, c Config, def Definition, o Options) (_ *Running,
 	env.Store, env.Keyring = privacy.NewStore(inner, keyring), keyring
 	env.Eraser = erasure.New(inner, keyring, schema.Kinds)
 	deps.Store = env.Store
+	env.Records = transfer.New(deps)
 	env.Hub = eventlog.NewHub(env.Store)
 	env.Bookmarks = eventlog.NewBookmarks(env.Store, env.Store.ID(), token.New(env.Keys.Tokens()))
 	return r, r.serve(ctx, app, env, o, deps.Validator)
@@ -192,7 +196,7 @@ func (r *Running) serve(ctx context.Context, app App, env *Env, o Options, valid
 	services = append(services, rpc.Service{
 		Desc: &eventsv1.EventService_ServiceDesc,
 		Impl: eventlog.NewServer(env.Hub, env.Bookmarks, env.Heartbeat),
-	})
+	}, rpc.Service{Desc: &transferv1.TransferService_ServiceDesc, Impl: transfer.NewServer(env.Records)})
 	verifier, err := env.Config.Auth.verifier(ctx, o.Clock)
 	if err != nil {
 		return err

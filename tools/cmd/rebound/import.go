@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -14,18 +16,27 @@ import (
 	"github.com/rebound-hq/rebound/tools/internal/csvimport"
 )
 
-// importCommand records setbacks from a CSV file.
+// importCommand records setbacks from a CSV file, or brings an export in.
 type importCommand struct {
 	api.Target
-	File   string            `arg:"" type:"existingfile" help:"CSV file with a header."`
+	File   string            `arg:"" type:"existingfile" help:"CSV file with a header, or a .zip file from export."`
 	Tenant string            `required:"" help:"The tenant."`
+	Person string            `help:"For a .zip file: who gets it."`
 	Column map[string]string `help:"Which column to read a field from, as field=header; fields are person, title, account, occurred_on, days_ago, feeling, intensity. Default: the column of the field's name."`
 	Scale  []float64         `help:"Ends of the file's scale of intensity, such as 1,4; it is brought to 1..10 in a straight line. Default: read from the header when it ends in _LOW_to_HIGH, else 1,10."`
 }
 
-// Run imports the file. Running it again adds nothing: a row's id follows from
-// what it says. It fails when any row was refused.
+// Run imports the file. Running it again adds nothing.
 func (c *importCommand) Run(ctx context.Context) error {
+	if strings.EqualFold(filepath.Ext(c.File), ".zip") {
+		return c.archive(ctx)
+	}
+	return c.rows(ctx)
+}
+
+// rows records the rows of a CSV file. A row's id follows from what it says. It
+// fails when any row was refused.
+func (c *importCommand) rows(ctx context.Context) error {
 	file, err := os.Open(c.File)
 	if err != nil {
 		return err
@@ -43,8 +54,7 @@ func (c *importCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bar := progressbar.NewOptions(-1, progressbar.OptionSetDescription("importing"), progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+	bar := newBar(-1, "importing")
 	var added, there, refused int
 	var report []string
 	for {
@@ -80,6 +90,59 @@ func (c *importCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("%d rows were refused", refused)
 	}
 	return nil
+}
+
+// archive brings an export in. It fails when something was not brought in.
+func (c *importCommand) archive(ctx context.Context) error {
+	if c.Person == "" {
+		return errors.New("--person is required for a .zip file")
+	}
+	client, err := api.New(c.Target)
+	if err != nil {
+		return err
+	}
+	person, err := client.Person(c.Tenant, c.Person)
+	if err != nil {
+		return err
+	}
+	op, err := c.upload(ctx, person)
+	if err != nil {
+		return err
+	}
+	if op, err = follow(ctx, person, op, "importing"); err != nil {
+		return err
+	}
+	var left int64
+	for _, k := range op.Counts {
+		left += k.Conflicts + k.Refused
+		fmt.Printf("%8d %s added, %d there already, %d there with other content, %d refused\n", k.Created, k.Kind, k.Unchanged, k.Conflicts, k.Refused)
+	}
+	for _, issue := range op.Issues {
+		fmt.Printf("%s: %s\n", issue.Entry, issue.Reason)
+	}
+	if err := person.Do(ctx, "DELETE", op.Path(person), nil, nil); err != nil {
+		return err
+	}
+	if left > 0 {
+		return fmt.Errorf("%d entries were left as they are, or out", left)
+	}
+	return nil
+}
+
+func (c *importCommand) upload(ctx context.Context, person *api.Person) (op api.Operation, err error) {
+	file, err := os.Open(c.File)
+	if err != nil {
+		return op, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	info, err := file.Stat()
+	if err != nil {
+		return op, err
+	}
+	bar := newBar(info.Size(), "uploading", progressbar.OptionShowBytes(true))
+	err = person.Upload(ctx, ":import", io.TeeReader(file, bar), info.Size(), &op)
+	_ = bar.Finish() // a bar that cannot be drawn is no reason to stop
+	return op, err
 }
 
 func (c *importCommand) record(ctx context.Context, client *api.Client, row csvimport.Row) error {

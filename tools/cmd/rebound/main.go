@@ -20,7 +20,8 @@ type cli struct {
 	Up       upCommand       `cmd:"" help:"Run everything in one process, on embedded stores."`
 	Token    tokenCommand    `cmd:"" help:"Print a development token for a system that runs with up."`
 	Demo     demoCommand     `cmd:"" help:"Play plausible lives of people through the API."`
-	Import   importCommand   `cmd:"" help:"Record setbacks from a CSV file."`
+	Export   exportCommand   `cmd:"" help:"Take all that a person wrote out, as a zip file."`
+	Import   importCommand   `cmd:"" help:"Bring such a zip file in, or record setbacks from a CSV file."`
 	Debrief  debriefCommand  `cmd:"" help:"Walk through a guided debrief, one prompt at a time."`
 	Goals    goalsCommand    `cmd:"" help:"Show goals, milestones and steps as a tree."`
 	Next     nextCommand     `cmd:"" help:"Say which few steps matter today, and why."`

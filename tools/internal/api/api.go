@@ -140,44 +140,34 @@ func (c *Client) do(ctx context.Context, token, method, path string, body, out a
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := c.http.Do(req)
+	return c.answer(req, token, out)
+}
+
+// answer sends a request and decodes what comes back into out, unless that is nil.
+func (c *Client) answer(req *http.Request, token string, out any) error {
+	body, err := c.open(req, token)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }() // read to its end below
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
+	defer func() { _ = body.Close() }() // read to its end below
+	text, err := io.ReadAll(body)
+	if err != nil || out == nil {
 		return err
 	}
-	if res.StatusCode != http.StatusOK {
-		p := &Problem{Status: res.StatusCode}
-		if json.Unmarshal(text, p) != nil {
-			return fmt.Errorf("the server answered %s", res.Status)
-		}
-		return p
-	}
-	switch out := out.(type) {
-	case nil:
-		return nil
-	case *[]byte:
-		*out = text
+	if raw, ok := out.(*[]byte); ok {
+		*raw = text
 		return nil
 	}
 	return json.Unmarshal(text, out)
 }
 
-// Stream opens a stream of NDJSON lines; the caller closes it.
-func (c *Client) Stream(ctx context.Context, token, path string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.URL+path, nil)
-	if err != nil {
-		return nil, err
-	}
+// open sends a request and gives the body of an answer that is no refusal; the
+// caller closes it.
+func (c *Client) open(req *http.Request, token string) (io.ReadCloser, error) {
 	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Accept", "application/x-ndjson")
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
@@ -191,4 +181,14 @@ func (c *Client) Stream(ctx context.Context, token, path string) (io.ReadCloser,
 		return nil, fmt.Errorf("the server answered %s", res.Status)
 	}
 	return nil, p
+}
+
+// Stream opens a stream of NDJSON lines; the caller closes it.
+func (c *Client) Stream(ctx context.Context, token, path string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.URL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/x-ndjson")
+	return c.open(req, token)
 }

@@ -113,7 +113,7 @@ func Open(ctx context.Context, o Options) (_ *System, err error) {
 	}
 	s.gateway, err = gateway.Open(ctx, gateway.Config{
 		Listen: o.HTTP, Journal: s.journal.Addr(), Goals: s.goals.Addr(), Insights: s.insights.Addr(),
-		AllowedOrigins: o.AllowedOrigins, MaxBodyBytes: 2 << 20,
+		AllowedOrigins: o.AllowedOrigins, MaxBodyBytes: 2 << 20, MaxArchiveBytes: 1 << 30,
 	}, o.Logs)
 	return s, err
 }

@@ -28,10 +28,10 @@ const (
 // what for: earning it again makes no second one.
 func (d *Domain) celebrations() resource.Type[*goalsv1.Celebration] {
 	return resource.Type[*goalsv1.Celebration]{
-		ReadOnly: true,
-		Filter:   []string{"state", "subject", "earn_time", "celebrate_time"},
-		Order:    []string{"earn_time", "celebrate_time"},
-		Decide:   decideCelebration,
+		ReadOnly: true, TakenAlong: true,
+		Filter: []string{"state", "subject", "earn_time", "celebrate_time"},
+		Order:  []string{"earn_time", "celebrate_time"},
+		Decide: decideCelebration,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/goals/internal/follow"
 	"github.com/rebound-hq/rebound/services/goals/internal/size"
+	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
@@ -71,7 +72,7 @@ func (d *Domain) Kinds() []store.Kind {
 
 // known is what is known of a person from the journal; nothing until it has told.
 func (d *Domain) known(ctx context.Context, owner string) (*storagev1.KnownPerson, error) {
-	return d.People.Fetch(ctx, follow.Name(owner))
+	return d.People.Fetch(access.AsOwner(ctx), follow.Name(owner))
 }
 
 // calendar is how a person counts days; in UTC and from midnight until it is

@@ -28,6 +28,8 @@ const (
 	maxCompletions = 10_000
 	// maxDuration is how long a step takes at most.
 	maxDuration = 30 * 24 * time.Hour
+	// maxTold is how many completions of an imported step are told of.
+	maxTold = 1000
 	// clockSkew is how far ahead of ours a client's clock may be.
 	clockSkew = 5 * time.Minute
 )
@@ -69,13 +71,32 @@ func (d *Domain) decideStep(ctx context.Context, c resource.Change[*goalsv1.Step
 	// What follows from today is told when it is read.
 	s.SizeHint, s.Strength, s.CurrentRun, s.LongestRun = nil, nil, 0, 0
 	facts := stepFacts(c, today)
+	if c.Verb == resource.ImportedVerb && len(s.GetCompletions()) > 0 {
+		return importedCompletions(c, facts), nil
+	}
 	if changed := changedCompletion(c.Old, s); changed != nil {
-		facts.Completion = &eventsv1.StepCompletionFacts{
-			Id: changed.GetId(), CompleteTime: changed.GetCompleteTime(), LocalDate: changed.GetLocalDate(),
-			Occurrence: changed.GetOccurrence(), Amount: changed.GetAmount(),
-		}
+		facts.Completion = completionFacts(changed)
 	}
 	return c.Event("created", &eventsv1.Event{Data: &eventsv1.Event_Step{Step: facts}}), nil
+}
+
+func completionFacts(c *goalsv1.Completion) *eventsv1.StepCompletionFacts {
+	return &eventsv1.StepCompletionFacts{
+		Id: c.GetId(), CompleteTime: c.GetCompleteTime(), LocalDate: c.GetLocalDate(), Occurrence: c.GetOccurrence(), Amount: c.GetAmount(),
+	}
+}
+
+// importedCompletions tells of the completions of an imported step, one event each,
+// the latest if there are too many.
+func importedCompletions(c resource.Change[*goalsv1.Step], facts *eventsv1.StepFacts) []*eventsv1.Event {
+	completions := c.New.GetCompletions()
+	var events []*eventsv1.Event
+	for _, each := range completions[max(0, len(completions)-maxTold):] {
+		of := proto.Clone(facts).(*eventsv1.StepFacts)
+		of.Completion = completionFacts(each)
+		events = append(events, c.Event("created", &eventsv1.Event{Data: &eventsv1.Event_Step{Step: of}})...)
+	}
+	return events
 }
 
 func (d *Domain) checkStep(ctx context.Context, c resource.Change[*goalsv1.Step]) error {

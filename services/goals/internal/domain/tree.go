@@ -31,17 +31,20 @@ const (
 // all, or has another parent by now, are taken out when they are in somebody's way.
 func (d *Domain) placeGoal(ctx context.Context, c resource.Change[*goalsv1.Goal]) error {
 	parent := c.New.GetParentGoal()
-	if parent == "" || !c.Created() && parent == c.Old.GetParentGoal() {
+	imported := c.Verb == resource.ImportedVerb // its parent may come after it
+	if parent == "" || !c.Created() && !imported && parent == c.Old.GetParentGoal() {
 		return nil
 	}
 	if parent == c.Name {
 		return fault.Invalid("goal.parent_goal", "REFERENCE_SELF", "must be another goal")
 	}
-	if err := d.Goals.CheckReference(ctx, "goal.parent_goal", c.Owner, parent); err != nil {
-		return err
+	if !imported {
+		if err := d.Goals.CheckReference(ctx, "goal.parent_goal", c.Owner, parent); err != nil {
+			return err
+		}
 	}
 	edge := &storagev1.GoalEdge{Goal: c.Name, ParentGoal: parent, AddTime: timestamppb.New(c.Now)}
-	if !c.Created() {
+	if !c.Created() && !imported {
 		edge.Etag = resource.Etag(c.Revision)
 	}
 	_, err := d.Trees.Mutate(ctx, "placed", treeOf(c.Owner), "", func(t *storagev1.GoalTree, now time.Time) error {

@@ -42,7 +42,10 @@ func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
 	}
 	fillMaps(p)
 	p.Positions[e.GetSource()] = e.GetPosition()
-	a := &application{p: p, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime()}
+	a := &application{p: p, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime(), told: e.GetTime().AsTime()}
+	if e.GetRecordTime() != nil { // it was lived before it was imported
+		a.at = e.GetRecordTime().AsTime()
+	}
 	if e.GetData() == nil {
 		a.deleted()
 		return nil
@@ -93,8 +96,9 @@ func fillMaps(p *storagev1.Projection) {
 type application struct {
 	p        *storagev1.Projection
 	e        *eventsv1.Event
-	id       string // of the subject
-	at       time.Time
+	id       string    // of the subject
+	at       time.Time // when it happened
+	told     time.Time // when it was told
 	insights []*insightsv1.Insight
 }
 

@@ -18,7 +18,7 @@ const methodVersion = "1"
 func (a *application) tell(in *insightsv1.Insight, identity ...string) {
 	parts := append([]string{a.e.GetOwner(), in.GetKind().String()}, identity...)
 	in.Name = a.e.GetOwner() + "/insights/" + ids.Derived(parts...)
-	in.Time = timestamppb.New(a.at)
+	in.Time = timestamppb.New(a.told)
 	in.MethodVersion = methodVersion
 	if in.Subjects == nil {
 		in.Subjects = []string{a.e.GetSubject()}

@@ -53,7 +53,7 @@ type Parts struct {
 // New declares the calendar links.
 func New(deps *resource.Deps, d *domain.Domain) *Service {
 	return &Service{
-		Links: resource.Must(deps, resource.Type[*journalv1.CalendarLink]{}),
+		Links: resource.Must(deps, resource.Type[*journalv1.CalendarLink]{Stays: true}),
 		deps:  deps, domain: d, newID: ids.Opaque,
 	}
 }

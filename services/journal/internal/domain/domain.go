@@ -4,6 +4,7 @@ package domain
 
 import (
 	"context"
+	"time"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
@@ -95,6 +96,12 @@ func (d *Domain) Kinds() []store.Kind {
 		d.Connections.Kind(), d.Outreaches.Kind(), d.Stories.Kind(), d.StoryVersions.Kind(), d.LibraryStories.Kind(), d.LibraryMarks.Kind(),
 		d.Grants.Kind(), d.AccessLog.Kind(), d.Comments.Kind(),
 	}
+}
+
+// Zone is a person's time zone, for what is told by the clock elsewhere.
+func (d *Domain) Zone(ctx context.Context, owner string) (*time.Location, error) {
+	cal, err := d.Calendar(ctx, owner)
+	return cal.Zone, err
 }
 
 // Calendar is how the person counts days; in UTC and from midnight until they say

@@ -24,6 +24,7 @@ import (
 
 func (d *Domain) grants() resource.Type[*journalv1.Grant] {
 	return resource.Type[*journalv1.Grant]{
+		Stays:  true,
 		Filter: []string{"reader", "until", "end_time", "revoke_time"},
 		Order:  []string{"create_time", "end_time"},
 		Lookup: []string{"reader"},

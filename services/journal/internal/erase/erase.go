@@ -19,6 +19,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/privacy"
+	"github.com/rebound-hq/rebound/services/kit/queue"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -47,14 +48,14 @@ type Service struct {
 	withdraw func(ctx context.Context, owner string) error
 	now      clock.Clock
 	log      *slog.Logger
-	wake     chan struct{}
+	queue    *queue.Queue
 }
 
 // New declares the erasures.
 func New(deps *resource.Deps) *Service {
 	return &Service{
 		Erasures: resource.Must(deps, resource.Type[*journalv1.Erasure]{ReadOnly: true, Order: []string{"name"}}),
-		deps:     deps, newID: ids.Opaque, wake: make(chan struct{}, 1),
+		deps:     deps, newID: ids.Opaque,
 	}
 }
 
@@ -71,6 +72,7 @@ type Parts struct {
 // Begin gives the service what there is once the store is open.
 func (s *Service) Begin(p Parts) {
 	s.docs, s.eraser, s.keyring, s.withdraw, s.log, s.now = p.Docs, p.Eraser, p.Keyring, p.Withdraw, p.Log, s.deps.Clock
+	s.queue = s.newQueue()
 }
 
 // ErasePerson is both steps.
@@ -100,10 +102,9 @@ func (s *Service) ErasePerson(ctx context.Context, req *journalv1.ErasePersonReq
 		return nil, err
 	}
 	if !partDone(e, journal) {
-		if err := s.enqueue(ctx, c.GetErasure()); err != nil {
+		if err := s.queue.Add(ctx, c.GetErasure(), s.now()); err != nil {
 			return nil, err
 		}
-		s.hurry()
 	}
 	return &journalv1.ErasePersonResponse{Erasure: e}, nil
 }

@@ -45,6 +45,9 @@ type Event struct {
 	Partition int32 `protobuf:"varint,7,opt,name=partition,proto3" json:"partition,omitempty"`
 	// Its place in the partition, from 1, strictly increasing. Set by the log.
 	Position int64 `protobuf:"varint,8,opt,name=position,proto3" json:"position,omitempty"`
+	// On events of the verb imported: when the subject was made, before it came
+	// here. Unset otherwise.
+	RecordTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=record_time,json=recordTime,proto3" json:"record_time,omitempty"`
 	// What is to be known about the subject after the event. Unset when the
 	// subject was deleted.
 	//
@@ -163,6 +166,13 @@ func (x *Event) GetPosition() int64 {
 		return x.Position
 	}
 	return 0
+}
+
+func (x *Event) GetRecordTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordTime
+	}
+	return nil
 }
 
 func (x *Event) GetData() isEvent_Data {
@@ -564,7 +574,7 @@ var File_rebound_events_v1_event_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xe8\r\n" +
+	"\x1drebound/events/v1/event.proto\x12\x11rebound.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1drebound/events/v1/facts.proto\x1a!rebound/insights/v1/insight.proto\"\xa5\x0e\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -574,6 +584,8 @@ const file_rebound_events_v1_event_proto_rawDesc = "" +
 	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1c\n" +
 	"\tpartition\x18\a \x01(\x05R\tpartition\x12\x1a\n" +
 	"\bposition\x18\b \x01(\x03R\bposition\x12;\n" +
+	"\vrecord_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordTime\x12;\n" +
 	"\asetback\x18\x14 \x01(\v2\x1f.rebound.events.v1.SetbackFactsH\x00R\asetback\x12;\n" +
 	"\adebrief\x18\x15 \x01(\v2\x1f.rebound.events.v1.DebriefFactsH\x00R\adebrief\x128\n" +
 	"\x06lesson\x18\x16 \x01(\v2\x1e.rebound.events.v1.LessonFactsH\x00R\x06lesson\x12<\n" +
@@ -647,35 +659,36 @@ var file_rebound_events_v1_event_proto_goTypes = []any{
 }
 var file_rebound_events_v1_event_proto_depIdxs = []int32{
 	1,  // 0: rebound.events.v1.Event.time:type_name -> google.protobuf.Timestamp
-	2,  // 1: rebound.events.v1.Event.setback:type_name -> rebound.events.v1.SetbackFacts
-	3,  // 2: rebound.events.v1.Event.debrief:type_name -> rebound.events.v1.DebriefFacts
-	4,  // 3: rebound.events.v1.Event.lesson:type_name -> rebound.events.v1.LessonFacts
-	5,  // 4: rebound.events.v1.Event.check_in:type_name -> rebound.events.v1.CheckInFacts
-	6,  // 5: rebound.events.v1.Event.gratitude:type_name -> rebound.events.v1.GratitudeFacts
-	7,  // 6: rebound.events.v1.Event.profile:type_name -> rebound.events.v1.ProfileFacts
-	8,  // 7: rebound.events.v1.Event.affiliation:type_name -> rebound.events.v1.AffiliationFacts
-	9,  // 8: rebound.events.v1.Event.strength:type_name -> rebound.events.v1.StrengthFacts
-	10, // 9: rebound.events.v1.Event.reframe:type_name -> rebound.events.v1.ReframeFacts
-	11, // 10: rebound.events.v1.Event.reflection:type_name -> rebound.events.v1.ReflectionFacts
-	12, // 11: rebound.events.v1.Event.visualization:type_name -> rebound.events.v1.VisualizationFacts
-	13, // 12: rebound.events.v1.Event.connection:type_name -> rebound.events.v1.ConnectionFacts
-	14, // 13: rebound.events.v1.Event.outreach:type_name -> rebound.events.v1.OutreachFacts
-	15, // 14: rebound.events.v1.Event.story:type_name -> rebound.events.v1.StoryFacts
-	16, // 15: rebound.events.v1.Event.story_version:type_name -> rebound.events.v1.StoryVersionFacts
-	17, // 16: rebound.events.v1.Event.person_erased:type_name -> rebound.events.v1.PersonErasedFacts
-	18, // 17: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
-	19, // 18: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
-	20, // 19: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
-	21, // 20: rebound.events.v1.Event.value:type_name -> rebound.events.v1.ValueFacts
-	22, // 21: rebound.events.v1.Event.avenue:type_name -> rebound.events.v1.AvenueFacts
-	23, // 22: rebound.events.v1.Event.celebration:type_name -> rebound.events.v1.CelebrationFacts
-	24, // 23: rebound.events.v1.Event.reminder:type_name -> rebound.events.v1.ReminderFacts
-	25, // 24: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	1,  // 1: rebound.events.v1.Event.record_time:type_name -> google.protobuf.Timestamp
+	2,  // 2: rebound.events.v1.Event.setback:type_name -> rebound.events.v1.SetbackFacts
+	3,  // 3: rebound.events.v1.Event.debrief:type_name -> rebound.events.v1.DebriefFacts
+	4,  // 4: rebound.events.v1.Event.lesson:type_name -> rebound.events.v1.LessonFacts
+	5,  // 5: rebound.events.v1.Event.check_in:type_name -> rebound.events.v1.CheckInFacts
+	6,  // 6: rebound.events.v1.Event.gratitude:type_name -> rebound.events.v1.GratitudeFacts
+	7,  // 7: rebound.events.v1.Event.profile:type_name -> rebound.events.v1.ProfileFacts
+	8,  // 8: rebound.events.v1.Event.affiliation:type_name -> rebound.events.v1.AffiliationFacts
+	9,  // 9: rebound.events.v1.Event.strength:type_name -> rebound.events.v1.StrengthFacts
+	10, // 10: rebound.events.v1.Event.reframe:type_name -> rebound.events.v1.ReframeFacts
+	11, // 11: rebound.events.v1.Event.reflection:type_name -> rebound.events.v1.ReflectionFacts
+	12, // 12: rebound.events.v1.Event.visualization:type_name -> rebound.events.v1.VisualizationFacts
+	13, // 13: rebound.events.v1.Event.connection:type_name -> rebound.events.v1.ConnectionFacts
+	14, // 14: rebound.events.v1.Event.outreach:type_name -> rebound.events.v1.OutreachFacts
+	15, // 15: rebound.events.v1.Event.story:type_name -> rebound.events.v1.StoryFacts
+	16, // 16: rebound.events.v1.Event.story_version:type_name -> rebound.events.v1.StoryVersionFacts
+	17, // 17: rebound.events.v1.Event.person_erased:type_name -> rebound.events.v1.PersonErasedFacts
+	18, // 18: rebound.events.v1.Event.goal:type_name -> rebound.events.v1.GoalFacts
+	19, // 19: rebound.events.v1.Event.milestone:type_name -> rebound.events.v1.MilestoneFacts
+	20, // 20: rebound.events.v1.Event.step:type_name -> rebound.events.v1.StepFacts
+	21, // 21: rebound.events.v1.Event.value:type_name -> rebound.events.v1.ValueFacts
+	22, // 22: rebound.events.v1.Event.avenue:type_name -> rebound.events.v1.AvenueFacts
+	23, // 23: rebound.events.v1.Event.celebration:type_name -> rebound.events.v1.CelebrationFacts
+	24, // 24: rebound.events.v1.Event.reminder:type_name -> rebound.events.v1.ReminderFacts
+	25, // 25: rebound.events.v1.Event.insight:type_name -> rebound.insights.v1.Insight
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_rebound_events_v1_event_proto_init() }

@@ -27,7 +27,7 @@ const (
 
 // SetbackFacts is what may be known about a setback without its words.
 // Types: setback.recorded, setback.updated, setback.debriefed, setback.closed,
-// setback.recovered, setback.reopened, setback.deleted.
+// setback.recovered, setback.reopened, setback.imported, setback.deleted.
 type SetbackFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Part of life.
@@ -138,7 +138,7 @@ func (x *SetbackFacts) GetRecoveredOn() *date.Date {
 
 // DebriefFacts is what may be known about a debrief without its words.
 // Types: debrief.scheduled, debrief.updated, debrief.guided, debrief.completed,
-// debrief.revisited, debrief.rescheduled, debrief.deleted.
+// debrief.revisited, debrief.rescheduled, debrief.imported, debrief.deleted.
 type DebriefFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The setback. Format: tenants/{tenant}/people/{person}/setbacks/{setback}.
@@ -230,7 +230,8 @@ func (x *DebriefFacts) GetRevisitsDue() []*date.Date {
 }
 
 // LessonFacts is what may be known about a lesson without its words.
-// Types: lesson.captured, lesson.updated, lesson.planned, lesson.applied, lesson.deleted.
+// Types: lesson.captured, lesson.updated, lesson.planned, lesson.applied,
+// lesson.imported, lesson.deleted.
 type LessonFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The setback it comes from; empty: none.
@@ -359,7 +360,7 @@ func (x *RevisitFacts) GetIntensity() int32 {
 }
 
 // CheckInFacts is what may be known about a check-in without its words.
-// Types: checkIn.recorded, checkIn.updated, checkIn.deleted.
+// Types: checkIn.recorded, checkIn.updated, checkIn.imported, checkIn.deleted.
 type CheckInFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// -5 (very unpleasant) to 5 (very pleasant).
@@ -451,7 +452,8 @@ func (x *CheckInFacts) GetSetback() string {
 }
 
 // GratitudeFacts is what may be known about a day's gratitudes without their words.
-// Types: gratitude.recorded, gratitude.updated, gratitude.deleted.
+// Types: gratitude.recorded, gratitude.updated, gratitude.imported,
+// gratitude.deleted.
 type GratitudeFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The local date.
@@ -507,7 +509,7 @@ func (x *GratitudeFacts) GetCount() int32 {
 }
 
 // ProfileFacts is what may be known about a profile.
-// Types: profile.updated.
+// Types: profile.updated, profile.imported.
 type ProfileFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// IANA time zone.
@@ -647,7 +649,7 @@ func (x *AffiliationFacts) GetEffectiveFrom() *date.Date {
 
 // GoalFacts is what may be known about a goal without its words.
 // Types: goal.created, goal.updated, goal.achieved, goal.held, goal.resumed,
-// goal.dropped, goal.checkedIn, goal.obstacleMet, goal.deleted.
+// goal.dropped, goal.checkedIn, goal.obstacleMet, goal.imported, goal.deleted.
 type GoalFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names of the setbacks, lessons, avenues and visualizations it grew out of.
@@ -961,7 +963,7 @@ func (x *ValueFacts) GetRank() int32 {
 
 // MilestoneFacts is what may be known about a milestone without its words.
 // Types: milestone.created, milestone.updated, milestone.reached,
-// milestone.celebrated, milestone.replanned, milestone.deleted.
+// milestone.celebrated, milestone.replanned, milestone.imported, milestone.deleted.
 type MilestoneFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
@@ -1037,7 +1039,7 @@ func (x *MilestoneFacts) GetRewarded() bool {
 // StepFacts is what may be known about a step without its words.
 // Types: step.created, step.updated, step.completed, step.undone, step.skipped,
 // step.unskipped, step.paused, step.resumed, step.split, step.replanned,
-// step.deleted.
+// step.imported, step.deleted.
 type StepFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal. Format: tenants/{tenant}/people/{person}/goals/{goal}.
@@ -1048,7 +1050,7 @@ type StepFacts struct {
 	State v1.StepState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.StepState" json:"state,omitempty"`
 	// True: it repeats.
 	Repeating bool `protobuf:"varint,4,opt,name=repeating,proto3" json:"repeating,omitempty"`
-	// On step.completed and step.undone: which completion.
+	// On step.completed, step.undone and step.imported: which completion.
 	Completion *StepCompletionFacts `protobuf:"bytes,5,opt,name=completion,proto3" json:"completion,omitempty"`
 	// How many completions there are after the event.
 	Completions int32 `protobuf:"varint,6,opt,name=completions,proto3" json:"completions,omitempty"`
@@ -1506,7 +1508,8 @@ func (x *ReminderFacts) GetFires() int32 {
 }
 
 // StrengthFacts is what may be known about a strength without its words.
-// Types: strength.noted, strength.updated, strength.merged, strength.deleted.
+// Types: strength.noted, strength.updated, strength.merged, strength.imported,
+// strength.deleted.
 type StrengthFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Kinds of its evidence, each once.
@@ -1571,7 +1574,7 @@ func (x *StrengthFacts) GetSetbacks() []string {
 }
 
 // ReframeFacts is what may be known about a reframe without its words.
-// Types: reframe.made, reframe.updated, reframe.deleted.
+// Types: reframe.made, reframe.updated, reframe.imported, reframe.deleted.
 type ReframeFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the twin does.
@@ -1654,7 +1657,8 @@ func (x *ReframeFacts) GetReframed() bool {
 }
 
 // ReflectionFacts is what may be known about a reflection without its words.
-// Types: reflection.written, reflection.updated, reflection.deleted.
+// Types: reflection.written, reflection.updated, reflection.imported,
+// reflection.deleted.
 type ReflectionFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Local date it was written on.
@@ -1720,7 +1724,7 @@ func (x *ReflectionFacts) GetSetback() string {
 
 // VisualizationFacts is what may be known about a visualization without its
 // words. Types: visualization.made, visualization.updated,
-// visualization.practiced, visualization.deleted.
+// visualization.practiced, visualization.imported, visualization.deleted.
 type VisualizationFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The goal; empty: none.
@@ -1803,7 +1807,8 @@ func (x *VisualizationFacts) GetPractices() int32 {
 }
 
 // ConnectionFacts is what may be known about a connection without its words.
-// Types: connection.made, connection.updated, connection.deleted.
+// Types: connection.made, connection.updated, connection.imported,
+// connection.deleted.
 type ConnectionFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What they are to the person.
@@ -1859,7 +1864,8 @@ func (x *ConnectionFacts) GetEnergy() int32 {
 }
 
 // OutreachFacts is what may be known about an outreach without its words.
-// Types: outreach.planned, outreach.updated, outreach.deleted.
+// Types: outreach.planned, outreach.updated, outreach.imported,
+// outreach.deleted.
 type OutreachFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The connection, by name.
@@ -1933,7 +1939,7 @@ func (x *OutreachFacts) GetOpportunity() bool {
 }
 
 // StoryFacts is what may be known about a story without its words.
-// Types: story.told, story.updated, story.deleted.
+// Types: story.told, story.updated, story.imported, story.deleted.
 type StoryFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The setback; empty: none.
@@ -1989,7 +1995,7 @@ func (x *StoryFacts) GetParts() int32 {
 }
 
 // StoryVersionFacts is what may be known about a version of a story.
-// Types: version.told, version.updated, version.deleted.
+// Types: version.told, version.updated, version.imported, version.deleted.
 type StoryVersionFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The story, by name.

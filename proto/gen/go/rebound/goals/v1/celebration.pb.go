@@ -436,15 +436,17 @@ var File_rebound_goals_v1_celebration_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_celebration_proto_rawDesc = "" +
 	"\n" +
-	"\"rebound/goals/v1/celebration.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/plan.proto\"\xba\x05\n" +
+	"\"rebound/goals/v1/celebration.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/plan.proto\"\xc0\x05\n" +
 	"\vCelebration\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"createTime\x12A\n" +
 	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
-	"updateTime\x12\x1e\n" +
-	"\asubject\x18\x05 \x01(\tB\x04\xe2A\x01\x03R\asubject\x12&\n" +
+	"updateTime\x12$\n" +
+	"\asubject\x18\x05 \x01(\tB\n" +
+	"\xe2A\x01\x03\xfaA\x03\n" +
+	"\x01*R\asubject\x12&\n" +
 	"\vcompletions\x18\x06 \x01(\x05B\x04\xe2A\x01\x03R\vcompletions\x12 \n" +
 	"\x06reward\x18\a \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\x06reward\x12=\n" +
 	"\x05state\x18\b \x01(\x0e2!.rebound.type.v1.CelebrationStateB\x04\xe2A\x01\x03R\x05state\x12=\n" +

@@ -640,7 +640,7 @@ var File_rebound_goals_v1_reminder_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_reminder_proto_rawDesc = "" +
 	"\n" +
-	"\x1frebound/goals/v1/reminder.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/plan.proto\"\xcb\x06\n" +
+	"\x1frebound/goals/v1/reminder.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/plan.proto\"\xd1\x06\n" +
 	"\bReminder\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -650,8 +650,10 @@ const file_rebound_goals_v1_reminder_proto_rawDesc = "" +
 	"updateTime\x12L\n" +
 	"\rreminder_rule\x18\x05 \x01(\tB'\xe2A\x01\x03\xfaA \n" +
 	"\x1egoals.rebound.dev/ReminderRuleR\freminderRule\x12<\n" +
-	"\x05about\x18\x06 \x01(\x0e2 .rebound.type.v1.ReminderSubjectB\x04\xe2A\x01\x03R\x05about\x12\x1e\n" +
-	"\asubject\x18\a \x01(\tB\x04\xe2A\x01\x03R\asubject\x12\x1e\n" +
+	"\x05about\x18\x06 \x01(\x0e2 .rebound.type.v1.ReminderSubjectB\x04\xe2A\x01\x03R\x05about\x12$\n" +
+	"\asubject\x18\a \x01(\tB\n" +
+	"\xe2A\x01\x03\xfaA\x03\n" +
+	"\x01*R\asubject\x12\x1e\n" +
 	"\x05title\x18\b \x01(\tB\b\xe2A\x01\x03\xc8\xc1\x18\x01R\x05title\x122\n" +
 	"\bdue_date\x18\t \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\adueDate\x12:\n" +
 	"\x05state\x18\n" +

@@ -654,7 +654,7 @@ var File_rebound_goals_v1_reminder_rule_proto protoreflect.FileDescriptor
 
 const file_rebound_goals_v1_reminder_rule_proto_rawDesc = "" +
 	"\n" +
-	"$rebound/goals/v1/reminder_rule.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/plan.proto\"\xfc\x06\n" +
+	"$rebound/goals/v1/reminder_rule.proto\x12\x10rebound.goals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/timeofday.proto\x1a\x1erebound/policy/v1/policy.proto\x1a rebound/privacy/v1/privacy.proto\x1a\x1arebound/type/v1/plan.proto\"\x82\a\n" +
 	"\fReminderRule\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12A\n" +
@@ -677,8 +677,10 @@ const file_rebound_goals_v1_reminder_rule_proto_rawDesc = "" +
 	"\bdisabled\x18\f \x01(\bR\bdisabled\x12\x1e\n" +
 	"\aignored\x18\r \x01(\x05B\x04\xe2A\x01\x03R\aignored\x12=\n" +
 	"\tnext_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\bnextTime\x121\n" +
-	"\athrough\x18\x0f \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\athrough\x12\x1c\n" +
-	"\x06latest\x18\x10 \x03(\tB\x04\xe2A\x01\x03R\x06latest:\x80\x01\xeaA}\n" +
+	"\athrough\x18\x0f \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\athrough\x12\"\n" +
+	"\x06latest\x18\x10 \x03(\tB\n" +
+	"\xe2A\x01\x03\xfaA\x03\n" +
+	"\x01*R\x06latest:\x80\x01\xeaA}\n" +
 	"\x1egoals.rebound.dev/ReminderRule\x12>tenants/{tenant}/people/{person}/reminderRules/{reminder_rule}*\rreminderRules2\freminderRule\"f\n" +
 	"\n" +
 	"QuietHours\x12*\n" +

@@ -498,7 +498,7 @@ func (x *LibraryMarks) GetMeToo() []string {
 	return nil
 }
 
-// ErasureQueue is the erasures that are not finished here.
+// ErasureQueue is the erasures that a release before jobs had not finished.
 type ErasureQueue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name. Format: erasures/queue.
@@ -681,6 +681,126 @@ func (x *CalendarSecret) GetId() string {
 	return ""
 }
 
+// Job is something that a queue has to do.
+type Job struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name. Format: queues/{queue}/{job}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it is about: a resource name.
+	Item string `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
+	// When it is to be done. Whoever does it moves that on, as a lease. UTC, to the
+	// millisecond.
+	DueTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Job) Reset() {
+	*x = Job{}
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Job) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Job) ProtoMessage() {}
+
+func (x *Job) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Job.ProtoReflect.Descriptor instead.
+func (*Job) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Job) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Job) GetItem() string {
+	if x != nil {
+		return x.Item
+	}
+	return ""
+}
+
+func (x *Job) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
+// ArchiveChunk is a part of an archive, which is kept as long as its operation.
+type ArchiveChunk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name. Format: {operation}/archiveChunks/{number}, the number as 8 digits from 0.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The bytes in base64: what is encrypted is text.
+	Data          string `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArchiveChunk) Reset() {
+	*x = ArchiveChunk{}
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArchiveChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArchiveChunk) ProtoMessage() {}
+
+func (x *ArchiveChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArchiveChunk.ProtoReflect.Descriptor instead.
+func (*ArchiveChunk) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ArchiveChunk) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ArchiveChunk) GetData() string {
+	if x != nil {
+		return x.Data
+	}
+	return ""
+}
+
 var File_rebound_storage_v1_storage_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_storage_proto_rawDesc = "" +
@@ -732,7 +852,14 @@ const file_rebound_storage_v1_storage_proto_rawDesc = "" +
 	"expireTime\"8\n" +
 	"\x0eCalendarSecret\x12\x16\n" +
 	"\x06person\x18\x01 \x01(\tR\x06person\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02idBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
+	"\x02id\x18\x02 \x01(\tR\x02id\"d\n" +
+	"\x03Job\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04item\x18\x02 \x01(\tR\x04item\x125\n" +
+	"\bdue_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\"<\n" +
+	"\fArchiveChunk\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\x04data\x18\x02 \x01(\tB\x04\xc8\xc1\x18\x01R\x04dataBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_rebound_storage_v1_storage_proto_rawDescOnce sync.Once
@@ -746,7 +873,7 @@ func file_rebound_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_storage_proto_rawDescData
 }
 
-var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*Sealed)(nil),                // 0: rebound.storage.v1.Sealed
 	(*DataKey)(nil),               // 1: rebound.storage.v1.DataKey
@@ -758,19 +885,22 @@ var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*ErasureQueue)(nil),          // 7: rebound.storage.v1.ErasureQueue
 	(*EraseConfirmation)(nil),     // 8: rebound.storage.v1.EraseConfirmation
 	(*CalendarSecret)(nil),        // 9: rebound.storage.v1.CalendarSecret
-	nil,                           // 10: rebound.storage.v1.Sealed.TextsEntry
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*Job)(nil),                   // 10: rebound.storage.v1.Job
+	(*ArchiveChunk)(nil),          // 11: rebound.storage.v1.ArchiveChunk
+	nil,                           // 12: rebound.storage.v1.Sealed.TextsEntry
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
 }
 var file_rebound_storage_v1_storage_proto_depIdxs = []int32{
-	10, // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
+	12, // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
 	4,  // 1: rebound.storage.v1.PageToken.cursor:type_name -> rebound.storage.v1.Value
-	11, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
-	11, // 3: rebound.storage.v1.EraseConfirmation.expire_time:type_name -> google.protobuf.Timestamp
-	4,  // [4:4] is the sub-list for method output_type
-	4,  // [4:4] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	13, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
+	13, // 3: rebound.storage.v1.EraseConfirmation.expire_time:type_name -> google.protobuf.Timestamp
+	13, // 4: rebound.storage.v1.Job.due_time:type_name -> google.protobuf.Timestamp
+	5,  // [5:5] is the sub-list for method output_type
+	5,  // [5:5] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_rebound_storage_v1_storage_proto_init() }
@@ -788,7 +918,7 @@ func file_rebound_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_storage_proto_rawDesc), len(file_rebound_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
