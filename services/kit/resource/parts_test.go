@@ -160,3 +160,38 @@ func TestDue(t *testing.T) {
 		t.Error("an agenda without a time is taken")
 	}
 }
+
+// TestCustomInPlaceOfStandard: a custom method may do more than a standard one, and
+// take its place; two custom ones of a name are an error.
+func TestCustomInPlaceOfStandard(t *testing.T) {
+	r := newGoalRig(t)
+	var calls int
+	custom := resource.Unary("GetRoadmap", func(ctx context.Context, req *goalsv1.GetRoadmapRequest) (*goalsv1.Roadmap, error) {
+		calls++
+		return r.roadmaps.Fetch(ctx, req.GetName())
+	})
+	rest := []resource.Method{
+		resource.Unary("LinkRoadmap", func(context.Context, *goalsv1.LinkRoadmapRequest) (*goalsv1.Roadmap, error) { return nil, nil }),
+		resource.Unary("UnlinkRoadmap", func(context.Context, *goalsv1.UnlinkRoadmapRequest) (*goalsv1.Roadmap, error) { return nil, nil }),
+		resource.Unary("ReplanGoal", func(context.Context, *goalsv1.ReplanGoalRequest) (*goalsv1.ReplanGoalResponse, error) {
+			return nil, nil
+		}),
+	}
+	sd := goalsv1.File_rebound_goals_v1_roadmap_proto.Services().Get(0)
+	desc, err := resource.Service(sd, r.roadmaps.Methods(), append(rest, custom))
+	if err != nil {
+		t.Fatal(err)
+	}
+	goal := r.goal("g")
+	for _, m := range desc.Methods {
+		if m.MethodName == "GetRoadmap" {
+			decode := func(req any) error { req.(*goalsv1.GetRoadmapRequest).Name = goal + "/roadmap"; return nil }
+			if _, err := m.Handler(nil, t.Context(), decode, nil); err != nil || calls != 1 {
+				t.Errorf("%v, %d calls", err, calls)
+			}
+		}
+	}
+	if _, err := resource.Service(sd, r.roadmaps.Methods(), append(rest, custom, custom)); err == nil {
+		t.Error("two custom methods of one name are taken")
+	}
+}

@@ -84,13 +84,14 @@ func ServerStream[Req, Res any](name string, fn func(*Req, grpc.ServerStreamingS
 }
 
 // Service describes a gRPC service out of methods: the standard ones of
-// resources and the custom ones. A method that is missing, unknown, given twice
-// or of other types is an error.
+// resources and the custom ones. A custom method takes the place of a standard one
+// of its name, which it may do more than. A method that is missing, unknown, given
+// twice or of other types is an error.
 func Service(sd protoreflect.ServiceDescriptor, groups ...[]Method) (*grpc.ServiceDesc, error) {
 	given := map[string]Method{}
 	for _, group := range groups {
 		for _, m := range group {
-			if _, twice := given[m.name]; twice {
+			if before, twice := given[m.name]; twice && !before.standard() {
 				return nil, fmt.Errorf("resource: %s: method %s is given twice", sd.FullName(), m.name)
 			}
 			given[m.name] = m

@@ -2,15 +2,20 @@ package domain
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/goals/internal/follow"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
@@ -49,27 +54,34 @@ func decideReminder(_ context.Context, c resource.Change[*goalsv1.Reminder]) ([]
 	}}}), nil
 }
 
-// subjects are the steps and milestones that reminders are about, by name.
+// subjects are the steps and milestones that reminders are about, and what is known
+// of the people whose lessons and debriefs they are about, by name.
 type subjects struct {
 	steps      map[string]*goalsv1.Step
 	milestones map[string]*goalsv1.Milestone
+	people     map[string]*storagev1.KnownPerson
 }
 
-// subjectsOf reads what reminders are about, whoever's they are, with two reads.
+// subjectsOf reads what reminders are about, whoever's they are, with three reads.
 func (d *Domain) subjectsOf(ctx context.Context, reminders []*goalsv1.Reminder) (s subjects, err error) {
-	var steps, milestones []string
+	var steps, milestones, people []string
 	for _, r := range reminders {
 		switch r.GetAbout() {
 		case typev1.ReminderSubject_REMINDER_SUBJECT_STEPS, typev1.ReminderSubject_REMINDER_SUBJECT_STEP:
 			steps = append(steps, r.GetSubject())
 		case typev1.ReminderSubject_REMINDER_SUBJECT_MILESTONES:
 			milestones = append(milestones, r.GetSubject())
+		default:
+			people = append(people, follow.Name(resource.Owner(r.GetName())))
 		}
 	}
 	if s.steps, err = d.Steps.Batch(ctx, steps); err != nil {
 		return s, err
 	}
-	s.milestones, err = d.Milestones.Batch(ctx, milestones)
+	if s.milestones, err = d.Milestones.Batch(ctx, milestones); err != nil {
+		return s, err
+	}
+	s.people, err = d.People.Batch(ctx, people)
 	return s, err
 }
 
@@ -85,8 +97,8 @@ func (d *Domain) deriveTitles(ctx context.Context, reminders []*goalsv1.Reminder
 	return nil
 }
 
-// done tells whether nothing is left of what a reminder is about. Of lessons and
-// debriefs the rule tells.
+// done tells whether nothing is left of what a reminder is about: it was done,
+// looked at, put off, or deleted.
 func (s subjects) done(r *goalsv1.Reminder) bool {
 	switch r.GetAbout() {
 	case typev1.ReminderSubject_REMINDER_SUBJECT_STEPS, typev1.ReminderSubject_REMINDER_SUBJECT_STEP:
@@ -96,7 +108,9 @@ func (s subjects) done(r *goalsv1.Reminder) bool {
 		m, there := s.milestones[r.GetSubject()]
 		return !there || m.GetState() != ahead
 	}
-	return false
+	owner := resource.Owner(r.GetName())
+	due := s.people[follow.Name(owner)].GetRevisits()[strings.TrimPrefix(r.GetSubject(), owner+"/")]
+	return !slices.Contains(due.GetDays(), int32(localdate.Days(r.GetDueDate())))
 }
 
 // RemindersByName gives reminders in the order of their names given; those that

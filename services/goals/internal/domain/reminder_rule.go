@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -116,6 +117,52 @@ func timingOf(r *goalsv1.ReminderRule, calendar localdate.Calendar) remind.Timin
 	}
 }
 
+// CreateReminderRule makes a rule.
+func (d *Domain) CreateReminderRule(ctx context.Context, req *goalsv1.CreateReminderRuleRequest) (*goalsv1.ReminderRule, error) {
+	return d.byTheirClock(ctx, req.GetParent(), func() (*goalsv1.ReminderRule, error) { return asRule(d.ReminderRules.Create(ctx, req)) })
+}
+
+// UpdateReminderRule changes a rule.
+func (d *Domain) UpdateReminderRule(ctx context.Context, req *goalsv1.UpdateReminderRuleRequest) (*goalsv1.ReminderRule, error) {
+	owner := resource.Owner(req.GetReminderRule().GetName())
+	return d.byTheirClock(ctx, owner, func() (*goalsv1.ReminderRule, error) { return asRule(d.ReminderRules.Update(ctx, req)) })
+}
+
+func asRule(m proto.Message, err error) (*goalsv1.ReminderRule, error) {
+	if err != nil {
+		return nil, err
+	}
+	return m.(*goalsv1.ReminderRule), nil
+}
+
+// byTheirClock writes a rule, and finds its next time anew when the person came to
+// count days in another way meanwhile: KeepPeople may have looked at their rules
+// when this one was not written yet.
+func (d *Domain) byTheirClock(ctx context.Context, owner string, write func() (*goalsv1.ReminderRule, error)) (*goalsv1.ReminderRule, error) {
+	before, unknown := d.calendar(ctx, owner)
+	rule, err := write() // tells better what is wrong with a name
+	if err != nil || unknown != nil {
+		return nil, cmp.Or(err, unknown)
+	}
+	after, err := d.calendar(ctx, owner)
+	if err != nil || sameCalendar(before, after) {
+		return rule, err
+	}
+	return d.findAnew(ctx, rule.GetName())
+}
+
+func sameCalendar(a, b localdate.Calendar) bool {
+	return a.Zone.String() == b.Zone.String() && a.DayStart == b.DayStart
+}
+
+// findAnew lets a rule find its next time anew.
+func (d *Domain) findAnew(ctx context.Context, name string) (*goalsv1.ReminderRule, error) {
+	return d.ReminderRules.Mutate(ctx, "moved", name, "", func(r *goalsv1.ReminderRule, _ time.Time) error {
+		r.NextTime = nil
+		return nil
+	})
+}
+
 // KeepPeople is Keep of what is known of people, after which the rules of those
 // who now count days in another way have their next time anew. One whose rules
 // could not be changed is reminded once more by the old clock.
@@ -138,7 +185,7 @@ func (d *Domain) KeepPeople(ctx context.Context, names []string, change func(nam
 			return err
 		}
 		for _, r := range rules {
-			if err := d.touchRule(ctx, "moved", r.GetName(), func(r *goalsv1.ReminderRule) { r.NextTime = nil }); err != nil { // it is found anew
+			if _, err := d.findAnew(ctx, r.GetName()); err != nil && !isGone(err) {
 				return err
 			}
 		}
@@ -148,9 +195,11 @@ func (d *Domain) KeepPeople(ctx context.Context, names []string, change func(nam
 
 // touchRule changes a rule by a verb of the service; that it is gone is no error.
 func (d *Domain) touchRule(ctx context.Context, verb, name string, change func(*goalsv1.ReminderRule)) error {
-	_, err := d.ReminderRules.Mutate(ctx, verb, name, "", func(r *goalsv1.ReminderRule, _ time.Time) error {
-		change(r)
-		return nil
+	_, err := d.byTheirClock(ctx, resource.Owner(name), func() (*goalsv1.ReminderRule, error) {
+		return d.ReminderRules.Mutate(ctx, verb, name, "", func(r *goalsv1.ReminderRule, _ time.Time) error {
+			change(r)
+			return nil
+		})
 	})
 	if isGone(err) {
 		return nil

@@ -140,7 +140,20 @@ func TestReminders(t *testing.T) {
 	if want := "map[d: daily:daily l: m:m one:one]"; fmt.Sprint(titles) != want {
 		t.Errorf("%v", titles)
 	}
-	// A goal that rests reminds of nothing, nor does one that is away.
+	// What was looked at meanwhile does not come again.
+	for _, m := range mustAll(t, r) {
+		if m.GetAbout() == aboutLessons || m.GetAbout() == aboutDebriefs {
+			if _, err := r.d.SnoozeReminder(t.Context(), &goalsv1.SnoozeReminderRequest{Name: m.GetName(), Until: timestamppb.New(r.Clock.Now().Add(10 * time.Minute))}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.know("Europe/Berlin", 0, map[string][]int32{"lessons/l": {day}, "setbacks/s/debriefs/d": {day + 90}})
+	r.at("2026-11-26T06:00:00Z")
+	if got := r.came()[3:]; !slices.Equal(got, []string{"d 11-25 at 11-26T05:30 ACKNOWLEDGED", "l 11-25 at 11-26T06:00 x2"}) {
+		t.Errorf("%q", got)
+	}
+	// A goal that rests reminds of nothing.
 	if _, err := r.d.HoldGoal(t.Context(), &goalsv1.HoldGoalRequest{Name: r.goal}); err != nil {
 		t.Fatal(err)
 	}
@@ -348,4 +361,20 @@ func TestReminderRuleChanges(t *testing.T) {
 	}
 	_, err = r.d.ReminderRules.Create(t.Context(), &goalsv1.CreateReminderRuleRequest{Parent: ada, ReminderRule: &goalsv1.ReminderRule{About: aboutStep}})
 	resourcetest.Refused(t, err, "REQUIRED")
+}
+
+// TestMoveWhileARuleIsMade: the journal tells of the zone after a rule was reckoned
+// and before it was written, when nobody finds it yet.
+func TestMoveWhileARuleIsMade(t *testing.T) {
+	r := newRig(t)
+	rule, err := r.d.byTheirClock(t.Context(), ada, func() (*goalsv1.ReminderRule, error) {
+		made, err := asRule(r.d.ReminderRules.Create(t.Context(), &goalsv1.CreateReminderRuleRequest{Parent: ada, ReminderRule: &goalsv1.ReminderRule{About: aboutSteps}}))
+		r.lives("Asia/Tokyo", 0)
+		return made, err
+	})
+	if err != nil || rule.GetNextTime().AsTime().Format(time.RFC3339) != "2026-11-24T00:00:00Z" {
+		t.Errorf("%v, %v", rule, err)
+	}
+	_, err = r.d.CreateReminderRule(t.Context(), &goalsv1.CreateReminderRuleRequest{Parent: "nobody", ReminderRule: &goalsv1.ReminderRule{About: aboutSteps}})
+	resourcetest.Refused(t, err, "NAME_INVALID")
 }
