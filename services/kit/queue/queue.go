@@ -35,8 +35,7 @@ const (
 	again = 2 * time.Second
 	// workers is how many jobs of a queue one process does at once.
 	workers = 4
-	// settleTime is how long writing down what became of a job may take when the
-	// process ends.
+	// settleTime is how long writing down what becomes of a job may take.
 	settleTime = 5 * time.Second
 )
 
@@ -103,6 +102,14 @@ func (q *Queue) write(ctx context.Context, op store.Op, rec store.Record, item s
 	return res.Record, res.Err
 }
 
+// hold is write for jobs that are held: it goes on when ctx ends, so that it is known
+// whether it was done.
+func (q *Queue) hold(ctx context.Context, rec store.Record, item string, due time.Time) (store.Record, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	return q.write(ctx, store.Replace, rec, item, due)
+}
+
 func (q *Queue) waking() chan struct{} {
 	q.once.Do(func() { q.wake = make(chan struct{}, 1) })
 	return q.wake
@@ -157,7 +164,7 @@ func (q *Queue) start(ctx context.Context, g *errgroup.Group) error {
 // claim does one job, if nobody else has it, and looks for more.
 func (q *Queue) claim(ctx context.Context, rec store.Record) {
 	item := rec.Body.(*storagev1.Job).GetItem()
-	rec, err := q.write(ctx, store.Replace, rec, item, q.Clock().Add(lease))
+	rec, err := q.hold(ctx, rec, item, q.Clock().Add(lease))
 	if err != nil {
 		return // somebody else has it, or nobody can write just now
 	}
@@ -192,7 +199,7 @@ func (q *Queue) renew(ctx context.Context, lose func(), rec store.Record, item s
 			return rec
 		case <-ticker.C:
 		}
-		kept, err := q.write(context.WithoutCancel(ctx), store.Replace, rec, item, q.Clock().Add(lease))
+		kept, err := q.hold(ctx, rec, item, q.Clock().Add(lease))
 		switch {
 		case err == nil:
 			rec = kept
@@ -206,13 +213,13 @@ func (q *Queue) renew(ctx context.Context, lose func(), rec store.Record, item s
 // settle writes down when a job is to be done next. Where that fails, the job is
 // due again when its lease ends.
 func (q *Queue) settle(ctx context.Context, rec store.Record, item string, next time.Time) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
 	var err error
 	if next.IsZero() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+		defer cancel()
 		err = q.Docs.Commit(ctx, store.Write{Op: store.Delete, Record: rec})[0].Err
 	} else {
-		_, err = q.write(ctx, store.Replace, rec, item, next)
+		_, err = q.hold(ctx, rec, item, next)
 	}
 	if err != nil && !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
 		q.Log.WarnContext(ctx, "what became of a job could not be written down", "queue", q.Name, "cause", err.Error())
