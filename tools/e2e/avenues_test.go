@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -154,6 +155,50 @@ func TestGoalsOverREST(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "dream") {
 		t.Errorf("the tree shows what was dropped:\n%s", out.String())
+	}
+}
+
+// TestSubGoalsAtOnce: two goals that at the same time are each to become a part of the
+// other: one does.
+func TestSubGoalsAtOnce(t *testing.T) {
+	r := newRig(t)
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+r.token("acme", "ada", "person"))
+	goals := goalsv1.NewGoalServiceClient(dial(t, r.at.Goals))
+	for round := range 5 {
+		var names [2]string
+		for i := range names {
+			g, err := goals.CreateGoal(ctx, &goalsv1.CreateGoalRequest{Parent: "tenants/acme/people/ada", GoalId: fmt.Sprintf("g%d-%d", round, i), Goal: &goalsv1.Goal{Title: "t"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			names[i] = g.GetName()
+		}
+		var got [2]codes.Code
+		var wg sync.WaitGroup
+		for i := range names {
+			wg.Go(func() {
+				_, err := goals.UpdateGoal(ctx, &goalsv1.UpdateGoalRequest{Goal: &goalsv1.Goal{Name: names[i], ParentGoal: names[1-i]}})
+				got[i] = status.Code(err)
+			})
+		}
+		wg.Wait()
+		slices.Sort(got[:])
+		if got != [2]codes.Code{codes.OK, codes.InvalidArgument} {
+			t.Errorf("round %d: %v", round, got)
+		}
+		parts := 0
+		for _, name := range names {
+			g, err := goals.GetGoal(ctx, &goalsv1.GetGoalRequest{Name: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if g.GetParentGoal() != "" {
+				parts++
+			}
+		}
+		if parts != 1 {
+			t.Errorf("round %d: %d of the two are parts of the other", round, parts)
+		}
 	}
 }
 

@@ -22,6 +22,8 @@ func TestRandomRequests(t *testing.T) {
 	r := newRig(t)
 	c := r.as("acme", "ada", "person")
 	getUpAgain(c)
+	c.must("POST", ada+"/values?valueId=v1", `{"displayName":"Candor"}`)
+	c.must("POST", ada+"/avenues?avenueId=a1", `{"title":"Teach","values":["tenants/acme/people/ada/values/v1"],"ratings":{"joy":4}}`)
 	conns := map[string]*grpc.ClientConn{
 		"rebound.journal.v1": dial(t, r.at.Journal), "rebound.goals.v1": dial(t, r.at.Goals), "rebound.insights.v1": dial(t, r.at.Insights),
 	}
@@ -72,7 +74,8 @@ type generator struct{ r *rand.Rand }
 func (g generator) name() string {
 	const me = "tenants/acme/people/ada"
 	return pick(g.r, me, me+"/setbacks/launch", me+"/setbacks/launch/debriefs/d1", me+"/lessons/l1", me+"/goals/g1", me+"/goals/g1/steps/s1",
-		me+"/goals/g1/milestones/m1", me+"/profile", me+"/affiliation", me+"/summary", me+"/setbacks/-", me+"/gratitudes/2026-01-02", me+"/checkIns/x", me+"/")
+		me+"/goals/g1/milestones/m1", me+"/profile", me+"/affiliation", me+"/summary", me+"/setbacks/-", me+"/gratitudes/2026-01-02", me+"/checkIns/x", me+"/values/v1",
+		me+"/avenues/a1", me+"/")
 }
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }

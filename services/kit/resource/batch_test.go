@@ -111,6 +111,27 @@ func TestCreateAllAgain(t *testing.T) {
 	}
 }
 
+// TestCreateAllDerives: what follows from other documents is asked for once, for all of
+// the batch that was made.
+func TestCreateAllDerives(t *testing.T) {
+	base := resourcetest.New(t)
+	var derived []int
+	goals := resource.Must(base.Deps, resource.Type[*goalsv1.Goal]{
+		Derive: func(_ context.Context, docs []*goalsv1.Goal) error {
+			derived = append(derived, len(docs))
+			for _, g := range docs {
+				g.Progress = 0.5
+			}
+			return nil
+		},
+	})
+	base.Open(t, goals.Kind())
+	made, err := goals.CreateAll(t.Context(), ada, "", []*goalsv1.Goal{{Title: "a"}, {}, {Title: "b"}})
+	if err != nil || !slices.Equal(derived, []int{2}) || made[0].Doc.GetProgress() != 0.5 || made[2].Doc.GetProgress() != 0.5 {
+		t.Errorf("%v, %v, %v", derived, made, err)
+	}
+}
+
 // TestCreateAllFails: what is wrong with the whole batch is nobody's single fault.
 func TestCreateAllFails(t *testing.T) {
 	r := newRig(t)

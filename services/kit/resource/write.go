@@ -368,8 +368,8 @@ func (r *Resource[T]) derived(ctx context.Context, doc T) (T, error) {
 	return doc, r.Derive(ctx, []T{doc})
 }
 
-// valid holds a merged document against its proto's rules: the parts were
-// checked on their way in, their sum was not.
+// valid holds a document against its proto's rules: of a merged one the parts were
+// checked on their way in, their sum was not; of a batch not even the parts.
 func (r *Resource[T]) valid(doc proto.Message) error {
 	if r.deps.Validator == nil {
 		return nil
@@ -393,23 +393,4 @@ func staleOr(err error, name string) error {
 		return fault.NotFound(name)
 	}
 	return err
-}
-
-func stringField(m protoreflect.Message, name string) string {
-	if fd := m.Descriptor().Fields().ByName(protoreflect.Name(name)); fd != nil && fd.Kind() == protoreflect.StringKind && !fd.IsList() {
-		return m.Get(fd).String()
-	}
-	return ""
-}
-
-func boolField(m protoreflect.Message, name string) bool {
-	fd := m.Descriptor().Fields().ByName(protoreflect.Name(name))
-	return fd != nil && fd.Kind() == protoreflect.BoolKind && m.Get(fd).Bool()
-}
-
-func messageField(m protoreflect.Message, name string) any {
-	if fd := m.Descriptor().Fields().ByName(protoreflect.Name(name)); fd != nil && fd.Message() != nil && m.Has(fd) {
-		return m.Get(fd).Message().Interface()
-	}
-	return nil
 }
