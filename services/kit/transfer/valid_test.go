@@ -26,6 +26,9 @@ func (d drawer) fill(m protoreflect.Message, depth int) {
 		fd := fields.Get(i)
 		rules, _ := proto.GetExtension(fd.Options(), validate.E_Field).(*validate.FieldRules)
 		must := hasBehavior(fd, annotations.FieldBehavior_REQUIRED) || len(rules.GetEnum().GetNotIn()) > 0
+		if !fd.HasPresence() { // rules hold for the zero value, too
+			must = must || rules.GetInt32().GetGte() > 0 || rules.GetDouble().GetGte() > 0 || rules.GetString().GetMinLen() > 0
+		}
 		ours := fd.Message() != nil && strings.HasPrefix(string(fd.Message().FullName()), "rebound.")
 		switch {
 		case fd.Name() == "name" || fd.Name() == "etag" || fd.IsMap() || ours && depth == maxDepth:
@@ -87,7 +90,11 @@ func (d drawer) scalar(fd protoreflect.FieldDescriptor, rules *validate.FieldRul
 		}
 		return protoreflect.ValueOfInt32(rapid.Int32Range(low, high).Draw(d.t, "int32"))
 	case protoreflect.DoubleKind:
-		return protoreflect.ValueOfFloat64(rapid.Float64Range(0, 1e6).Draw(d.t, "double"))
+		low, high := 0.0, 1e6
+		if r := rules.GetDouble(); r.GetLessThan() != nil {
+			low, high = max(r.GetGte(), -high), min(r.GetLte(), high)
+		}
+		return protoreflect.ValueOfFloat64(rapid.Float64Range(low, high).Draw(d.t, "double"))
 	}
 	return protoreflect.ValueOfString(d.text(fd, rules.GetString(), must))
 }
@@ -103,6 +110,9 @@ func (d drawer) text(fd protoreflect.FieldDescriptor, rules *validate.StringRule
 		return d.owner + "/goals/g1/milestones/m1"
 	case kind != "":
 		return "tenants/acme/libraryStories/somewhere"
+	}
+	if rules.GetPattern() != "" { // those of ids
+		return fmt.Sprintf("id-%d", rapid.IntRange(0, 999).Draw(d.t, "id"))
 	}
 	least, most := int(rules.GetMinLen()), 40
 	if must {

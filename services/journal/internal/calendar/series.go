@@ -1,6 +1,8 @@
 package calendar
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/teambition/rrule-go"
@@ -32,38 +34,65 @@ func (e entry) repeating(s *goalsv1.Step, w window) (entry, bool) {
 	if err != nil {
 		return e, false
 	}
-	done := map[string]bool{}
-	for _, c := range s.GetCompletions() {
-		if c.GetOccurrence() != nil {
-			done[localdate.Text(c.GetOccurrence())] = true
-		}
-	}
-	first, passed := firstOpen(rule, w, done)
+	closed := closedDays(s, rule, w)
+	first, passed := firstOpen(rule, w, closed)
 	if first == nil {
 		return e, false
 	}
 	e = e.on(first)
 	e.series.rule = ruleFrom(*option, rule, passed)
-	for _, c := range s.GetCompletions() {
-		if c.GetOccurrence() != nil && localdate.After(c.GetOccurrence(), first) {
-			e.series.except = append(e.series.except, c.GetOccurrence())
+	for _, day := range slices.Sorted(maps.Keys(closed)) {
+		if localdate.After(closed[day], first) {
+			e.series.except = append(e.series.except, closed[day])
 		}
 	}
 	return e, true
 }
 
-// firstOpen finds the first occurrence that is not done, and how many come before
+// closedDays are the occurrences of a step that nobody waits for, by their text:
+// those that are done, and those within the window that lie in a break.
+func closedDays(s *goalsv1.Step, rule *rrule.RRule, w window) map[string]*datepb.Date {
+	closed := map[string]*datepb.Date{}
+	for _, c := range s.GetCompletions() {
+		if c.GetOccurrence() != nil {
+			closed[localdate.Text(c.GetOccurrence())] = c.GetOccurrence()
+		}
+	}
+	if len(s.GetBreaks()) == 0 {
+		return closed
+	}
+	for _, at := range rule.Between(midnight(monthOf(w.from), time.UTC), midnight(w.until, time.UTC).Add(-time.Second), true) {
+		if day := localdate.Of(at, time.UTC); rests(s, day) {
+			closed[localdate.Text(day)] = day
+		}
+	}
+	return closed
+}
+
+// rests tells whether a day lies in a break of a step.
+func rests(s *goalsv1.Step, day *datepb.Date) bool {
+	return slices.ContainsFunc(s.GetBreaks(), func(b *goalsv1.Break) bool {
+		return !localdate.After(b.GetFromDate(), day) && (b.GetUntilDate() == nil || !localdate.After(day, b.GetUntilDate()))
+	})
+}
+
+// monthOf is the first day of a month.
+func monthOf(day *datepb.Date) *datepb.Date {
+	return &datepb.Date{Year: day.GetYear(), Month: day.GetMonth(), Day: 1}
+}
+
+// firstOpen finds the first occurrence that is not closed, and how many come before
 // it. It looks from the first of the window's first month on, so that a series
 // begins anew once a month at most and not every day.
-func firstOpen(rule *rrule.RRule, w window, done map[string]bool) (first *datepb.Date, passed int) {
-	begin := midnight(&datepb.Date{Year: w.from.GetYear(), Month: w.from.GetMonth(), Day: 1}, time.UTC)
+func firstOpen(rule *rrule.RRule, w window, closed map[string]*datepb.Date) (first *datepb.Date, passed int) {
+	begin := midnight(monthOf(w.from), time.UTC)
 	end := midnight(w.until, time.UTC)
 	for next := rule.Iterator(); ; passed++ {
 		at, ok := next()
 		if !ok || !at.Before(end) {
 			return nil, passed
 		}
-		if !at.Before(begin) && !done[at.Format(time.DateOnly)] {
+		if !at.Before(begin) && closed[at.Format(time.DateOnly)] == nil {
 			return localdate.Of(at, time.UTC), passed
 		}
 	}

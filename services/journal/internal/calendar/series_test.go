@@ -58,6 +58,34 @@ func TestSeries(t *testing.T) {
 	}
 }
 
+// TestSeriesBreaks: days that are skipped, or at which the step rests, are left out.
+func TestSeriesBreaks(t *testing.T) {
+	for _, c := range []struct{ from, until, want string }{
+		{"2026-11-20", "2026-11-21", "2026-11-22 except []"},
+		{"2026-11-24", "2026-11-25", "2026-11-20 except [2026-11-24 2026-11-25]"},
+		{"2020-01-01", "2026-11-20", "2026-11-21 except []"},
+		{"2026-11-20", "", "false"},
+		{"2028-11-22", "", "2026-11-20 except [2028-11-22 2028-11-23]"},
+	} {
+		b := &goalsv1.Break{FromDate: date(t, c.from)}
+		if c.until != "" {
+			b.UntilDate = date(t, c.until)
+		}
+		e, ok := (entry{}).repeating(&goalsv1.Step{Recurrence: "FREQ=DAILY", StartDate: date(t, "2026-11-20"), Breaks: []*goalsv1.Break{b}}, testWindow)
+		got := fmt.Sprint(ok)
+		if ok {
+			var except []string
+			for _, d := range e.series.except {
+				except = append(except, localdate.Text(d))
+			}
+			got = fmt.Sprintf("%s except %v", localdate.Text(e.day), except)
+		}
+		if got != c.want {
+			t.Errorf("resting from %s to %q: %s, want %s", c.from, c.until, got, c.want)
+		}
+	}
+}
+
 // TestSeriesIsTheStep: what a calendar program makes of an event is, from its
 // first day to the end of the window, the step's occurrences less those done.
 func TestSeriesIsTheStep(t *testing.T) {
