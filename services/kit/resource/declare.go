@@ -96,8 +96,8 @@ type Type[T proto.Message] struct {
 	// update_time: scalars, enums, timestamps, dates or lists of them.
 	Filter []string
 	// Order are the fields of order_by, the default first, such as
-	// "occurred_on"; name, and unless ReadOnly create_time and update_time, need no
-	// declaration but for being first. Each costs an index.
+	// "occurred_on"; name needs no declaration but for being first, nor do create_time
+	// and update_time, unless the type is ReadOnly and not TakenAlong. Each costs an index.
 	Order []string
 	// Keys are values that follow from a document and are no field of it, by which
 	// the service itself finds documents, through Between and Latest. Each costs an

@@ -58,7 +58,7 @@ func (r *Resource[T]) declareIndexes() error {
 
 func (r *Resource[T]) orderFields() []string {
 	fields, more := slices.Clone(r.Order), []string{store.KeyCreateTime, store.KeyUpdateTime, store.KeyName}
-	if r.ReadOnly { // when the service wrote it down is nobody's business
+	if r.ReadOnly && !r.TakenAlong { // when the service wrote it down is nobody's business
 		more = more[2:]
 	}
 	for _, f := range more {

@@ -195,3 +195,21 @@ func TestCustomInPlaceOfStandard(t *testing.T) {
 		t.Error("two custom methods of one name are taken")
 	}
 }
+
+// TestTakenAlongByTime: what people take along is read in the order in which it was
+// made, though the service makes it.
+func TestTakenAlongByTime(t *testing.T) {
+	base := resourcetest.New(t)
+	celebrations := resource.Must(base.Deps, resource.Type[*goalsv1.Celebration]{ReadOnly: true, TakenAlong: true, Order: []string{"earn_time"}})
+	base.Open(t, celebrations.Kind())
+	for _, id := range []string{"b", "a"} {
+		if err := celebrations.Keep(t.Context(), []string{ada + "/celebrations/" + id}, func(_ string, c *goalsv1.Celebration) { c.Reward = "tea" }); err != nil {
+			t.Fatal(err)
+		}
+		base.Clock.Advance(time.Second)
+	}
+	page, err := base.Deps.Portable()[0].Records(t.Context(), ada, true, nil, 10)
+	if err != nil || len(page.Records) != 2 || resource.LastSegment(page.Records[0].Name) != "b" {
+		t.Errorf("%v, %v", page, err)
+	}
+}

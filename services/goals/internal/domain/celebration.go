@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -42,9 +43,10 @@ func decideCelebration(_ context.Context, c resource.Change[*goalsv1.Celebration
 }
 
 // celebrationOf is the name of the celebration of a milestone, or of a number of
-// completions of a step.
+// completions of a step. Its id is the same wherever the person takes it.
 func celebrationOf(subject string, completions int32) string {
-	return resource.Owner(subject) + "/celebrations/" + ids.Derived(subject, strconv.Itoa(int(completions)))
+	owner := resource.Owner(subject)
+	return owner + "/celebrations/" + ids.Derived(strings.TrimPrefix(subject, owner), strconv.Itoa(int(completions)))
 }
 
 // earn makes celebrations, by name. Those that are there stay as they are.

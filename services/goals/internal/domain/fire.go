@@ -24,6 +24,9 @@ import (
 const (
 	// maxTick is how many rules, and how many snoozed reminders, one tick looks at.
 	maxTick = 200
+	// maxBehind is how many days a rule that was not looked at for long catches up
+	// with, the last one included.
+	maxBehind = 31
 	// maxAtOnce is how many of them at the same time.
 	maxAtOnce = 8
 )
@@ -106,7 +109,8 @@ func (d *Domain) fire(ctx context.Context, rule *goalsv1.ReminderRule, now time.
 	ignored := rule.GetIgnored()
 	if passed > through {
 		lead := int(rule.GetLeadDays())
-		due, err := d.dueSubjects(ctx, rule, owner, through+1+lead, passed+lead)
+		from := max(through+1, passed-maxBehind+1)
+		due, err := d.dueSubjects(ctx, rule, owner, from+lead, passed+lead)
 		if err != nil {
 			return err
 		}

@@ -378,3 +378,13 @@ func TestMoveWhileARuleIsMade(t *testing.T) {
 	_, err = r.d.CreateReminderRule(t.Context(), &goalsv1.CreateReminderRuleRequest{Parent: "nobody", ReminderRule: &goalsv1.ReminderRule{About: aboutSteps}})
 	resourcetest.Refused(t, err, "NAME_INVALID")
 }
+
+// TestRemindersAfterLong: who was away for long is reminded of the last 31 days.
+func TestRemindersAfterLong(t *testing.T) {
+	r := newRig(t)
+	r.add("old", &goalsv1.Step{DueDate: date(2026, 11, 29)})
+	r.add("new", &goalsv1.Step{DueDate: date(2026, 11, 30)})
+	r.rule(&goalsv1.ReminderRule{About: aboutSteps})
+	r.at("2026-12-30T09:00:00Z")
+	r.expect("new 11-30 at 12-30T09:00")
+}

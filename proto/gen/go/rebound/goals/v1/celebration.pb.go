@@ -232,8 +232,8 @@ type ListCelebrationsRequest struct {
 	// AIP-160 filter over state, subject, earn_time and celebrate_time, such as:
 	// state = DUE. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// One of earn_time, celebrate_time, with " desc" for the latest first.
-	// Default: earn_time desc.
+	// One of earn_time, celebrate_time, create_time, update_time, with " desc" for
+	// the latest first. Default: earn_time desc.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
