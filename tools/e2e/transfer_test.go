@@ -95,7 +95,7 @@ func unpack(t *testing.T, archive []byte) map[string]string {
 
 // stays are the kinds that people make and do not take along: permissions and
 // secrets, which are good for here only.
-var stays = []string{}
+var stays = []string{"grants"}
 
 // TestTakeAlong exports one resource of every type, and a life, imports them into
 // another tenant, and exports them again: it is the same archive. Nothing of it lies
@@ -114,6 +114,15 @@ func TestTakeAlong(t *testing.T) {
 	c.must("POST", ada+"/stories/st/versions?storyVersionId=v", `{"audience":"PUBLIC","text":"What I learned"}`)
 	c.must("POST", ada+"/stories/st/versions/v:publish", `{"confirmedText":"What I learned"}`)
 
+	// What comes of what is done: a celebration, and a roadmap.
+	c.must("POST", ada+"/goals?goalId=g2", `{"title":"Out again"}`)
+	c.must("POST", ada+"/goals/g2/milestones?milestoneId=m", `{"title":"On stage","reward":"A day off"}`)
+	c.must("POST", ada+"/goals/g2/steps?stepId=s", `{"title":"Write the opening"}`)
+	c.must("POST", ada+"/goals/g2/roadmap:link", `{"item":"`+me+`/goals/g2/milestones/m","requires":"`+me+`/goals/g2/steps/s"}`)
+	c.must("POST", ada+"/goals/g2/milestones/m:reach", `{}`)
+	c.must("POST", ada+"/goals/g2/milestones/m:celebrate", `{"how":"By the sea"}`)
+	const more = 14 // besides what was made of every type
+
 	first, op := c.export(ada)
 	files := unpack(t, first)
 	for _, kind := range stays {
@@ -123,7 +132,7 @@ func TestTakeAlong(t *testing.T) {
 			}
 		}
 	}
-	if n := sum(op, "exported"); n != len(made)+9 || op["progress"].(map[string]any)["entriesDone"] != fmt.Sprint(2*n) || op["progress"].(map[string]any)["entriesTotal"] != fmt.Sprint(2*n) {
+	if n := sum(op, "exported"); n != len(made)+more || op["progress"].(map[string]any)["entriesDone"] != fmt.Sprint(2*n) || op["progress"].(map[string]any)["entriesTotal"] != fmt.Sprint(2*n) {
 		t.Errorf("%d exported, %d made: %v", n, len(made), op)
 	}
 	for pattern := range made {
@@ -160,7 +169,7 @@ func TestTakeAlong(t *testing.T) {
 	}
 
 	op = bo.bring(bos, first)
-	if n := sum(op, "created"); op["state"] != "OPERATION_STATE_SUCCEEDED" || n != len(made)+9 || sum(op, "conflicts")+sum(op, "refused")+sum(op, "unchanged") != 0 {
+	if n := sum(op, "created"); op["state"] != "OPERATION_STATE_SUCCEEDED" || n != len(made)+more || sum(op, "conflicts")+sum(op, "refused")+sum(op, "unchanged") != 0 {
 		t.Errorf("%v", op)
 	}
 	second, _ := bo.export(bos)
@@ -185,7 +194,7 @@ func TestTakeAlong(t *testing.T) {
 	bo.must("PATCH", bos+"/setbacks/launch", `{"title":"My own words"}`)
 	op = bo.bring(bos, first)
 	issues := op["issues"].([]any)
-	if sum(op, "created") != 0 || sum(op, "conflicts") != 1 || sum(op, "unchanged") != len(made)+8 || len(issues) != 1 ||
+	if sum(op, "created") != 0 || sum(op, "conflicts") != 1 || sum(op, "unchanged") != len(made)+more-1 || len(issues) != 1 ||
 		issues[0].(map[string]any)["entry"] != "setbacks/launch" || issues[0].(map[string]any)["reason"] != "CONFLICT" {
 		t.Errorf("%v", op)
 	}
