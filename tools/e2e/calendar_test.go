@@ -219,11 +219,7 @@ func TestCalendarSecrets(t *testing.T) {
 func TestCalendarCommand(t *testing.T) {
 	r := newRig(t)
 	planAhead(r.as("acme", "ada", "person"), "My")
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "rebound")
-	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/rebound").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	dir, binary := t.TempDir(), program(t, "rebound")
 	rebound := func(args ...string) string {
 		t.Helper()
 		args = append([]string{"calendar", "--tenant", "acme", "--person", "ada", "--url", "http://" + r.at.HTTP, "--data", r.data}, args...)

@@ -228,11 +228,7 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 // TestImportAndDemo: the CLI's way in, twice: the second time adds nothing.
 func TestImportAndDemo(t *testing.T) {
 	r := newRig(t)
-	dir := t.TempDir()
-	binary := dir + "/rebound"
-	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/rebound").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	dir, binary := t.TempDir(), program(t, "rebound")
 	rebound := func(args ...string) (string, error) {
 		out, err := exec.CommandContext(t.Context(), binary, append(args, "--url", "http://"+r.at.HTTP, "--data", r.data)...).CombinedOutput()
 		return string(out), err
@@ -286,10 +282,7 @@ func TestImportAndDemo(t *testing.T) {
 func TestWatchComesBack(t *testing.T) {
 	r := newRig(t)
 	c := r.as("acme", "ada", "person")
-	binary := t.TempDir() + "/rebound"
-	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/rebound").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := program(t, "rebound")
 	getUpAgain(c)
 	cmd := exec.CommandContext(t.Context(), binary, "watch", "--tenant", "acme", "--person", "ada", "--url", "http://"+r.at.HTTP, "--data", r.data)
 	out, err := cmd.StdoutPipe()

@@ -30,6 +30,10 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
+		goleak.Cleanup(func(code int) {
+			removePrograms()
+			os.Exit(code)
+		}),
 		// The caches of keys and consents have sweepers that live as long as the process.
 		goleak.IgnoreAnyFunction("github.com/hashicorp/golang-lru/v2/expirable.NewLRU[...].func1"),
 		// Idle connections of the test's own HTTP client.

@@ -69,11 +69,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and kills a process; the whole suite does it")
 	}
-	dir := t.TempDir()
-	binary, data := filepath.Join(dir, "rebound"), filepath.Join(dir, "data")
-	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/rebound").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary, data := program(t, "rebound"), filepath.Join(t.TempDir(), "data")
 	database := ""
 	if os.Getenv("MONGODB_URI") != "" {
 		database = mongotest.Database(t)

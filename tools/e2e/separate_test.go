@@ -43,10 +43,6 @@ func TestSeparateServices(t *testing.T) {
 		t.Skip("builds and runs four programs; the whole suite does it")
 	}
 	dir := t.TempDir()
-	programs := []string{"../../services/journal/cmd/journald", "../../services/goals/cmd/goalsd", "../../services/insights/cmd/insightsd", "../../gateway/cmd/gatewayd"}
-	if out, err := exec.Command("go", append([]string{"build", "-o", dir + "/"}, programs...)...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	issuer, err := auth.OpenIssuer(dir, clock.System)
 	if err != nil {
 		t.Fatal(err)
@@ -72,13 +68,13 @@ func TestSeparateServices(t *testing.T) {
 	}
 	goalsAt := freeAddress(t)
 	journalArgs := append(settings("journal"), "--source-goals", goalsAt, "--source-token-file", tokenFile)
-	journal := startDaemon(t, dir, "journald", journalArgs...)
+	journal := startDaemon(t, "journald", journalArgs...)
 	r := &rig{t: t, system: &system.System{Issuer: issuer}}
 	wholeOrNone(t, r, journal, dir)
-	goals := startDaemon(t, dir, "goalsd", append(settings("goals"), "--listen", goalsAt, "--source-journal", journal, "--source-token-file", tokenFile)...)
-	insights := startDaemon(t, dir, "insightsd", append(settings("insights"),
+	goals := startDaemon(t, "goalsd", append(settings("goals"), "--listen", goalsAt, "--source-journal", journal, "--source-token-file", tokenFile)...)
+	insights := startDaemon(t, "insightsd", append(settings("insights"),
 		"--source-journal", journal, "--source-goals", goals, "--source-token-file", tokenFile)...)
-	edge := startDaemon(t, dir, "gatewayd", append([]string{
+	edge := startDaemon(t, "gatewayd", append([]string{
 		"--listen", "127.0.0.1:0", "--journal", journal, "--goals", goals, "--insights", insights,
 	}, tlsFlags...)...)
 
@@ -92,7 +88,7 @@ func TestSeparateServices(t *testing.T) {
 	if os.Getenv("MONGODB_URI") != "" {
 		// Another instance on the same database: what it commits reaches insights
 		// through the first one's stream.
-		recoverAt(t, r, startDaemon(t, dir, "journald", journalArgs...), dir)
+		recoverAt(t, r, startDaemon(t, "journald", journalArgs...), dir)
 		if got, _ := collect(t, lines, 1); got[0].kind != "INSIGHT_KIND_SETBACK_RECOVERED" {
 			t.Errorf("the stream says %v", kinds(got))
 		}
@@ -166,9 +162,9 @@ func recoverAt(t *testing.T, r *rig, target, dir string) {
 
 // startDaemon starts a program and gives the address it says it serves on. When
 // the test ends it is told to stop, and has to do so well.
-func startDaemon(t *testing.T, dir, name string, args ...string) string {
+func startDaemon(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(dir, name), args...)
+	cmd := exec.Command(program(t, name), args...)
 	logs, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -246,9 +242,6 @@ func certificates(t *testing.T, dir string) []string {
 // and does not start.
 func TestConfigurationMistakes(t *testing.T) {
 	dir := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", dir+"/", "../../services/journal/cmd/journald").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	issuer, err := auth.OpenIssuer(dir, clock.System)
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +265,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		if c.name != "no service token" {
 			args = append(args, "--source-token-file", keys)
 		}
-		cmd := exec.Command(filepath.Join(dir, "journald"), args...)
+		cmd := exec.Command(program(t, "journald"), args...)
 		cmd.Env = append(os.Environ(), c.env...)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.want) {

@@ -378,12 +378,9 @@ func noise(n int, seed uint64) string {
 func TestTakeAlongInTheTerminal(t *testing.T) {
 	r := newRig(t)
 	dir := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", dir, "../cmd/rebound").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	rebound := func(args ...string) (string, error) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "rebound"), append(args, "--url", "http://"+r.at.HTTP, "--data", r.data, "--tenant", "acme")...)
+		cmd := exec.CommandContext(t.Context(), program(t, "rebound"), append(args, "--url", "http://"+r.at.HTTP, "--data", r.data, "--tenant", "acme")...)
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
 		err := cmd.Run()
