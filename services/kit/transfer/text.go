@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -86,7 +87,7 @@ func (w *textWriter) message(m protoreflect.Message, indent string) {
 		switch v := m.Get(fd); {
 		case fd.IsMap():
 			w.item(indent, name, strconv.Itoa(v.Map().Len()))
-		case fd.IsList() && fd.Message() == nil && !isText(fd):
+		case fd.IsList() && fd.Message() == nil && (!isText(fd) || isShort(w.joined(fd, v.List()))):
 			w.item(indent, name, w.joined(fd, v.List()))
 		case fd.IsList():
 			for n := range v.List().Len() {
@@ -103,6 +104,9 @@ func (w *textWriter) field(fd protoreflect.FieldDescriptor, v protoreflect.Value
 	if value, ok := w.value(fd, v); ok {
 		w.item(indent, name, value)
 		return
+	}
+	if proto.Size(v.Message().Interface()) == 0 {
+		return // there is nothing to tell
 	}
 	w.WriteString(indent + "- **" + name + "**\n")
 	w.message(v.Message(), indent+"  ")
@@ -147,6 +151,8 @@ func (w *textWriter) value(fd protoreflect.FieldDescriptor, v protoreflect.Value
 			return m.AsTime().In(w.zone).Format("2006-01-02 15:04"), true
 		case *datepb.Date:
 			return localdate.Text(m), true
+		case *timeofday.TimeOfDay:
+			return fmt.Sprintf("%02d:%02d", m.GetHours(), m.GetMinutes()), true
 		case *durationpb.Duration:
 			return m.AsDuration().String(), true
 		}

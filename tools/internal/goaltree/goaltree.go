@@ -208,7 +208,7 @@ func (g goal) line() string {
 }
 
 func (k keyResult) line() string {
-	line := fmt.Sprintf("%s  %s: %g of %g", bar(k.Score), plain(k.Title), k.Current, k.Target)
+	line := fmt.Sprintf("%s  %s: at %g, from %g to %g", bar(k.Score), plain(k.Title), k.Current, k.Start, k.Target)
 	if k.Unit != "" {
 		line += " " + plain(k.Unit)
 	}

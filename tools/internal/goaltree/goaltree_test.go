@@ -47,8 +47,8 @@ func TestShow(t *testing.T) {
 	for all, want := range map[bool]string{
 		false: `
 ┌─ ██████░░░░░░  50 %  A demo that holds [31m, by 2026-12-01
-│  ├─ █████████░░░  75 %  Crashes: 2 of 0, 60 % sure
-│  ├─ ░░░░░░░░░░░░   0 %  Sales: 0 of 10 users
+│  ├─ █████████░░░  75 %  Crashes: at 2, from 8 to 0, 60 % sure
+│  ├─ ░░░░░░░░░░░░   0 %  Sales: at 0, from 0 to 10 users
 │  ├─ ◆ First run → Cake
 │  │  └─ ✓ Book the room
 │  ├─ ◇ Second run
@@ -59,8 +59,8 @@ func TestShow(t *testing.T) {
 `,
 		true: `
 ┌─ ██████░░░░░░  50 %  A demo that holds [31m, by 2026-12-01
-│  ├─ █████████░░░  75 %  Crashes: 2 of 0, 60 % sure
-│  ├─ ░░░░░░░░░░░░   0 %  Sales: 0 of 10 users
+│  ├─ █████████░░░  75 %  Crashes: at 2, from 8 to 0, 60 % sure
+│  ├─ ░░░░░░░░░░░░   0 %  Sales: at 0, from 0 to 10 users
 │  ├─ ◆ First run → Cake
 │  │  └─ ✓ Book the room
 │  ├─ ◇ Second run
