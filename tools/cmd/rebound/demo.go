@@ -45,13 +45,13 @@ func (d *demoCommand) Run(ctx context.Context) error {
   %d setbacks, %d recovered from; %d debriefs, %d lessons
   %d check-ins, %d days with gratitudes
   %d strengths, reframes, reflections, visualizations and outreaches
-  %d comments by the coach they let in
+  %d comments by the coach they let in, %d stories published
   %d values, %d avenues, %d of them chosen
   %d goals, %d milestones, %d steps, %d completed; %d check-ins of key results, %d obstacles met, %d celebrations
 Look at one:  bin/rebound watch --tenant %s --person demo-001
               bin/rebound goals --tenant %s --person demo-001 --all
 `, d.People, d.Days, time.Since(begun).Round(time.Millisecond), c.Setbacks.Load(), c.Recoveries.Load(), c.Debriefs.Load(), c.Lessons.Load(),
-		c.CheckIns.Load(), c.Gratitudes.Load(), c.Practices.Load(), c.Comments.Load(), c.Values.Load(), c.Avenues.Load(), c.Chosen.Load(),
+		c.CheckIns.Load(), c.Gratitudes.Load(), c.Practices.Load(), c.Comments.Load(), c.Stories.Load(), c.Values.Load(), c.Avenues.Load(), c.Chosen.Load(),
 		c.Goals.Load(), c.Milestones.Load(), c.Steps.Load(), c.Completions.Load(), c.KeyResultCheckIns.Load(), c.ObstaclesMet.Load(), c.Celebrations.Load(), d.Tenant, d.Tenant)
 	return nil
 }

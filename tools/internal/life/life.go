@@ -38,6 +38,8 @@ type Counts struct {
 	Values, Avenues, Chosen, KeyResultCheckIns, ObstaclesMet atomic.Int64
 	// Comments are what coaches say.
 	Comments atomic.Int64
+	// Stories are told once people are up again, and published.
+	Stories atomic.Int64
 	// Celebrations are rewards that were taken.
 	Celebrations atomic.Int64
 }
@@ -274,6 +276,9 @@ func (l *lived) recover(ctx context.Context, _ int, at time.Time) error {
 		return nil
 	}
 	l.counts.Recoveries.Add(1)
+	if err := l.tell(ctx); err != nil {
+		return err
+	}
 	path := "/setbacks/" + l.setback + ":recover"
 	l.setback, l.lesson = "", ""
 	return l.do(ctx, "POST", path, body{"recoveredOn": date(at)})
