@@ -77,7 +77,9 @@ func TestConclusionsOverREST(t *testing.T) {
 		`{"celebrationsCelebrated":0,"celebrationsDue":1,"debriefsCompleted":5,"evidence":2,"gratitudeDays":10,"gratitudeDaysLast28":9,"revisits":5,"strengths":1}`,
 		`{"answered":{"count":1,"n":1},"connections":1,"draining":0,"filling":1,"neutral":0,"opportunities":1}`,
 		`{"applied":{"count":0,"n":1}}`,
-	}, func() []string { return conclusions(t, c.must("GET", ada+"/summary", ""), "practice", "support", "lessons") })
+	}, func() []string {
+		return conclusions(t, c.must("GET", ada+"/summary", ""), "practice", "support", "lessons")
+	})
 	s := c.must("GET", ada+"/summary", "")
 	rec := s["recovery"].(map[string]any)
 	// They took 2, 4, 6 and 8 days; the first step came 10, 7, 4 and 2 days after.

@@ -189,3 +189,17 @@ func TestSourcesInterleave(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkSummary sums up somebody who has practiced as much as is kept.
+func BenchmarkSummary(b *testing.B) {
+	a := newTeller()
+	for n := range keptEntries {
+		practiced(a, day(n*366/keptEntries), fmt.Sprintf("x%d", n), int32(n%10))
+		feel(a, n*366/keptEntries, int32(n%11-5))
+		a.tell(day(n/2), "/goals/g/steps/s", "step.completed", step(fmt.Sprint(n), day(n/2)))
+		a.tell(day(n/2), fmt.Sprintf("/setbacks/x%d", n), "setback.recorded", setbackAt(n/2, 3, 1, 5))
+	}
+	for b.Loop() {
+		Summary(a.p, "s", day(366))
+	}
+}
