@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -108,10 +109,16 @@ func (c Change[T]) Event(created string, data *eventsv1.Event) []*eventsv1.Event
 }
 
 // EventType names what happened to a kind of resource: "setbacks", "closed"
-// gives "setback.closed".
+// gives "setback.closed"; "stories" and "outreaches" are made singular as English
+// makes them.
 func EventType(kind, verb string) string {
-	if n := len(kind); n > 1 && kind[n-1] == 's' {
-		kind = kind[:n-1]
+	if stem, ok := strings.CutSuffix(kind, "ies"); ok {
+		return stem + "y." + verb
 	}
-	return kind + "." + verb
+	for _, hiss := range []string{"ch", "sh", "ss", "x"} {
+		if strings.HasSuffix(kind, hiss+"es") {
+			return strings.TrimSuffix(kind, "es") + "." + verb
+		}
+	}
+	return strings.TrimSuffix(kind, "s") + "." + verb
 }

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	datepb "google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
@@ -57,7 +59,7 @@ func history(seed uint64, n int) []*eventsv1.Event {
 		id := fmt.Sprintf("x%d", r.IntN(4))
 		e := &eventsv1.Event{Id: ids.Derived(fmt.Sprint(seed, i)), Owner: owner, Time: timestamppb.New(at), Source: "rebound/journal"}
 		set := func(kind, verb string) { e.Subject, e.Type = owner+"/"+kind+"s/"+id, kind+"."+verb }
-		switch r.IntN(9) {
+		switch r.IntN(12) {
 		case 0:
 			set("setback", "recorded")
 			e.Data = &eventsv1.Event_Setback{Setback: &eventsv1.SetbackFacts{OccurredOn: date, State: typev1.SetbackState_SETBACK_STATE_OPEN}}
@@ -79,6 +81,11 @@ func history(seed uint64, n int) []*eventsv1.Event {
 			if e.Type == "gratitude.recorded" {
 				e.Data = &eventsv1.Event_Gratitude{Gratitude: &eventsv1.GratitudeFacts{LocalDate: date, Count: 1}}
 			}
+		case 9:
+			practiced(r, e, owner, id, date)
+		case 10:
+			practiced(r, e, owner, id, date)
+			e.Type, e.Data = e.GetType()[:strings.Index(e.GetType(), ".")]+".deleted", nil
 		case 7:
 			e.Source = "rebound/goals"
 			set("goal", "achieved")
@@ -86,7 +93,8 @@ func history(seed uint64, n int) []*eventsv1.Event {
 		default:
 			e.Source = "rebound/goals"
 			set("step", []string{"completed", "undone"}[r.IntN(6)/5])
-			e.Data = &eventsv1.Event_Step{Step: &eventsv1.StepFacts{Goal: owner + "/goals/g", Completion: &eventsv1.StepCompletionFacts{
+			strength := float64(i%10) / 10
+			e.Data = &eventsv1.Event_Step{Step: &eventsv1.StepFacts{Goal: owner + "/goals/g", Strength: &strength, Completion: &eventsv1.StepCompletionFacts{
 				Id: fmt.Sprintf("c%d", r.IntN(20)), CompleteTime: timestamppb.New(at), LocalDate: localdate.Of(at, time.UTC),
 			}}}
 		}
@@ -95,6 +103,38 @@ func history(seed uint64, n int) []*eventsv1.Event {
 		out = append(out, e)
 	}
 	return out
+}
+
+// practiced makes an event one of some practice.
+func practiced(r *rand.Rand, e *eventsv1.Event, owner, id string, date *datepb.Date) {
+	n := r.Int32N(100)
+	switch r.IntN(8) {
+	case 0:
+		e.Subject, e.Type = owner+"/setbacks/"+id+"/debriefs/d", "debrief.revisited"
+		e.Data = &eventsv1.Event_Debrief{Debrief: &eventsv1.DebriefFacts{State: typev1.DebriefState_DEBRIEF_STATE_COMPLETED, Revisits: []*eventsv1.RevisitFacts{{Intensity: 1 + n%10}}}}
+	case 1:
+		e.Subject, e.Type = owner+"/reframes/"+id, "reframe.updated"
+		e.Data = &eventsv1.Event_Reframe{Reframe: &eventsv1.ReframeFacts{Kind: typev1.ReframeKind(n % 5), BeliefBefore: &n, BeliefAfter: &n, Reframed: n%3 > 0}}
+	case 2:
+		e.Subject, e.Type = owner+"/strengths/"+id, "strength.noted"
+		e.Data = &eventsv1.Event_Strength{Strength: &eventsv1.StrengthFacts{Evidence: n}}
+	case 3:
+		energy := n%11 - 5
+		e.Subject, e.Type = owner+"/connections/"+id, "connection.made"
+		e.Data = &eventsv1.Event_Connection{Connection: &eventsv1.ConnectionFacts{Energy: &energy}}
+	case 4:
+		e.Subject, e.Type = owner+"/connections/c/outreaches/"+id, "outreach.updated"
+		e.Data = &eventsv1.Event_Outreach{Outreach: &eventsv1.OutreachFacts{State: typev1.OutreachState(n % 6), Opportunity: n%2 == 0}}
+	case 5:
+		e.Subject, e.Type = owner+"/reflections/"+id, "reflection.written"
+		e.Data = &eventsv1.Event_Reflection{Reflection: &eventsv1.ReflectionFacts{LocalDate: date}}
+	case 6:
+		e.Subject, e.Type = owner+"/visualizations/"+id, "visualization.practiced"
+		e.Data = &eventsv1.Event_Visualization{Visualization: &eventsv1.VisualizationFacts{PracticedOn: date}}
+	default:
+		e.Source, e.Subject, e.Type = "rebound/goals", owner+"/celebrations/"+id, "celebration.earned"
+		e.Data = &eventsv1.Event_Celebration{Celebration: &eventsv1.CelebrationFacts{State: typev1.CelebrationState(1 + n%2)}}
+	}
 }
 
 // TestRebuiltEqualsLived: applying a history in whatever batches, with repeats

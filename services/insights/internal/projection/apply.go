@@ -50,7 +50,12 @@ func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
 		a.deleted()
 		return nil
 	}
-	switch data := e.GetData().(type) {
+	a.apply()
+	return a.insights
+}
+
+func (a *application) apply() {
+	switch data := a.e.GetData().(type) {
 	case *eventsv1.Event_Setback:
 		a.setback(data.Setback)
 	case *eventsv1.Event_Lesson:
@@ -60,8 +65,24 @@ func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
 	case *eventsv1.Event_Gratitude:
 		a.gratitude(data.Gratitude)
 	case *eventsv1.Event_Profile:
-		p.TimeZone, p.DayStartMinutes = data.Profile.GetTimeZone(), localdate.Minutes(data.Profile.GetDayStart())
-		p.AggregateInsights, p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
+		a.p.TimeZone, a.p.DayStartMinutes = data.Profile.GetTimeZone(), localdate.Minutes(data.Profile.GetDayStart())
+		a.p.AggregateInsights, a.p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
+	case *eventsv1.Event_Debrief:
+		a.debrief(data.Debrief)
+	case *eventsv1.Event_Reframe:
+		a.reframe(data.Reframe)
+	case *eventsv1.Event_Strength:
+		a.strength(data.Strength)
+	case *eventsv1.Event_Connection:
+		a.connection(data.Connection)
+	case *eventsv1.Event_Outreach:
+		a.outreach(data.Outreach)
+	case *eventsv1.Event_Reflection:
+		a.reflection(data.Reflection)
+	case *eventsv1.Event_Visualization:
+		a.visualization(data.Visualization)
+	case *eventsv1.Event_Celebration:
+		a.celebration(data.Celebration)
 	case *eventsv1.Event_Goal:
 		a.goal(data.Goal)
 	case *eventsv1.Event_Milestone:
@@ -69,7 +90,6 @@ func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
 	case *eventsv1.Event_Step:
 		a.step(data.Step)
 	}
-	return a.insights
 }
 
 // fillMaps makes the maps that decoding leaves nil when they are empty.
@@ -116,8 +136,10 @@ func (a *application) deleted() {
 		if date, err := localdate.Parse(a.id); err == nil {
 			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), int32(localdate.Days(date)))
 		}
+	default:
+		// The completions of a step that goes stay: what was completed was completed.
+		a.deletedPractice(kind)
 	}
-	// A step that goes takes nothing back: what was completed was completed.
 }
 
 func (a *application) setback(f *eventsv1.SetbackFacts) {
@@ -127,6 +149,7 @@ func (a *application) setback(f *eventsv1.SetbackFacts) {
 		a.p.Setbacks[a.id] = entry
 	}
 	entry.Occurred, entry.State, entry.Recovered = days(f.GetOccurredOn()), f.GetState(), nil
+	entry.Area, entry.FailureKind, entry.Intensity = f.GetArea(), f.GetFailureKind(), f.GetIntensity()
 	if f.GetRecoveredOn() != nil {
 		on := days(f.GetRecoveredOn())
 		entry.Recovered = &on

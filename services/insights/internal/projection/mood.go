@@ -7,11 +7,11 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/stats"
 )
 
-// The mood level is an exponentially weighted moving average (Roberts 1959,
-// Technometrics 1, 239-250): level' = level + moodWeight * (x - level), starting
-// at the first check-in.
+// The mood level and its volatility are an exponentially weighted moving average
+// and deviation, see stats.EWMA.
 const (
 	moodWeight = 0.2
 	// moodMinimum is how many check-ins a level needs before it is compared.
@@ -26,11 +26,15 @@ const (
 func (a *application) checkIn(f *eventsv1.CheckInFacts) {
 	a.removeCheckIn(a.id)
 	entry := &storagev1.CheckInEntry{Id: a.id, Time: f.GetTime().AsTime().UnixMilli(), Pleasantness: f.GetPleasantness()}
+	if f.GetLocalDate() != nil {
+		day := days(f.GetLocalDate())
+		entry.Day = &day
+	}
 	i, _ := slices.BinarySearchFunc(a.p.GetCheckIns(), entry, compareCheckIns)
 	a.p.CheckIns = slices.Insert(a.p.GetCheckIns(), i, entry)
 	if over := len(a.p.GetCheckIns()) - keptCheckIns; over > 0 {
-		level, n := ewma(a.p.GetMoodBase(), a.p.GetCheckIns()[:over])
-		a.p.MoodBase = &storagev1.MoodBase{Level: level, N: n}
+		e := ewma(a.p.GetMoodBase(), a.p.GetCheckIns()[:over])
+		a.p.MoodBase = &storagev1.MoodBase{Level: e.Level, Variance: e.Variance, N: e.N}
 		a.p.CheckIns = slices.Clone(a.p.GetCheckIns()[over:])
 	}
 	a.moodShift()
@@ -53,24 +57,19 @@ func (a *application) removeCheckIn(id string) {
 }
 
 // ewma goes on from a base over check-ins in the order of their time.
-func ewma(base *storagev1.MoodBase, checkIns []*storagev1.CheckInEntry) (level float64, n int32) {
-	level, n = base.GetLevel(), base.GetN()
+func ewma(base *storagev1.MoodBase, checkIns []*storagev1.CheckInEntry) stats.EWMA {
+	e := stats.EWMA{Level: base.GetLevel(), Variance: base.GetVariance(), N: base.GetN()}
 	for _, c := range checkIns {
-		x := float64(c.GetPleasantness())
-		if n == 0 {
-			level = x
-		} else {
-			level += moodWeight * (x - level)
-		}
-		n++
+		e = e.Add(float64(c.GetPleasantness()), moodWeight)
 	}
-	return level, n
+	return e
 }
 
 // moodShift tells when the level has moved far enough from where it was told
 // last. The first level that counts is where it starts, and is not told.
 func (a *application) moodShift() {
-	level, n := ewma(a.p.GetMoodBase(), a.p.GetCheckIns())
+	e := ewma(a.p.GetMoodBase(), a.p.GetCheckIns())
+	level, n := e.Level, e.N
 	if n < moodMinimum {
 		return
 	}

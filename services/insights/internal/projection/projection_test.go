@@ -156,8 +156,7 @@ func TestMoodIsOrderFree(t *testing.T) {
 		back := start.Add(time.Duration(n-1-i) * time.Hour)
 		out.tell(back, "/checkIns/"+back.Format(time.RFC3339), "checkIn.recorded", checkIn(int32((n-1-i)%11-5), back))
 	}
-	a, _ := ewma(in.p.GetMoodBase(), in.p.GetCheckIns())
-	b, _ := ewma(out.p.GetMoodBase(), out.p.GetCheckIns())
+	a, b := ewma(in.p.GetMoodBase(), in.p.GetCheckIns()), ewma(out.p.GetMoodBase(), out.p.GetCheckIns())
 	if a != b {
 		t.Fatalf("%v and %v", a, b)
 	}
@@ -168,10 +167,9 @@ func TestMoodIsOrderFree(t *testing.T) {
 		full.tell(at, "/checkIns/"+at.Format(time.RFC3339), "checkIn.recorded", checkIn(int32(i%7-3), at))
 		all = append(all, &storagev1.CheckInEntry{Pleasantness: int32(i%7 - 3)})
 	}
-	want, _ := ewma(nil, all)
-	got, count := ewma(full.p.GetMoodBase(), full.p.GetCheckIns())
-	if math.Abs(want-got) > 1e-12 || int(count) != keptCheckIns+100 || len(full.p.GetCheckIns()) != keptCheckIns {
-		t.Fatalf("level %v of %d, want %v; %d kept", got, count, want, len(full.p.GetCheckIns()))
+	want, got := ewma(nil, all), ewma(full.p.GetMoodBase(), full.p.GetCheckIns())
+	if math.Abs(want.Level-got.Level) > 1e-12 || math.Abs(want.Variance-got.Variance) > 1e-12 || got.N != keptCheckIns+100 || len(full.p.GetCheckIns()) != keptCheckIns {
+		t.Fatalf("%+v, want %+v; %d kept", got, want, len(full.p.GetCheckIns()))
 	}
 }
 

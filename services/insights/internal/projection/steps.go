@@ -15,12 +15,16 @@ const (
 	keptDays = 400
 	// momentumWindow is the days that step momentum looks at.
 	momentumWindow = 7
+	// keptRuns is how many runs of earlier step days are kept; the gap between the
+	// earliest two is closed when there are more.
+	keptRuns = 1000
 )
 
 // momentumDays are the numbers of active days that are told.
 var momentumDays = []int32{1, 3, 5, 7}
 
 func (a *application) step(f *eventsv1.StepFacts) {
+	a.stepStrength(f)
 	c := f.GetCompletion()
 	if c == nil {
 		return
@@ -39,8 +43,23 @@ func (a *application) step(f *eventsv1.StepFacts) {
 	})
 	a.p.Completions = slices.Insert(a.p.GetCompletions(), i, entry)
 	latest := a.p.GetCompletions()[len(a.p.GetCompletions())-1].GetDay()
-	a.p.Completions = slices.DeleteFunc(a.p.GetCompletions(), func(x *storagev1.CompletionEntry) bool { return x.GetDay() < latest-keptDays })
+	a.p.Completions = slices.DeleteFunc(a.p.GetCompletions(), func(x *storagev1.CompletionEntry) bool {
+		old := x.GetDay() < latest-keptDays
+		if old {
+			a.earlierStepDay(x.GetDay())
+		}
+		return old
+	})
 	a.momentum(entry.GetDay(), f.GetGoal())
+}
+
+// earlierStepDay keeps the day of a completion that is no longer kept.
+func (a *application) earlierStepDay(day int32) {
+	runs, _, _ := addDay(a.p.GetEarlierStepDays(), day)
+	if len(runs) > keptRuns {
+		runs = append([]*storagev1.DayRun{{First: runs[0].GetFirst(), Last: runs[1].GetLast()}}, runs[2:]...)
+	}
+	a.p.EarlierStepDays = runs
 }
 
 // momentum tells when steps were completed on 1, 3, 5 or all 7 of the last days,

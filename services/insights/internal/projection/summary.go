@@ -43,19 +43,33 @@ func Summary(p *storagev1.Projection, name string, asOf time.Time) *insightsv1.S
 			s.GoalsAchieved++
 		}
 	}
+	checkIns := checkInsUntil(p, ms)
+	if e := ewma(p.GetMoodBase(), checkIns); e.N > 0 {
+		s.Mood.Level, s.Mood.N = &e.Level, e.N
+		if deviation := e.Deviation(); e.N >= minimumVolatility {
+			s.Mood.Volatility = &deviation
+		}
+	}
+	mood := moodDays(p, checkIns)
+	summariseMood(s.GetMood(), mood, today)
+	s.Associations = associations(p, mood, today)
+	summariseGratitudes(s, p, today)
+	_, s.StepsCompletedLast_7 = activeDays(p, today-6, today)
+	_, s.StepsCompletedLast_28 = activeDays(p, today-27, today)
+	s.Recovery, s.Practice, s.Lessons = recovery(p, ms, today), practiceCounts(p, ms, today), lessonFlow(p, ms)
+	s.Reframes, s.Support, s.Steps = reframeShift(p, ms), support(p, ms), stepPractice(p, ms, today)
+	return s
+}
+
+// checkInsUntil are those of the kept check-ins that are about a time or before.
+func checkInsUntil(p *storagev1.Projection, ms int64) []*storagev1.CheckInEntry {
 	until, _ := slices.BinarySearchFunc(p.GetCheckIns(), ms, func(c *storagev1.CheckInEntry, t int64) int {
 		if c.GetTime() <= t {
 			return -1
 		}
 		return 1
 	})
-	if level, n := ewma(p.GetMoodBase(), p.GetCheckIns()[:until]); n > 0 {
-		s.Mood.Level, s.Mood.N = &level, n
-	}
-	summariseGratitudes(s, p, today)
-	_, s.StepsCompletedLast_7 = activeDays(p, today-6, today)
-	_, s.StepsCompletedLast_28 = activeDays(p, today-27, today)
-	return s
+	return p.GetCheckIns()[:until]
 }
 
 func summariseSetbacks(s *insightsv1.Summary, p *storagev1.Projection, ms int64, today int32) {

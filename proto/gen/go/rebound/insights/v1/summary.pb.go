@@ -114,8 +114,24 @@ type Summary struct {
 	StepsCompletedLast_7 int32 `protobuf:"varint,14,opt,name=steps_completed_last_7,json=stepsCompletedLast7,proto3" json:"steps_completed_last_7,omitempty"`
 	// Steps completed in the last 28 days, today included.
 	StepsCompletedLast_28 int32 `protobuf:"varint,15,opt,name=steps_completed_last_28,json=stepsCompletedLast28,proto3" json:"steps_completed_last_28,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// How setbacks are recovered from.
+	Recovery *Recovery `protobuf:"bytes,16,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// What is practiced, counted.
+	Practice *PracticeCounts `protobuf:"bytes,17,opt,name=practice,proto3" json:"practice,omitempty"`
+	// What becomes of lessons.
+	Lessons *LessonFlow `protobuf:"bytes,18,opt,name=lessons,proto3" json:"lessons,omitempty"`
+	// What reframes do to thoughts.
+	Reframes *ReframeShift `protobuf:"bytes,19,opt,name=reframes,proto3" json:"reframes,omitempty"`
+	// Who supports the person, and what comes of asking.
+	Support *Support `protobuf:"bytes,20,opt,name=support,proto3" json:"support,omitempty"`
+	// How steps become habits.
+	Steps *StepPractice `protobuf:"bytes,21,opt,name=steps,proto3" json:"steps,omitempty"`
+	// Which practices and the mood go together, in the order of the practices; those
+	// with fewer than 10 days with or without them are left out. Association, which
+	// does not say what brings about what.
+	Associations  []*Association `protobuf:"bytes,22,rep,name=associations,proto3" json:"associations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Summary) Reset() {
@@ -253,6 +269,55 @@ func (x *Summary) GetStepsCompletedLast_28() int32 {
 	return 0
 }
 
+func (x *Summary) GetRecovery() *Recovery {
+	if x != nil {
+		return x.Recovery
+	}
+	return nil
+}
+
+func (x *Summary) GetPractice() *PracticeCounts {
+	if x != nil {
+		return x.Practice
+	}
+	return nil
+}
+
+func (x *Summary) GetLessons() *LessonFlow {
+	if x != nil {
+		return x.Lessons
+	}
+	return nil
+}
+
+func (x *Summary) GetReframes() *ReframeShift {
+	if x != nil {
+		return x.Reframes
+	}
+	return nil
+}
+
+func (x *Summary) GetSupport() *Support {
+	if x != nil {
+		return x.Support
+	}
+	return nil
+}
+
+func (x *Summary) GetSteps() *StepPractice {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Summary) GetAssociations() []*Association {
+	if x != nil {
+		return x.Associations
+	}
+	return nil
+}
+
 // Mood is the level of pleasantness.
 type Mood struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -260,7 +325,17 @@ type Mood struct {
 	// 0.2 against 0.8 for the level before. Unset when n is 0.
 	Level *float64 `protobuf:"fixed64,1,opt,name=level,proto3,oneof" json:"level,omitempty"`
 	// How many check-ins it rests on.
-	N             int32 `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	N int32 `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	// Exponentially weighted standard deviation about the level, with the same
+	// weights, in points of pleasantness. Unset when n is below 10.
+	Volatility *float64 `protobuf:"fixed64,3,opt,name=volatility,proto3,oneof" json:"volatility,omitempty"`
+	// Where it has been going.
+	Slope *MoodSlope `protobuf:"bytes,4,opt,name=slope,proto3" json:"slope,omitempty"`
+	// Days on which its mean changed, among those with check-ins of the last 366;
+	// earliest first. None below 20 such days.
+	ChangePoints []*ChangePoint `protobuf:"bytes,5,rep,name=change_points,json=changePoints,proto3" json:"change_points,omitempty"`
+	// How many days with check-ins change points were looked for in.
+	ChangePointsN int32 `protobuf:"varint,6,opt,name=change_points_n,json=changePointsN,proto3" json:"change_points_n,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,15 +384,43 @@ func (x *Mood) GetN() int32 {
 	return 0
 }
 
+func (x *Mood) GetVolatility() float64 {
+	if x != nil && x.Volatility != nil {
+		return *x.Volatility
+	}
+	return 0
+}
+
+func (x *Mood) GetSlope() *MoodSlope {
+	if x != nil {
+		return x.Slope
+	}
+	return nil
+}
+
+func (x *Mood) GetChangePoints() []*ChangePoint {
+	if x != nil {
+		return x.ChangePoints
+	}
+	return nil
+}
+
+func (x *Mood) GetChangePointsN() int32 {
+	if x != nil {
+		return x.ChangePointsN
+	}
+	return 0
+}
+
 var File_rebound_insights_v1_summary_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_summary_proto_rawDesc = "" +
 	"\n" +
-	"!rebound/insights/v1/summary.proto\x12\x13rebound.insights.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erebound/policy/v1/policy.proto\"\x7f\n" +
+	"!rebound/insights/v1/summary.proto\x12\x13rebound.insights.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"rebound/insights/v1/measures.proto\x1a\x1erebound/policy/v1/policy.proto\"\x7f\n" +
 	"\x11GetSummaryRequest\x129\n" +
 	"\x04name\x18\x01 \x01(\tB%\xe2A\x01\x02\xfaA\x1e\n" +
 	"\x1cinsights.rebound.dev/SummaryR\x04name\x12/\n" +
-	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xad\a\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\x84\v\n" +
 	"\aSummary\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x125\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\x04asOf\x12)\n" +
@@ -334,14 +437,28 @@ const file_rebound_insights_v1_summary_proto_rawDesc = "" +
 	"\fgoals_active\x18\f \x01(\x05B\x04\xe2A\x01\x03R\vgoalsActive\x12+\n" +
 	"\x0egoals_achieved\x18\r \x01(\x05B\x04\xe2A\x01\x03R\rgoalsAchieved\x129\n" +
 	"\x16steps_completed_last_7\x18\x0e \x01(\x05B\x04\xe2A\x01\x03R\x13stepsCompletedLast7\x12;\n" +
-	"\x17steps_completed_last_28\x18\x0f \x01(\x05B\x04\xe2A\x01\x03R\x14stepsCompletedLast28:_\xeaA\\\n" +
+	"\x17steps_completed_last_28\x18\x0f \x01(\x05B\x04\xe2A\x01\x03R\x14stepsCompletedLast28\x12?\n" +
+	"\brecovery\x18\x10 \x01(\v2\x1d.rebound.insights.v1.RecoveryB\x04\xe2A\x01\x03R\brecovery\x12E\n" +
+	"\bpractice\x18\x11 \x01(\v2#.rebound.insights.v1.PracticeCountsB\x04\xe2A\x01\x03R\bpractice\x12?\n" +
+	"\alessons\x18\x12 \x01(\v2\x1f.rebound.insights.v1.LessonFlowB\x04\xe2A\x01\x03R\alessons\x12C\n" +
+	"\breframes\x18\x13 \x01(\v2!.rebound.insights.v1.ReframeShiftB\x04\xe2A\x01\x03R\breframes\x12<\n" +
+	"\asupport\x18\x14 \x01(\v2\x1c.rebound.insights.v1.SupportB\x04\xe2A\x01\x03R\asupport\x12=\n" +
+	"\x05steps\x18\x15 \x01(\v2!.rebound.insights.v1.StepPracticeB\x04\xe2A\x01\x03R\x05steps\x12J\n" +
+	"\fassociations\x18\x16 \x03(\v2 .rebound.insights.v1.AssociationB\x04\xe2A\x01\x03R\fassociations:_\xeaA\\\n" +
 	"\x1cinsights.rebound.dev/Summary\x12(tenants/{tenant}/people/{person}/summary*\tsummaries2\asummaryB\x1a\n" +
 	"\x18_days_since_last_setbackB\x1a\n" +
-	"\x18_median_days_to_recovery\"E\n" +
+	"\x18_median_days_to_recovery\"\xb6\x02\n" +
 	"\x04Mood\x12\x1f\n" +
 	"\x05level\x18\x01 \x01(\x01B\x04\xe2A\x01\x03H\x00R\x05level\x88\x01\x01\x12\x12\n" +
-	"\x01n\x18\x02 \x01(\x05B\x04\xe2A\x01\x03R\x01nB\b\n" +
-	"\x06_level2\xb9\x01\n" +
+	"\x01n\x18\x02 \x01(\x05B\x04\xe2A\x01\x03R\x01n\x12)\n" +
+	"\n" +
+	"volatility\x18\x03 \x01(\x01B\x04\xe2A\x01\x03H\x01R\n" +
+	"volatility\x88\x01\x01\x12:\n" +
+	"\x05slope\x18\x04 \x01(\v2\x1e.rebound.insights.v1.MoodSlopeB\x04\xe2A\x01\x03R\x05slope\x12K\n" +
+	"\rchange_points\x18\x05 \x03(\v2 .rebound.insights.v1.ChangePointB\x04\xe2A\x01\x03R\fchangePoints\x12,\n" +
+	"\x0fchange_points_n\x18\x06 \x01(\x05B\x04\xe2A\x01\x03R\rchangePointsNB\b\n" +
+	"\x06_levelB\r\n" +
+	"\v_volatility2\xb9\x01\n" +
 	"\x0eSummaryService\x12\xa6\x01\n" +
 	"\n" +
 	"GetSummary\x12&.rebound.insights.v1.GetSummaryRequest\x1a\x1c.rebound.insights.v1.Summary\"R\xdaA\x04name\xaa\xbb\x18\x1a\n" +
@@ -367,18 +484,36 @@ var file_rebound_insights_v1_summary_proto_goTypes = []any{
 	(*Summary)(nil),               // 1: rebound.insights.v1.Summary
 	(*Mood)(nil),                  // 2: rebound.insights.v1.Mood
 	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*Recovery)(nil),              // 4: rebound.insights.v1.Recovery
+	(*PracticeCounts)(nil),        // 5: rebound.insights.v1.PracticeCounts
+	(*LessonFlow)(nil),            // 6: rebound.insights.v1.LessonFlow
+	(*ReframeShift)(nil),          // 7: rebound.insights.v1.ReframeShift
+	(*Support)(nil),               // 8: rebound.insights.v1.Support
+	(*StepPractice)(nil),          // 9: rebound.insights.v1.StepPractice
+	(*Association)(nil),           // 10: rebound.insights.v1.Association
+	(*MoodSlope)(nil),             // 11: rebound.insights.v1.MoodSlope
+	(*ChangePoint)(nil),           // 12: rebound.insights.v1.ChangePoint
 }
 var file_rebound_insights_v1_summary_proto_depIdxs = []int32{
-	3, // 0: rebound.insights.v1.GetSummaryRequest.as_of:type_name -> google.protobuf.Timestamp
-	3, // 1: rebound.insights.v1.Summary.as_of:type_name -> google.protobuf.Timestamp
-	2, // 2: rebound.insights.v1.Summary.mood:type_name -> rebound.insights.v1.Mood
-	0, // 3: rebound.insights.v1.SummaryService.GetSummary:input_type -> rebound.insights.v1.GetSummaryRequest
-	1, // 4: rebound.insights.v1.SummaryService.GetSummary:output_type -> rebound.insights.v1.Summary
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3,  // 0: rebound.insights.v1.GetSummaryRequest.as_of:type_name -> google.protobuf.Timestamp
+	3,  // 1: rebound.insights.v1.Summary.as_of:type_name -> google.protobuf.Timestamp
+	2,  // 2: rebound.insights.v1.Summary.mood:type_name -> rebound.insights.v1.Mood
+	4,  // 3: rebound.insights.v1.Summary.recovery:type_name -> rebound.insights.v1.Recovery
+	5,  // 4: rebound.insights.v1.Summary.practice:type_name -> rebound.insights.v1.PracticeCounts
+	6,  // 5: rebound.insights.v1.Summary.lessons:type_name -> rebound.insights.v1.LessonFlow
+	7,  // 6: rebound.insights.v1.Summary.reframes:type_name -> rebound.insights.v1.ReframeShift
+	8,  // 7: rebound.insights.v1.Summary.support:type_name -> rebound.insights.v1.Support
+	9,  // 8: rebound.insights.v1.Summary.steps:type_name -> rebound.insights.v1.StepPractice
+	10, // 9: rebound.insights.v1.Summary.associations:type_name -> rebound.insights.v1.Association
+	11, // 10: rebound.insights.v1.Mood.slope:type_name -> rebound.insights.v1.MoodSlope
+	12, // 11: rebound.insights.v1.Mood.change_points:type_name -> rebound.insights.v1.ChangePoint
+	0,  // 12: rebound.insights.v1.SummaryService.GetSummary:input_type -> rebound.insights.v1.GetSummaryRequest
+	1,  // 13: rebound.insights.v1.SummaryService.GetSummary:output_type -> rebound.insights.v1.Summary
+	13, // [13:14] is the sub-list for method output_type
+	12, // [12:13] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_summary_proto_init() }
@@ -386,6 +521,7 @@ func file_rebound_insights_v1_summary_proto_init() {
 	if File_rebound_insights_v1_summary_proto != nil {
 		return
 	}
+	file_rebound_insights_v1_measures_proto_init()
 	file_rebound_insights_v1_summary_proto_msgTypes[1].OneofWrappers = []any{}
 	file_rebound_insights_v1_summary_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}

@@ -61,8 +61,29 @@ type Projection struct {
 	Erased bool `protobuf:"varint,16,opt,name=erased,proto3" json:"erased,omitempty"`
 	// When the person's day begins, in minutes after midnight.
 	DayStartMinutes int32 `protobuf:"varint,17,opt,name=day_start_minutes,json=dayStartMinutes,proto3" json:"day_start_minutes,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Runs of days on which steps were completed whose completions are no longer
+	// kept, in order. At most 1000: the earliest two become one.
+	EarlierStepDays []*DayRun `protobuf:"bytes,18,rep,name=earlier_step_days,json=earlierStepDays,proto3" json:"earlier_step_days,omitempty"`
+	// Debriefs by setback and debrief id, joined by a slash. Of this and the maps
+	// that follow, the 500 that were told of last.
+	Debriefs map[string]*DebriefEntry `protobuf:"bytes,19,rep,name=debriefs,proto3" json:"debriefs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Reframes by id.
+	Reframes map[string]*ReframeEntry `protobuf:"bytes,20,rep,name=reframes,proto3" json:"reframes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Strengths by id.
+	Strengths map[string]*StrengthEntry `protobuf:"bytes,21,rep,name=strengths,proto3" json:"strengths,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Connections by id.
+	Connections map[string]*ConnectionEntry `protobuf:"bytes,22,rep,name=connections,proto3" json:"connections,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Outreaches by connection and outreach id, joined by a slash.
+	Outreaches map[string]*OutreachEntry `protobuf:"bytes,23,rep,name=outreaches,proto3" json:"outreaches,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Celebrations by id.
+	Celebrations map[string]*CelebrationEntry `protobuf:"bytes,24,rep,name=celebrations,proto3" json:"celebrations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Repeating steps by goal and step id, joined by a slash.
+	Steps map[string]*StepEntry `protobuf:"bytes,25,rep,name=steps,proto3" json:"steps,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What was practiced on the days of the last months, besides gratitudes and
+	// steps, by day. At most 2000, the latest.
+	Practices     []*PracticeEntry `protobuf:"bytes,26,rep,name=practices,proto3" json:"practices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Projection) Reset() {
@@ -214,6 +235,69 @@ func (x *Projection) GetDayStartMinutes() int32 {
 	return 0
 }
 
+func (x *Projection) GetEarlierStepDays() []*DayRun {
+	if x != nil {
+		return x.EarlierStepDays
+	}
+	return nil
+}
+
+func (x *Projection) GetDebriefs() map[string]*DebriefEntry {
+	if x != nil {
+		return x.Debriefs
+	}
+	return nil
+}
+
+func (x *Projection) GetReframes() map[string]*ReframeEntry {
+	if x != nil {
+		return x.Reframes
+	}
+	return nil
+}
+
+func (x *Projection) GetStrengths() map[string]*StrengthEntry {
+	if x != nil {
+		return x.Strengths
+	}
+	return nil
+}
+
+func (x *Projection) GetConnections() map[string]*ConnectionEntry {
+	if x != nil {
+		return x.Connections
+	}
+	return nil
+}
+
+func (x *Projection) GetOutreaches() map[string]*OutreachEntry {
+	if x != nil {
+		return x.Outreaches
+	}
+	return nil
+}
+
+func (x *Projection) GetCelebrations() map[string]*CelebrationEntry {
+	if x != nil {
+		return x.Celebrations
+	}
+	return nil
+}
+
+func (x *Projection) GetSteps() map[string]*StepEntry {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Projection) GetPractices() []*PracticeEntry {
+	if x != nil {
+		return x.Practices
+	}
+	return nil
+}
+
 // SetbackEntry is a setback.
 type SetbackEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -224,7 +308,13 @@ type SetbackEntry struct {
 	// State.
 	State v1.SetbackState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.SetbackState" json:"state,omitempty"`
 	// Time it was recorded.
-	Recorded      int64 `protobuf:"varint,4,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	Recorded int64 `protobuf:"varint,4,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Part of life.
+	Area v1.Area `protobuf:"varint,5,opt,name=area,proto3,enum=rebound.type.v1.Area" json:"area,omitempty"`
+	// Kind of failure.
+	FailureKind v1.FailureKind `protobuf:"varint,6,opt,name=failure_kind,json=failureKind,proto3,enum=rebound.type.v1.FailureKind" json:"failure_kind,omitempty"`
+	// 1 to 10; 0: not stated.
+	Intensity     int32 `protobuf:"varint,7,opt,name=intensity,proto3" json:"intensity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,6 +373,27 @@ func (x *SetbackEntry) GetState() v1.SetbackState {
 func (x *SetbackEntry) GetRecorded() int64 {
 	if x != nil {
 		return x.Recorded
+	}
+	return 0
+}
+
+func (x *SetbackEntry) GetArea() v1.Area {
+	if x != nil {
+		return x.Area
+	}
+	return v1.Area(0)
+}
+
+func (x *SetbackEntry) GetFailureKind() v1.FailureKind {
+	if x != nil {
+		return x.FailureKind
+	}
+	return v1.FailureKind(0)
+}
+
+func (x *SetbackEntry) GetIntensity() int32 {
+	if x != nil {
+		return x.Intensity
 	}
 	return 0
 }
@@ -414,7 +525,10 @@ type CheckInEntry struct {
 	// Time it is about.
 	Time int64 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`
 	// Pleasantness, -5 to 5.
-	Pleasantness  int32 `protobuf:"varint,3,opt,name=pleasantness,proto3" json:"pleasantness,omitempty"`
+	Pleasantness int32 `protobuf:"varint,3,opt,name=pleasantness,proto3" json:"pleasantness,omitempty"`
+	// Local day; unset on those that were stored before days were kept: it follows
+	// from the time.
+	Day           *int32 `protobuf:"varint,4,opt,name=day,proto3,oneof" json:"day,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -470,13 +584,23 @@ func (x *CheckInEntry) GetPleasantness() int32 {
 	return 0
 }
 
+func (x *CheckInEntry) GetDay() int32 {
+	if x != nil && x.Day != nil {
+		return *x.Day
+	}
+	return 0
+}
+
 // MoodBase is the mood before the check-ins that are kept.
 type MoodBase struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Level.
 	Level float64 `protobuf:"fixed64,1,opt,name=level,proto3" json:"level,omitempty"`
 	// How many check-ins.
-	N             int32 `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	N int32 `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	// Variance about the level; those that were stored before it was kept have 0,
+	// which has faded once the next check-ins are there.
+	Variance      float64 `protobuf:"fixed64,3,opt,name=variance,proto3" json:"variance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -521,6 +645,13 @@ func (x *MoodBase) GetLevel() float64 {
 func (x *MoodBase) GetN() int32 {
 	if x != nil {
 		return x.N
+	}
+	return 0
+}
+
+func (x *MoodBase) GetVariance() float64 {
+	if x != nil {
+		return x.Variance
 	}
 	return 0
 }
@@ -644,12 +775,586 @@ func (x *CompletionEntry) GetDay() int32 {
 	return 0
 }
 
+// DebriefEntry is a debrief.
+type DebriefEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time it was first told of.
+	Recorded int64 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Time it was last told of.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Time of its completion; 0: not completed.
+	Completed int64 `protobuf:"varint,3,opt,name=completed,proto3" json:"completed,omitempty"`
+	// How many revisits were done.
+	Revisits int32 `protobuf:"varint,4,opt,name=revisits,proto3" json:"revisits,omitempty"`
+	// Intensity that the latest revisit states, 1 to 10; 0: none does.
+	Intensity int32 `protobuf:"varint,5,opt,name=intensity,proto3" json:"intensity,omitempty"`
+	// Time it was stated.
+	Stated        int64 `protobuf:"varint,6,opt,name=stated,proto3" json:"stated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DebriefEntry) Reset() {
+	*x = DebriefEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DebriefEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DebriefEntry) ProtoMessage() {}
+
+func (x *DebriefEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DebriefEntry.ProtoReflect.Descriptor instead.
+func (*DebriefEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DebriefEntry) GetRecorded() int64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *DebriefEntry) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *DebriefEntry) GetCompleted() int64 {
+	if x != nil {
+		return x.Completed
+	}
+	return 0
+}
+
+func (x *DebriefEntry) GetRevisits() int32 {
+	if x != nil {
+		return x.Revisits
+	}
+	return 0
+}
+
+func (x *DebriefEntry) GetIntensity() int32 {
+	if x != nil {
+		return x.Intensity
+	}
+	return 0
+}
+
+func (x *DebriefEntry) GetStated() int64 {
+	if x != nil {
+		return x.Stated
+	}
+	return 0
+}
+
+// ReframeEntry is a reframe.
+type ReframeEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time it was first told of.
+	Recorded int64 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Time it was last told of.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// What the twin does.
+	Kind v1.ReframeKind `protobuf:"varint,3,opt,name=kind,proto3,enum=rebound.type.v1.ReframeKind" json:"kind,omitempty"`
+	// There is a twin.
+	Reframed bool `protobuf:"varint,4,opt,name=reframed,proto3" json:"reframed,omitempty"`
+	// Belief before, 0 to 100; unset: not stated.
+	Before *int32 `protobuf:"varint,5,opt,name=before,proto3,oneof" json:"before,omitempty"`
+	// Belief after, 0 to 100; unset: not stated.
+	After         *int32 `protobuf:"varint,6,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReframeEntry) Reset() {
+	*x = ReframeEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReframeEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReframeEntry) ProtoMessage() {}
+
+func (x *ReframeEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReframeEntry.ProtoReflect.Descriptor instead.
+func (*ReframeEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ReframeEntry) GetRecorded() int64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *ReframeEntry) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *ReframeEntry) GetKind() v1.ReframeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.ReframeKind(0)
+}
+
+func (x *ReframeEntry) GetReframed() bool {
+	if x != nil {
+		return x.Reframed
+	}
+	return false
+}
+
+func (x *ReframeEntry) GetBefore() int32 {
+	if x != nil && x.Before != nil {
+		return *x.Before
+	}
+	return 0
+}
+
+func (x *ReframeEntry) GetAfter() int32 {
+	if x != nil && x.After != nil {
+		return *x.After
+	}
+	return 0
+}
+
+// StrengthEntry is a strength.
+type StrengthEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time it was first told of.
+	Recorded int64 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Time it was last told of.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Pieces of evidence.
+	Evidence      int32 `protobuf:"varint,3,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StrengthEntry) Reset() {
+	*x = StrengthEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StrengthEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StrengthEntry) ProtoMessage() {}
+
+func (x *StrengthEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StrengthEntry.ProtoReflect.Descriptor instead.
+func (*StrengthEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *StrengthEntry) GetRecorded() int64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *StrengthEntry) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *StrengthEntry) GetEvidence() int32 {
+	if x != nil {
+		return x.Evidence
+	}
+	return 0
+}
+
+// ConnectionEntry is a connection.
+type ConnectionEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time it was first told of.
+	Recorded int64 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Time it was last told of.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// -5 to 5; unset: not stated.
+	Energy        *int32 `protobuf:"varint,3,opt,name=energy,proto3,oneof" json:"energy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionEntry) Reset() {
+	*x = ConnectionEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionEntry) ProtoMessage() {}
+
+func (x *ConnectionEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionEntry.ProtoReflect.Descriptor instead.
+func (*ConnectionEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ConnectionEntry) GetRecorded() int64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *ConnectionEntry) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *ConnectionEntry) GetEnergy() int32 {
+	if x != nil && x.Energy != nil {
+		return *x.Energy
+	}
+	return 0
+}
+
+// OutreachEntry is an outreach.
+type OutreachEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time it was first told of.
+	Recorded int64 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Time it was last told of.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// State.
+	State v1.OutreachState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.OutreachState" json:"state,omitempty"`
+	// Something opened up through it.
+	Opportunity   bool `protobuf:"varint,4,opt,name=opportunity,proto3" json:"opportunity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutreachEntry) Reset() {
+	*x = OutreachEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutreachEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutreachEntry) ProtoMessage() {}
+
+func (x *OutreachEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutreachEntry.ProtoReflect.Descriptor instead.
+func (*OutreachEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *OutreachEntry) GetRecorded() int64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *OutreachEntry) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *OutreachEntry) GetState() v1.OutreachState {
+	if x != nil {
+		return x.State
+	}
+	return v1.OutreachState(0)
+}
+
+func (x *OutreachEntry) GetOpportunity() bool {
+	if x != nil {
+		return x.Opportunity
+	}
+	return false
+}
+
+// CelebrationEntry is a celebration.
+type CelebrationEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time it was earned.
+	Recorded int64 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Time it was last told of.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Time it was celebrated; 0: not yet.
+	Celebrated    int64 `protobuf:"varint,3,opt,name=celebrated,proto3" json:"celebrated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CelebrationEntry) Reset() {
+	*x = CelebrationEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CelebrationEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CelebrationEntry) ProtoMessage() {}
+
+func (x *CelebrationEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CelebrationEntry.ProtoReflect.Descriptor instead.
+func (*CelebrationEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CelebrationEntry) GetRecorded() int64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *CelebrationEntry) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *CelebrationEntry) GetCelebrated() int64 {
+	if x != nil {
+		return x.Celebrated
+	}
+	return 0
+}
+
+// StepEntry is a repeating step.
+type StepEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time it was first told of.
+	Recorded int64 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Time it was last told of.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Strength at that time, 0 to 1.
+	Strength      float64 `protobuf:"fixed64,3,opt,name=strength,proto3" json:"strength,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepEntry) Reset() {
+	*x = StepEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepEntry) ProtoMessage() {}
+
+func (x *StepEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepEntry.ProtoReflect.Descriptor instead.
+func (*StepEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *StepEntry) GetRecorded() int64 {
+	if x != nil {
+		return x.Recorded
+	}
+	return 0
+}
+
+func (x *StepEntry) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *StepEntry) GetStrength() float64 {
+	if x != nil {
+		return x.Strength
+	}
+	return 0
+}
+
+// PracticeEntry is a day on which something was practiced.
+type PracticeEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What.
+	Practice v1.Practice `protobuf:"varint,1,opt,name=practice,proto3,enum=rebound.type.v1.Practice" json:"practice,omitempty"`
+	// Which: the resource's id, and what tells its days apart.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Local day.
+	Day           int32 `protobuf:"varint,3,opt,name=day,proto3" json:"day,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PracticeEntry) Reset() {
+	*x = PracticeEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PracticeEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PracticeEntry) ProtoMessage() {}
+
+func (x *PracticeEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PracticeEntry.ProtoReflect.Descriptor instead.
+func (*PracticeEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PracticeEntry) GetPractice() v1.Practice {
+	if x != nil {
+		return x.Practice
+	}
+	return v1.Practice(0)
+}
+
+func (x *PracticeEntry) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PracticeEntry) GetDay() int32 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
 var File_rebound_storage_v1_projection_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\n" +
-	"#rebound/storage/v1/projection.proto\x12\x12rebound.storage.v1\x1a\x1arebound/type/v1/goal.proto\x1a\x1drebound/type/v1/setback.proto\"\xb7\n" +
-	"\n" +
+	"#rebound/storage/v1/projection.proto\x12\x12rebound.storage.v1\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\x81\x15\n" +
 	"\n" +
 	"Projection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12K\n" +
@@ -671,7 +1376,18 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\vtold_mood_n\x18\x0e \x01(\x05R\ttoldMoodN\x12U\n" +
 	"\rtold_momentum\x18\x0f \x03(\v20.rebound.storage.v1.Projection.ToldMomentumEntryR\ftoldMomentum\x12\x16\n" +
 	"\x06erased\x18\x10 \x01(\bR\x06erased\x12*\n" +
-	"\x11day_start_minutes\x18\x11 \x01(\x05R\x0fdayStartMinutes\x1a<\n" +
+	"\x11day_start_minutes\x18\x11 \x01(\x05R\x0fdayStartMinutes\x12F\n" +
+	"\x11earlier_step_days\x18\x12 \x03(\v2\x1a.rebound.storage.v1.DayRunR\x0fearlierStepDays\x12H\n" +
+	"\bdebriefs\x18\x13 \x03(\v2,.rebound.storage.v1.Projection.DebriefsEntryR\bdebriefs\x12H\n" +
+	"\breframes\x18\x14 \x03(\v2,.rebound.storage.v1.Projection.ReframesEntryR\breframes\x12K\n" +
+	"\tstrengths\x18\x15 \x03(\v2-.rebound.storage.v1.Projection.StrengthsEntryR\tstrengths\x12Q\n" +
+	"\vconnections\x18\x16 \x03(\v2/.rebound.storage.v1.Projection.ConnectionsEntryR\vconnections\x12N\n" +
+	"\n" +
+	"outreaches\x18\x17 \x03(\v2..rebound.storage.v1.Projection.OutreachesEntryR\n" +
+	"outreaches\x12T\n" +
+	"\fcelebrations\x18\x18 \x03(\v20.rebound.storage.v1.Projection.CelebrationsEntryR\fcelebrations\x12?\n" +
+	"\x05steps\x18\x19 \x03(\v2).rebound.storage.v1.Projection.StepsEntryR\x05steps\x12?\n" +
+	"\tpractices\x18\x1a \x03(\v2!.rebound.storage.v1.PracticeEntryR\tpractices\x1a<\n" +
 	"\x0ePositionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a]\n" +
@@ -687,14 +1403,39 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1d.rebound.storage.v1.GoalEntryR\x05value:\x028\x01\x1a?\n" +
 	"\x11ToldMomentumEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01B\f\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\x1a]\n" +
+	"\rDebriefsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
+	"\x05value\x18\x02 \x01(\v2 .rebound.storage.v1.DebriefEntryR\x05value:\x028\x01\x1a]\n" +
+	"\rReframesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
+	"\x05value\x18\x02 \x01(\v2 .rebound.storage.v1.ReframeEntryR\x05value:\x028\x01\x1a_\n" +
+	"\x0eStrengthsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
+	"\x05value\x18\x02 \x01(\v2!.rebound.storage.v1.StrengthEntryR\x05value:\x028\x01\x1ac\n" +
+	"\x10ConnectionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x129\n" +
+	"\x05value\x18\x02 \x01(\v2#.rebound.storage.v1.ConnectionEntryR\x05value:\x028\x01\x1a`\n" +
+	"\x0fOutreachesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
+	"\x05value\x18\x02 \x01(\v2!.rebound.storage.v1.OutreachEntryR\x05value:\x028\x01\x1ae\n" +
+	"\x11CelebrationsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12:\n" +
+	"\x05value\x18\x02 \x01(\v2$.rebound.storage.v1.CelebrationEntryR\x05value:\x028\x01\x1aW\n" +
 	"\n" +
-	"_told_mood\"\xac\x01\n" +
+	"StepsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x123\n" +
+	"\x05value\x18\x02 \x01(\v2\x1d.rebound.storage.v1.StepEntryR\x05value:\x028\x01B\f\n" +
+	"\n" +
+	"_told_mood\"\xb6\x02\n" +
 	"\fSetbackEntry\x12\x1a\n" +
 	"\boccurred\x18\x01 \x01(\x05R\boccurred\x12!\n" +
 	"\trecovered\x18\x02 \x01(\x05H\x00R\trecovered\x88\x01\x01\x123\n" +
 	"\x05state\x18\x03 \x01(\x0e2\x1d.rebound.type.v1.SetbackStateR\x05state\x12\x1a\n" +
-	"\brecorded\x18\x04 \x01(\x03R\brecordedB\f\n" +
+	"\brecorded\x18\x04 \x01(\x03R\brecorded\x12)\n" +
+	"\x04area\x18\x05 \x01(\x0e2\x15.rebound.type.v1.AreaR\x04area\x12?\n" +
+	"\ffailure_kind\x18\x06 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x12\x1c\n" +
+	"\tintensity\x18\a \x01(\x05R\tintensityB\f\n" +
 	"\n" +
 	"_recovered\"C\n" +
 	"\vLessonEntry\x12\x1a\n" +
@@ -703,20 +1444,67 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\tGoalEntry\x12\x18\n" +
 	"\acreated\x18\x01 \x01(\x03R\acreated\x120\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.rebound.type.v1.GoalStateR\x05state\x12\x18\n" +
-	"\achanged\x18\x03 \x01(\x03R\achanged\"V\n" +
+	"\achanged\x18\x03 \x01(\x03R\achanged\"u\n" +
 	"\fCheckInEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12\"\n" +
-	"\fpleasantness\x18\x03 \x01(\x05R\fpleasantness\".\n" +
+	"\fpleasantness\x18\x03 \x01(\x05R\fpleasantness\x12\x15\n" +
+	"\x03day\x18\x04 \x01(\x05H\x00R\x03day\x88\x01\x01B\x06\n" +
+	"\x04_day\"J\n" +
 	"\bMoodBase\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\x01R\x05level\x12\f\n" +
-	"\x01n\x18\x02 \x01(\x05R\x01n\"2\n" +
+	"\x01n\x18\x02 \x01(\x05R\x01n\x12\x1a\n" +
+	"\bvariance\x18\x03 \x01(\x01R\bvariance\"2\n" +
 	"\x06DayRun\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x05R\x05first\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\x05R\x04last\"G\n" +
 	"\x0fCompletionEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x10\n" +
+	"\x03day\x18\x03 \x01(\x05R\x03day\"\xb4\x01\n" +
+	"\fDebriefEntry\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\x03R\brecorded\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x1c\n" +
+	"\tcompleted\x18\x03 \x01(\x03R\tcompleted\x12\x1a\n" +
+	"\brevisits\x18\x04 \x01(\x05R\brevisits\x12\x1c\n" +
+	"\tintensity\x18\x05 \x01(\x05R\tintensity\x12\x16\n" +
+	"\x06stated\x18\x06 \x01(\x03R\x06stated\"\xdf\x01\n" +
+	"\fReframeEntry\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\x03R\brecorded\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x120\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1c.rebound.type.v1.ReframeKindR\x04kind\x12\x1a\n" +
+	"\breframed\x18\x04 \x01(\bR\breframed\x12\x1b\n" +
+	"\x06before\x18\x05 \x01(\x05H\x00R\x06before\x88\x01\x01\x12\x19\n" +
+	"\x05after\x18\x06 \x01(\x05H\x01R\x05after\x88\x01\x01B\t\n" +
+	"\a_beforeB\b\n" +
+	"\x06_after\"a\n" +
+	"\rStrengthEntry\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\x03R\brecorded\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x1a\n" +
+	"\bevidence\x18\x03 \x01(\x05R\bevidence\"o\n" +
+	"\x0fConnectionEntry\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\x03R\brecorded\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x1b\n" +
+	"\x06energy\x18\x03 \x01(\x05H\x00R\x06energy\x88\x01\x01B\t\n" +
+	"\a_energy\"\x9d\x01\n" +
+	"\rOutreachEntry\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\x03R\brecorded\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x124\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1e.rebound.type.v1.OutreachStateR\x05state\x12 \n" +
+	"\vopportunity\x18\x04 \x01(\bR\vopportunity\"h\n" +
+	"\x10CelebrationEntry\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\x03R\brecorded\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x1e\n" +
+	"\n" +
+	"celebrated\x18\x03 \x01(\x03R\n" +
+	"celebrated\"]\n" +
+	"\tStepEntry\x12\x1a\n" +
+	"\brecorded\x18\x01 \x01(\x03R\brecorded\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x1a\n" +
+	"\bstrength\x18\x03 \x01(\x01R\bstrength\"h\n" +
+	"\rPracticeEntry\x125\n" +
+	"\bpractice\x18\x01 \x01(\x0e2\x19.rebound.type.v1.PracticeR\bpractice\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x10\n" +
 	"\x03day\x18\x03 \x01(\x05R\x03dayBIZGgithub.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1;storagev1b\x06proto3"
 
 var (
@@ -731,44 +1519,85 @@ func file_rebound_storage_v1_projection_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_projection_proto_rawDescData
 }
 
-var file_rebound_storage_v1_projection_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_rebound_storage_v1_projection_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_rebound_storage_v1_projection_proto_goTypes = []any{
-	(*Projection)(nil),      // 0: rebound.storage.v1.Projection
-	(*SetbackEntry)(nil),    // 1: rebound.storage.v1.SetbackEntry
-	(*LessonEntry)(nil),     // 2: rebound.storage.v1.LessonEntry
-	(*GoalEntry)(nil),       // 3: rebound.storage.v1.GoalEntry
-	(*CheckInEntry)(nil),    // 4: rebound.storage.v1.CheckInEntry
-	(*MoodBase)(nil),        // 5: rebound.storage.v1.MoodBase
-	(*DayRun)(nil),          // 6: rebound.storage.v1.DayRun
-	(*CompletionEntry)(nil), // 7: rebound.storage.v1.CompletionEntry
-	nil,                     // 8: rebound.storage.v1.Projection.PositionsEntry
-	nil,                     // 9: rebound.storage.v1.Projection.SetbacksEntry
-	nil,                     // 10: rebound.storage.v1.Projection.LessonsEntry
-	nil,                     // 11: rebound.storage.v1.Projection.GoalsEntry
-	nil,                     // 12: rebound.storage.v1.Projection.ToldMomentumEntry
-	(v1.SetbackState)(0),    // 13: rebound.type.v1.SetbackState
-	(v1.GoalState)(0),       // 14: rebound.type.v1.GoalState
+	(*Projection)(nil),       // 0: rebound.storage.v1.Projection
+	(*SetbackEntry)(nil),     // 1: rebound.storage.v1.SetbackEntry
+	(*LessonEntry)(nil),      // 2: rebound.storage.v1.LessonEntry
+	(*GoalEntry)(nil),        // 3: rebound.storage.v1.GoalEntry
+	(*CheckInEntry)(nil),     // 4: rebound.storage.v1.CheckInEntry
+	(*MoodBase)(nil),         // 5: rebound.storage.v1.MoodBase
+	(*DayRun)(nil),           // 6: rebound.storage.v1.DayRun
+	(*CompletionEntry)(nil),  // 7: rebound.storage.v1.CompletionEntry
+	(*DebriefEntry)(nil),     // 8: rebound.storage.v1.DebriefEntry
+	(*ReframeEntry)(nil),     // 9: rebound.storage.v1.ReframeEntry
+	(*StrengthEntry)(nil),    // 10: rebound.storage.v1.StrengthEntry
+	(*ConnectionEntry)(nil),  // 11: rebound.storage.v1.ConnectionEntry
+	(*OutreachEntry)(nil),    // 12: rebound.storage.v1.OutreachEntry
+	(*CelebrationEntry)(nil), // 13: rebound.storage.v1.CelebrationEntry
+	(*StepEntry)(nil),        // 14: rebound.storage.v1.StepEntry
+	(*PracticeEntry)(nil),    // 15: rebound.storage.v1.PracticeEntry
+	nil,                      // 16: rebound.storage.v1.Projection.PositionsEntry
+	nil,                      // 17: rebound.storage.v1.Projection.SetbacksEntry
+	nil,                      // 18: rebound.storage.v1.Projection.LessonsEntry
+	nil,                      // 19: rebound.storage.v1.Projection.GoalsEntry
+	nil,                      // 20: rebound.storage.v1.Projection.ToldMomentumEntry
+	nil,                      // 21: rebound.storage.v1.Projection.DebriefsEntry
+	nil,                      // 22: rebound.storage.v1.Projection.ReframesEntry
+	nil,                      // 23: rebound.storage.v1.Projection.StrengthsEntry
+	nil,                      // 24: rebound.storage.v1.Projection.ConnectionsEntry
+	nil,                      // 25: rebound.storage.v1.Projection.OutreachesEntry
+	nil,                      // 26: rebound.storage.v1.Projection.CelebrationsEntry
+	nil,                      // 27: rebound.storage.v1.Projection.StepsEntry
+	(v1.SetbackState)(0),     // 28: rebound.type.v1.SetbackState
+	(v1.Area)(0),             // 29: rebound.type.v1.Area
+	(v1.FailureKind)(0),      // 30: rebound.type.v1.FailureKind
+	(v1.GoalState)(0),        // 31: rebound.type.v1.GoalState
+	(v1.ReframeKind)(0),      // 32: rebound.type.v1.ReframeKind
+	(v1.OutreachState)(0),    // 33: rebound.type.v1.OutreachState
+	(v1.Practice)(0),         // 34: rebound.type.v1.Practice
 }
 var file_rebound_storage_v1_projection_proto_depIdxs = []int32{
-	8,  // 0: rebound.storage.v1.Projection.positions:type_name -> rebound.storage.v1.Projection.PositionsEntry
-	9,  // 1: rebound.storage.v1.Projection.setbacks:type_name -> rebound.storage.v1.Projection.SetbacksEntry
-	10, // 2: rebound.storage.v1.Projection.lessons:type_name -> rebound.storage.v1.Projection.LessonsEntry
-	11, // 3: rebound.storage.v1.Projection.goals:type_name -> rebound.storage.v1.Projection.GoalsEntry
+	16, // 0: rebound.storage.v1.Projection.positions:type_name -> rebound.storage.v1.Projection.PositionsEntry
+	17, // 1: rebound.storage.v1.Projection.setbacks:type_name -> rebound.storage.v1.Projection.SetbacksEntry
+	18, // 2: rebound.storage.v1.Projection.lessons:type_name -> rebound.storage.v1.Projection.LessonsEntry
+	19, // 3: rebound.storage.v1.Projection.goals:type_name -> rebound.storage.v1.Projection.GoalsEntry
 	4,  // 4: rebound.storage.v1.Projection.check_ins:type_name -> rebound.storage.v1.CheckInEntry
 	6,  // 5: rebound.storage.v1.Projection.gratitudes:type_name -> rebound.storage.v1.DayRun
 	7,  // 6: rebound.storage.v1.Projection.completions:type_name -> rebound.storage.v1.CompletionEntry
 	5,  // 7: rebound.storage.v1.Projection.mood_base:type_name -> rebound.storage.v1.MoodBase
-	12, // 8: rebound.storage.v1.Projection.told_momentum:type_name -> rebound.storage.v1.Projection.ToldMomentumEntry
-	13, // 9: rebound.storage.v1.SetbackEntry.state:type_name -> rebound.type.v1.SetbackState
-	14, // 10: rebound.storage.v1.GoalEntry.state:type_name -> rebound.type.v1.GoalState
-	1,  // 11: rebound.storage.v1.Projection.SetbacksEntry.value:type_name -> rebound.storage.v1.SetbackEntry
-	2,  // 12: rebound.storage.v1.Projection.LessonsEntry.value:type_name -> rebound.storage.v1.LessonEntry
-	3,  // 13: rebound.storage.v1.Projection.GoalsEntry.value:type_name -> rebound.storage.v1.GoalEntry
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	20, // 8: rebound.storage.v1.Projection.told_momentum:type_name -> rebound.storage.v1.Projection.ToldMomentumEntry
+	6,  // 9: rebound.storage.v1.Projection.earlier_step_days:type_name -> rebound.storage.v1.DayRun
+	21, // 10: rebound.storage.v1.Projection.debriefs:type_name -> rebound.storage.v1.Projection.DebriefsEntry
+	22, // 11: rebound.storage.v1.Projection.reframes:type_name -> rebound.storage.v1.Projection.ReframesEntry
+	23, // 12: rebound.storage.v1.Projection.strengths:type_name -> rebound.storage.v1.Projection.StrengthsEntry
+	24, // 13: rebound.storage.v1.Projection.connections:type_name -> rebound.storage.v1.Projection.ConnectionsEntry
+	25, // 14: rebound.storage.v1.Projection.outreaches:type_name -> rebound.storage.v1.Projection.OutreachesEntry
+	26, // 15: rebound.storage.v1.Projection.celebrations:type_name -> rebound.storage.v1.Projection.CelebrationsEntry
+	27, // 16: rebound.storage.v1.Projection.steps:type_name -> rebound.storage.v1.Projection.StepsEntry
+	15, // 17: rebound.storage.v1.Projection.practices:type_name -> rebound.storage.v1.PracticeEntry
+	28, // 18: rebound.storage.v1.SetbackEntry.state:type_name -> rebound.type.v1.SetbackState
+	29, // 19: rebound.storage.v1.SetbackEntry.area:type_name -> rebound.type.v1.Area
+	30, // 20: rebound.storage.v1.SetbackEntry.failure_kind:type_name -> rebound.type.v1.FailureKind
+	31, // 21: rebound.storage.v1.GoalEntry.state:type_name -> rebound.type.v1.GoalState
+	32, // 22: rebound.storage.v1.ReframeEntry.kind:type_name -> rebound.type.v1.ReframeKind
+	33, // 23: rebound.storage.v1.OutreachEntry.state:type_name -> rebound.type.v1.OutreachState
+	34, // 24: rebound.storage.v1.PracticeEntry.practice:type_name -> rebound.type.v1.Practice
+	1,  // 25: rebound.storage.v1.Projection.SetbacksEntry.value:type_name -> rebound.storage.v1.SetbackEntry
+	2,  // 26: rebound.storage.v1.Projection.LessonsEntry.value:type_name -> rebound.storage.v1.LessonEntry
+	3,  // 27: rebound.storage.v1.Projection.GoalsEntry.value:type_name -> rebound.storage.v1.GoalEntry
+	8,  // 28: rebound.storage.v1.Projection.DebriefsEntry.value:type_name -> rebound.storage.v1.DebriefEntry
+	9,  // 29: rebound.storage.v1.Projection.ReframesEntry.value:type_name -> rebound.storage.v1.ReframeEntry
+	10, // 30: rebound.storage.v1.Projection.StrengthsEntry.value:type_name -> rebound.storage.v1.StrengthEntry
+	11, // 31: rebound.storage.v1.Projection.ConnectionsEntry.value:type_name -> rebound.storage.v1.ConnectionEntry
+	12, // 32: rebound.storage.v1.Projection.OutreachesEntry.value:type_name -> rebound.storage.v1.OutreachEntry
+	13, // 33: rebound.storage.v1.Projection.CelebrationsEntry.value:type_name -> rebound.storage.v1.CelebrationEntry
+	14, // 34: rebound.storage.v1.Projection.StepsEntry.value:type_name -> rebound.storage.v1.StepEntry
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_rebound_storage_v1_projection_proto_init() }
@@ -778,13 +1607,16 @@ func file_rebound_storage_v1_projection_proto_init() {
 	}
 	file_rebound_storage_v1_projection_proto_msgTypes[0].OneofWrappers = []any{}
 	file_rebound_storage_v1_projection_proto_msgTypes[1].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[4].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[9].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_projection_proto_rawDesc), len(file_rebound_storage_v1_projection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -468,6 +468,75 @@ func (Audience) EnumDescriptor() ([]byte, []int) {
 	return file_rebound_type_v1_practice_proto_rawDescGZIP(), []int{6}
 }
 
+// Practice is something a person does again and again to get up again.
+type Practice int32
+
+const (
+	// Not stated.
+	Practice_PRACTICE_UNSPECIFIED Practice = 0
+	// Gratitudes.
+	Practice_PRACTICE_GRATITUDE Practice = 1
+	// Completing a step.
+	Practice_PRACTICE_STEP Practice = 2
+	// Completing a debrief.
+	Practice_PRACTICE_DEBRIEF Practice = 3
+	// Writing a reflection.
+	Practice_PRACTICE_REFLECTION Practice = 4
+	// Giving a thought its twin.
+	Practice_PRACTICE_REFRAME Practice = 5
+	// Going through a visualization.
+	Practice_PRACTICE_VISUALIZATION Practice = 6
+)
+
+// Enum value maps for Practice.
+var (
+	Practice_name = map[int32]string{
+		0: "PRACTICE_UNSPECIFIED",
+		1: "PRACTICE_GRATITUDE",
+		2: "PRACTICE_STEP",
+		3: "PRACTICE_DEBRIEF",
+		4: "PRACTICE_REFLECTION",
+		5: "PRACTICE_REFRAME",
+		6: "PRACTICE_VISUALIZATION",
+	}
+	Practice_value = map[string]int32{
+		"PRACTICE_UNSPECIFIED":   0,
+		"PRACTICE_GRATITUDE":     1,
+		"PRACTICE_STEP":          2,
+		"PRACTICE_DEBRIEF":       3,
+		"PRACTICE_REFLECTION":    4,
+		"PRACTICE_REFRAME":       5,
+		"PRACTICE_VISUALIZATION": 6,
+	}
+)
+
+func (x Practice) Enum() *Practice {
+	p := new(Practice)
+	*p = x
+	return p
+}
+
+func (x Practice) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Practice) Descriptor() protoreflect.EnumDescriptor {
+	return file_rebound_type_v1_practice_proto_enumTypes[7].Descriptor()
+}
+
+func (Practice) Type() protoreflect.EnumType {
+	return &file_rebound_type_v1_practice_proto_enumTypes[7]
+}
+
+func (x Practice) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Practice.Descriptor instead.
+func (Practice) EnumDescriptor() ([]byte, []int) {
+	return file_rebound_type_v1_practice_proto_rawDescGZIP(), []int{7}
+}
+
 var File_rebound_type_v1_practice_proto protoreflect.FileDescriptor
 
 const file_rebound_type_v1_practice_proto_rawDesc = "" +
@@ -519,7 +588,15 @@ const file_rebound_type_v1_practice_proto_rawDesc = "" +
 	"\x10AUDIENCE_TRUSTED\x10\x02\x12\x11\n" +
 	"\rAUDIENCE_TEAM\x10\x03\x12\x16\n" +
 	"\x12AUDIENCE_INTERVIEW\x10\x04\x12\x13\n" +
-	"\x0fAUDIENCE_PUBLIC\x10\x05BCZAgithub.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1;typev1b\x06proto3"
+	"\x0fAUDIENCE_PUBLIC\x10\x05*\xb0\x01\n" +
+	"\bPractice\x12\x18\n" +
+	"\x14PRACTICE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12PRACTICE_GRATITUDE\x10\x01\x12\x11\n" +
+	"\rPRACTICE_STEP\x10\x02\x12\x14\n" +
+	"\x10PRACTICE_DEBRIEF\x10\x03\x12\x17\n" +
+	"\x13PRACTICE_REFLECTION\x10\x04\x12\x14\n" +
+	"\x10PRACTICE_REFRAME\x10\x05\x12\x1a\n" +
+	"\x16PRACTICE_VISUALIZATION\x10\x06BCZAgithub.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1;typev1b\x06proto3"
 
 var (
 	file_rebound_type_v1_practice_proto_rawDescOnce sync.Once
@@ -533,7 +610,7 @@ func file_rebound_type_v1_practice_proto_rawDescGZIP() []byte {
 	return file_rebound_type_v1_practice_proto_rawDescData
 }
 
-var file_rebound_type_v1_practice_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_rebound_type_v1_practice_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
 var file_rebound_type_v1_practice_proto_goTypes = []any{
 	(EvidencePrompt)(0),     // 0: rebound.type.v1.EvidencePrompt
 	(ReframeKind)(0),        // 1: rebound.type.v1.ReframeKind
@@ -542,6 +619,7 @@ var file_rebound_type_v1_practice_proto_goTypes = []any{
 	(OutreachChannel)(0),    // 4: rebound.type.v1.OutreachChannel
 	(OutreachState)(0),      // 5: rebound.type.v1.OutreachState
 	(Audience)(0),           // 6: rebound.type.v1.Audience
+	(Practice)(0),           // 7: rebound.type.v1.Practice
 }
 var file_rebound_type_v1_practice_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -561,7 +639,7 @@ func file_rebound_type_v1_practice_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_type_v1_practice_proto_rawDesc), len(file_rebound_type_v1_practice_proto_rawDesc)),
-			NumEnums:      7,
+			NumEnums:      8,
 			NumMessages:   0,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -1,0 +1,99 @@
+package projection
+
+import (
+	"fmt"
+
+	"gonum.org/v1/gonum/stat"
+
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/stats"
+)
+
+// minimumAssociation is how many days with a practice, and without it, an
+// association needs.
+const minimumAssociation = 10
+
+// practiceWords are what practices are called in statements, in order.
+var practiceWords = []struct {
+	practice typev1.Practice
+	words    string
+}{
+	{typev1.Practice_PRACTICE_GRATITUDE, "gratitudes"},
+	{typev1.Practice_PRACTICE_STEP, "completed steps"},
+	{typev1.Practice_PRACTICE_DEBRIEF, "completed debriefs"},
+	{typev1.Practice_PRACTICE_REFLECTION, "reflections"},
+	{typev1.Practice_PRACTICE_REFRAME, "reframes"},
+	{typev1.Practice_PRACTICE_VISUALIZATION, "visualizations"},
+}
+
+// associations sets the mood of days beside what was practiced on them.
+func associations(p *storagev1.Projection, mood []dayMood, today int32) []*insightsv1.Association {
+	mood = lastDays(mood, today, lookBack)
+	if len(mood) < 2*minimumAssociation {
+		return nil
+	}
+	mean := stat.Mean(means(mood), nil)
+	practiced := practicedDays(p, today)
+	var out []*insightsv1.Association
+	for _, each := range practiceWords {
+		var with, without []float64
+		for _, m := range mood {
+			if practiced[each.practice][m.day] {
+				with = append(with, m.mean-mean)
+			} else {
+				without = append(without, m.mean-mean)
+			}
+		}
+		if len(with) < minimumAssociation || len(without) < minimumAssociation {
+			continue
+		}
+		difference, in, ok := stats.Difference(with, without, stats.Level)
+		if !ok {
+			continue
+		}
+		out = append(out, &insightsv1.Association{
+			Practice: each.practice, DaysWith: int32(len(with)), DaysWithout: int32(len(without)),
+			MoodWith: stat.Mean(with, nil), MoodWithout: stat.Mean(without, nil), Difference: difference, Interval: interval(in),
+			Statement: statement(each.words, len(with), len(without), difference, in),
+		})
+	}
+	return out
+}
+
+// practicedDays are the days that associations look at, by what was practiced.
+func practicedDays(p *storagev1.Projection, today int32) map[typev1.Practice]map[int32]bool {
+	out := map[typev1.Practice]map[int32]bool{}
+	for _, each := range practiceWords {
+		out[each.practice] = map[int32]bool{}
+	}
+	for _, r := range p.GetGratitudes() {
+		for day := max(r.GetFirst(), today-lookBack); day <= min(r.GetLast(), today); day++ {
+			out[typev1.Practice_PRACTICE_GRATITUDE][day] = true
+		}
+	}
+	for _, c := range p.GetCompletions() {
+		out[typev1.Practice_PRACTICE_STEP][c.GetDay()] = true
+	}
+	for _, e := range p.GetPractices() {
+		if of := out[e.GetPractice()]; of != nil {
+			of[e.GetDay()] = true
+		}
+	}
+	return out
+}
+
+// statement words an association as one, and never as a cause.
+func statement(practice string, with, without int, difference float64, in stats.Interval) string {
+	side := "above"
+	if difference < 0 {
+		side, difference, in = "below", -difference, stats.Interval{Low: -in.High, High: -in.Low}
+	}
+	verdict := "They go together; that does not say what brings about what."
+	if in.Low <= 0 {
+		verdict = "That may be chance: nothing is known to go together."
+	}
+	return fmt.Sprintf("On %d days with %s the mood was %.1f points %s that of %d days without (95 %% interval: %.1f to %.1f). %s",
+		with, practice, difference, side, without, in.Low, in.High, verdict)
+}
