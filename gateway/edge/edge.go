@@ -139,6 +139,7 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Goals, goalsv1.RegisterReminderRuleServiceHandler),
 		on(o.Goals, goalsv1.RegisterReminderServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightServiceHandler),
+		on(o.Insights, insightsv1.RegisterInsightSchemaServiceHandler),
 		on(o.Insights, insightsv1.RegisterSummaryServiceHandler),
 	}
 }
