@@ -188,7 +188,7 @@ func New(ctx context.Context, o Options) (*Edge, error) {
 			AllowedOrigins: o.AllowedOrigins,
 			AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 			AllowedHeaders: []string{"Authorization", "Content-Type", "X-Request-Id", "Last-Event-Id"},
-			ExposedHeaders: []string{"X-Request-Id", "Retry-After", "Content-Disposition"},
+			ExposedHeaders: []string{"X-Request-Id", "Retry-After", "Content-Disposition", "Link"},
 			MaxAge:         600,
 		}).Handler(e.handler)
 	}
