@@ -3,8 +3,10 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +22,8 @@ import (
 
 	cloudeventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/cloudevents/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"github.com/rebound-hq/rebound/tools/internal/api"
+	"github.com/rebound-hq/rebound/tools/internal/conformance"
 )
 
 // upAgain is getUpAgain to its end: a person who lets pipelines read, and has five
@@ -299,5 +303,62 @@ func sameInProto(t *testing.T, e, want event.Event) {
 	if e.ID() != want.ID() || e.Type() != want.Type() || e.Subject() != want.Subject() || e.DataSchema() != want.DataSchema() || !e.Time().Equal(want.Time()) ||
 		e.DataContentType() != "application/protobuf" {
 		t.Errorf("in protobuf it is %v, in JSON %v", e, want)
+	}
+}
+
+// TestConformance: the stream keeps its guarantees, as the suite that customers run
+// judges, for a person who has been there before too.
+func TestConformance(t *testing.T) {
+	r := newRig(t)
+	client, err := api.New(api.Target{URL: "http://" + r.at.HTTP, Data: r.data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	system, err := conformance.NewRemote(client, dial(t, r.at.HTTP), "acme", "conformance")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for run := range 2 {
+		results, err := conformance.Suite{
+			System: system, Run: fmt.Sprint("run-", run), Insights: 25, Seed: uint64(run), Patience: 10 * time.Second,
+		}.Execute(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(results) != 8 {
+			t.Errorf("%d guarantees were looked at", len(results))
+		}
+		for _, result := range results {
+			if !result.Passed || strings.Contains(result.Found, "not looked at") {
+				t.Errorf("%s: %s", result.Guarantee, result.Found)
+			}
+		}
+	}
+}
+
+// TestConformanceCommand: the report is printed, and a system that refuses the caller
+// is no success.
+func TestConformanceCommand(t *testing.T) {
+	r := newRig(t)
+	binary := t.TempDir() + "/rebound"
+	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/rebound").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	rebound := func(args ...string) (string, error) {
+		args = append([]string{"conformance", "--url", "http://" + r.at.HTTP, "--data", r.data, "--tenant", "acme", "--insights", "12"}, args...)
+		out, err := exec.CommandContext(t.Context(), binary, args...).CombinedOutput()
+		return string(out), err
+	}
+	out, err := rebound()
+	if err != nil || strings.Count(out, "pass  ") != 8 || !strings.Contains(out, "12 insights in order") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	// A token of one person is no pipeline's.
+	out, err = rebound("--token", r.token("acme", "grace", "person"), "--person", "grace")
+	if err != nil || !strings.Contains(out, "not looked at") || strings.Count(out, "pass  ") != 8 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err = rebound("--token", r.token("acme", "grace", "person")); err == nil || !strings.Contains(out, "ACCESS_DENIED") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
