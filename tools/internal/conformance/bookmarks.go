@@ -135,7 +135,7 @@ func (e *evidence) heartbeats(ctx context.Context) error {
 // a person has or gave.
 func pseudonymous(ctx context.Context, e *evidence) (string, error) {
 	if e.tenant == "" {
-		return "not looked at: " + ErrNoPipeline.Error(), nil
+		return "", ErrNoPipeline
 	}
 	log, err := e.suite.readWith(ctx, func(ctx context.Context) (Stream, error) {
 		return e.suite.System.OpenTenant(ctx, Place{Token: e.tenant})

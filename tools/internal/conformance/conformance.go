@@ -95,10 +95,21 @@ type Suite struct {
 // MinInsights is how many insights the checks need to tell anything.
 const MinInsights = 10
 
+// Verdict is how a check ended.
+type Verdict string
+
+// The verdicts.
+const (
+	Pass Verdict = "pass"
+	Fail Verdict = "FAIL"
+	// Skip is what the caller may not look at.
+	Skip Verdict = "skip"
+)
+
 // Result is what a check found.
 type Result struct {
 	Guarantee string
-	Passed    bool
+	Verdict   Verdict
 	// Found says in one line what was done and what came of it.
 	Found string
 }
@@ -144,9 +155,12 @@ func (s Suite) Execute(ctx context.Context) ([]Result, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		results[i] = Result{Guarantee: c.guarantee, Passed: err == nil, Found: found}
-		if err != nil {
-			results[i].Found = err.Error()
+		results[i] = Result{Guarantee: c.guarantee, Verdict: Pass, Found: found}
+		switch {
+		case errors.Is(err, ErrNoPipeline):
+			results[i].Verdict, results[i].Found = Skip, err.Error()
+		case err != nil:
+			results[i].Verdict, results[i].Found = Fail, err.Error()
 		}
 	}
 	return results, nil

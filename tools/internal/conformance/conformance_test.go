@@ -8,7 +8,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestChecks: a system that keeps everything passes, and each check finds the system
 // that breaks its guarantee, while the others do not blame it.
@@ -45,12 +49,15 @@ func TestChecks(t *testing.T) {
 			}
 			var failed []string
 			for _, r := range results {
-				if !r.Passed {
+				if r.Verdict == Fail {
 					failed = append(failed, r.Guarantee)
 				}
 				if r.Found == "" || strings.Contains(r.Found, "\n") {
 					t.Errorf("%s does not say in one line what it found: %q", r.Guarantee, r.Found)
 				}
+			}
+			if skipped := results[len(results)-1].Verdict == Skip; skipped != (c.defect == "no pipeline") {
+				t.Errorf("without a pipeline's token: %v", results[len(results)-1])
 			}
 			if len(results) != len(checks) || !slices.Equal(failed, c.fails) {
 				t.Errorf("%v fail, want %v: %v", failed, c.fails, results)
@@ -75,11 +82,11 @@ func TestRunCannotBeMade(t *testing.T) {
 
 func TestPrint(t *testing.T) {
 	var out bytes.Buffer
-	all, err := Print(&out, []Result{{"ordered", true, "fine"}, {"same in all formats", false, "other"}})
+	all, err := Print(&out, []Result{{"ordered", Pass, "fine"}, {"same in all formats", Fail, "other"}})
 	if want := "pass  ordered              fine\nFAIL  same in all formats  other\n"; err != nil || all || out.String() != want {
 		t.Errorf("%v %v\n%s", all, err, out.String())
 	}
-	if all, err := Print(&out, []Result{{"ordered", true, "fine"}}); err != nil || !all {
+	if all, err := Print(&out, []Result{{"ordered", Pass, "fine"}, {"pseudonymous", Skip, "no token"}}); err != nil || !all {
 		t.Errorf("%v %v", all, err)
 	}
 }

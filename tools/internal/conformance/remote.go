@@ -30,9 +30,9 @@ type Remote struct {
 }
 
 // NewRemote judges a system on behalf of a person. Conn is a connection to its gRPC
-// side.
-func NewRemote(client *api.Client, conn *grpc.ClientConn, tenant, person string) (*Remote, error) {
-	r := &Remote{client: client, conn: conn, tenant: tenant}
+// side; pipeline is the token to read the tenant's stream with, "" for the client's.
+func NewRemote(client *api.Client, conn *grpc.ClientConn, tenant, person, pipeline string) (*Remote, error) {
+	r := &Remote{client: client, conn: conn, tenant: tenant, pipeline: pipeline}
 	var err error
 	if r.person, err = client.Person(tenant, person); err != nil {
 		return nil, err
@@ -40,7 +40,9 @@ func NewRemote(client *api.Client, conn *grpc.ClientConn, tenant, person string)
 	if r.own, err = client.TokenFor(tenant, person, "person"); err != nil {
 		return nil, err
 	}
-	r.pipeline, err = client.TokenFor(tenant, "", "pipeline")
+	if r.pipeline == "" {
+		r.pipeline, err = client.TokenFor(tenant, "", "pipeline")
+	}
 	return r, err
 }
 
