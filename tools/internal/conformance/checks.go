@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -219,20 +221,19 @@ func reliable(_ context.Context, e *evidence) (string, error) {
 	if e.gaveUp != nil {
 		return "", e.gaveUp
 	}
-	for who, log := range e.logs() {
+	var broken []string
+	for _, who := range slices.Sorted(maps.Keys(e.logs())) {
 		seen := map[string]bool{}
-		for _, subject := range subjects(log.insights()) {
+		for _, subject := range subjects(e.logs()[who].insights()) {
 			seen[subject] = true
 		}
-		lost := 0
-		for _, subject := range e.wanted {
-			if !seen[subject] {
-				lost++
-			}
+		lost := slices.DeleteFunc(slices.Clone(e.wanted), func(subject string) bool { return seen[subject] })
+		if len(lost) > 0 {
+			broken = append(broken, fmt.Sprintf("%s missed %d, from number %d on", who, len(lost), slices.Index(e.wanted, lost[0])+1))
 		}
-		if lost > 0 {
-			return "", fmt.Errorf("%s missed %d of %d insights", who, lost, len(e.wanted))
-		}
+	}
+	if len(broken) > 0 {
+		return "", fmt.Errorf("of %d insights %s", len(e.wanted), strings.Join(broken, "; "))
 	}
 	return fmt.Sprintf("all %d insights came, over %d connections that were cut off too", len(e.wanted), e.connections()), nil
 }

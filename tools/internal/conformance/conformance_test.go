@@ -23,6 +23,7 @@ func TestChecks(t *testing.T) {
 	}{
 		{"", nil},
 		{"no pipeline", nil},
+		{"long batches", nil},
 		{"out of order", []string{"ordered"}},
 		{"twice sent", []string{"unique"}},
 		{"goes back", []string{"unique", "resumable", "bookmarkable"}},

@@ -176,7 +176,7 @@ func (f *fake) OpenTenant(ctx context.Context, at Place) (Stream, error) {
 	return s, nil
 }
 
-// fakeStream gives batches of three.
+// fakeStream gives batches of three, or long ones.
 type fakeStream struct {
 	fake     *fake
 	ctx      context.Context //nolint:containedctx // it stands in for a connection
@@ -219,8 +219,11 @@ func (s *fakeStream) Next() (Frame, error) {
 func (s *fakeStream) more() (<-chan struct{}, bool) {
 	s.fake.mu.Lock()
 	defer s.fake.mu.Unlock()
-	batch := 0
-	for ; len(s.queue) < 3 && s.position < len(s.fake.log); s.position++ {
+	batch, size := 0, 3
+	if s.fake.defect == "long batches" {
+		size = 100
+	}
+	for ; len(s.queue) < size && s.position < len(s.fake.log); s.position++ {
 		if s.filter == "" {
 			s.queue = append(s.queue, Frame{Insight: s.show(s.fake.log[s.position])})
 			batch++

@@ -111,7 +111,9 @@ func why(ctx context.Context, err error) error {
 	return err
 }
 
-// maxFrames is how many frames a connection lives at most before it is cut off.
+// maxFrames is how many frames a connection lives at most before it is cut off; more
+// when the one before did not live long enough to bring a token, which comes after a
+// whole batch.
 const maxFrames = 9
 
 // survive reads from a token on, cuts its own connection off after some frames, and
@@ -127,8 +129,10 @@ func (s Suite) survive(ctx context.Context, token string, e *evidence) (*clientL
 	defer stop()
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 10*time.Millisecond, time.Second
+	frames := maxFrames
 	for connection := 0; len(missing) > 0; connection++ {
-		err := s.connection(reading, connection, &token, log, 1+e.rand.IntN(maxFrames), func(f Frame) bool {
+		before := token
+		err := s.connection(reading, connection, &token, log, 1+e.rand.IntN(frames), func(f Frame) bool {
 			for _, subject := range f.Insight.GetSubjects() {
 				if missing[subject] {
 					delete(missing, subject)
@@ -153,6 +157,9 @@ func (s Suite) survive(ctx context.Context, token string, e *evidence) (*clientL
 			continue
 		}
 		pause.Reset()
+		if frames *= 2; token != before {
+			frames = maxFrames
+		}
 	}
 	return log, nil
 }
