@@ -139,6 +139,7 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Goals, goalsv1.RegisterReminderRuleServiceHandler),
 		on(o.Goals, goalsv1.RegisterReminderServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightServiceHandler),
+		on(o.Insights, insightsv1.RegisterInsightSchemaServiceHandler),
 		on(o.Insights, insightsv1.RegisterSummaryServiceHandler),
 	}
 }
@@ -187,7 +188,7 @@ func New(ctx context.Context, o Options) (*Edge, error) {
 			AllowedOrigins: o.AllowedOrigins,
 			AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 			AllowedHeaders: []string{"Authorization", "Content-Type", "X-Request-Id", "Last-Event-Id"},
-			ExposedHeaders: []string{"X-Request-Id", "Retry-After", "Content-Disposition"},
+			ExposedHeaders: []string{"X-Request-Id", "Retry-After", "Content-Disposition", "Link"},
 			MaxAge:         600,
 		}).Handler(e.handler)
 	}

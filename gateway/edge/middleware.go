@@ -52,7 +52,8 @@ func (e *Edge) bounded(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), e.options.Limits.CallTimeout)
 		defer cancel()
 		to := e.routes.find(r.Method, r.URL.Path)
-		if !to.whole && !accepts(r.Header.Values("Accept"), "application/json") {
+		events, inEvents := asEvents(r.Header.Values("Accept"), to)
+		if !to.whole && !inEvents && !accepts(r.Header.Values("Accept"), "application/json") {
 			newProblem(ctx, http.StatusNotAcceptable, codes.InvalidArgument, "NOT_ACCEPTABLE", "answers are application/json").write(w)
 			return
 		}
@@ -76,11 +77,14 @@ func (e *Edge) bounded(next http.Handler) http.Handler {
 		r = r.WithContext(ctx)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.URL.RawQuery = snakeMask(r)
-		if to.whole {
+		switch {
+		case to.whole:
 			serveDocument(w, r, next)
-			return
+		case inEvents:
+			events.serve(w, r, next, to.output)
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 

@@ -19,6 +19,7 @@ type route struct {
 	template string
 	path     *regexp.Regexp
 	rpc      protoreflect.FullName
+	output   protoreflect.MessageDescriptor
 	// whole is true for answers that are no JSON but a document of a media type of
 	// its own (google.api.HttpBody).
 	whole bool
@@ -61,7 +62,7 @@ func (r *routes) add(md protoreflect.MethodDescriptor) error {
 		}
 		r.all = append(r.all, route{
 			method: method, template: template, path: re, rpc: md.FullName(),
-			whole: md.Output().FullName() == "google.api.HttpBody",
+			output: md.Output(), whole: md.Output().FullName() == "google.api.HttpBody",
 		})
 	}
 	return nil

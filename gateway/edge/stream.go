@@ -31,9 +31,9 @@ type batch struct {
 
 // stream serves a feed as Server-Sent Events or NDJSON.
 func (e *Edge) stream(w http.ResponseWriter, r *http.Request, f feed, parent string) {
-	frames, ok := chooseFrames(r.Header.Values("Accept"), f.item)
+	frames, ok := chooseFrames(r, f)
 	if !ok {
-		newProblem(r.Context(), http.StatusNotAcceptable, codes.InvalidArgument, "NOT_ACCEPTABLE", "streams are "+sseType+" or "+ndjsonType).write(w)
+		newProblem(r.Context(), http.StatusNotAcceptable, codes.InvalidArgument, "NOT_ACCEPTABLE", "streams are "+sseType+" or "+ndjsonType+", of items or of "+eventJSON).write(w)
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -163,13 +163,25 @@ type frames interface {
 	failure(buf *bytes.Buffer, p problem) error
 }
 
-// chooseFrames picks what the client accepts; item is what an item is called.
-func chooseFrames(accept []string, item string) (frames, bool) {
+// itemWriter writes one item.
+type itemWriter func(buf *bytes.Buffer, item proto.Message) error
+
+// chooseFrames picks what the client accepts. A client that names CloudEvents gets
+// the items as such, in events when it names these too, else in lines.
+func chooseFrames(r *http.Request, f feed) (frames, bool) {
+	accept := r.Header.Values("Accept")
+	events := len(accept) > 0 && named(accept, eventJSON)
+	item, at := appendJSON, origin(r)
+	if events {
+		item = func(buf *bytes.Buffer, m proto.Message) error { return appendEvent(buf, f, at, m) }
+	}
 	switch {
 	case len(accept) > 0 && accepts(accept, sseType) && !accepts(accept, ndjsonType):
-		return sse{begin: "event: " + item + "\ndata: "}, true
+		return sse{begin: "event: " + f.item + "\ndata: ", item: item}, true
+	case events:
+		return ndjson{end: "\n", item: item}, true
 	case accepts(accept, ndjsonType) || accepts(accept, "application/json"):
-		return ndjson{begin: `{"` + item + `":`}, true
+		return ndjson{begin: `{"` + f.item + `":`, end: "}\n", item: item}, true
 	}
 	return nil, false
 }
@@ -178,7 +190,10 @@ func chooseFrames(accept []string, item string) (frames, bool) {
 // frame carries it as the id: who comes back with it misses nothing, and may get
 // again only what followed. A frame with an id and no data moves the browser's
 // bookmark on without an event.
-type sse struct{ begin string }
+type sse struct {
+	begin string
+	item  itemWriter
+}
 
 func (sse) contentType() string { return sseType }
 
@@ -188,7 +203,7 @@ func (f sse) batch(buf *bytes.Buffer, b batch) error {
 			writeID(buf, b.token)
 		}
 		buf.WriteString(f.begin)
-		if err := appendJSON(buf, item); err != nil {
+		if err := f.item(buf, item); err != nil {
 			return err
 		}
 		buf.WriteString("\n\n")
@@ -219,17 +234,20 @@ func (sse) failure(buf *bytes.Buffer, p problem) error {
 }
 
 // ndjson frames: a line per item, and a line with the token after each batch.
-type ndjson struct{ begin string }
+type ndjson struct {
+	begin, end string
+	item       itemWriter
+}
 
 func (ndjson) contentType() string { return ndjsonType }
 
 func (f ndjson) batch(buf *bytes.Buffer, b batch) error {
 	for _, item := range b.items {
 		buf.WriteString(f.begin)
-		if err := appendJSON(buf, item); err != nil {
+		if err := f.item(buf, item); err != nil {
 			return err
 		}
-		buf.WriteString("}\n")
+		buf.WriteString(f.end)
 	}
 	buf.WriteString(`{"nextToken":"`)
 	buf.WriteString(b.token) // base64url needs no quoting

@@ -47,7 +47,7 @@ func allowed(method, role, relation string) bool {
 		return false
 	case "ListReceivedGrants":
 		return (role == "person" || role == "coach") && relation == "own"
-	case "ListDebriefQuestions":
+	case "ListDebriefQuestions", "ListInsightSchemas", "GetInsightSchema":
 		return true
 	case "ErasePerson":
 		return role == "admin" && inTenant || role == "person" && relation == "own"

@@ -10,6 +10,7 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/insights/internal/stream"
 	"github.com/rebound-hq/rebound/services/kit/access"
@@ -56,7 +57,11 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 			insights, err := resource.New(deps, resource.Type[*insightsv1.Insight]{
 				ReadOnly: true, Filter: stream.Filterable, Order: []string{"time"},
 			})
-			return &app{sources: sources, tokens: tokens, insights: insights, fields: fields, deps: deps}, err
+			if err != nil {
+				return nil, err
+			}
+			schemas, err := kind.NewSchemas()
+			return &app{sources: sources, tokens: tokens, insights: insights, fields: fields, schemas: schemas, deps: deps}, err
 		},
 	}
 }
@@ -66,6 +71,7 @@ type app struct {
 	tokens   auth.TokenSource
 	insights *resource.Resource[*insightsv1.Insight]
 	fields   *filter.Fields
+	schemas  *kind.Schemas
 	deps     *resource.Deps
 }
 
@@ -86,6 +92,8 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	services, err := resource.Services(
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
 			resource.ServerStream("StreamInsights", streams.StreamInsights)),
+		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
+			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
 	)
 	if err != nil {

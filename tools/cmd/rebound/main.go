@@ -17,17 +17,18 @@ import (
 
 // cli is all commands.
 type cli struct {
-	Up       upCommand       `cmd:"" help:"Run everything in one process, on embedded stores."`
-	Token    tokenCommand    `cmd:"" help:"Print a development token for a system that runs with up."`
-	Demo     demoCommand     `cmd:"" help:"Play plausible lives of people through the API."`
-	Export   exportCommand   `cmd:"" help:"Take all that a person wrote out, as a zip file."`
-	Import   importCommand   `cmd:"" help:"Bring such a zip file in, or record setbacks from a CSV file."`
-	Debrief  debriefCommand  `cmd:"" help:"Walk through a guided debrief, one prompt at a time."`
-	Goals    goalsCommand    `cmd:"" help:"Show goals, milestones and steps as a tree."`
-	Next     nextCommand     `cmd:"" help:"Say which few steps matter today, and why."`
-	Calendar calendarCommand `cmd:"" help:"Save a person's calendar, or make a link to it for calendar programs."`
-	Watch    watchCommand    `cmd:"" help:"Follow the insight stream."`
-	Bench    benchCommand    `cmd:"" help:"Measure a system of its own beside bare floors."`
+	Up          upCommand          `cmd:"" help:"Run everything in one process, on embedded stores."`
+	Token       tokenCommand       `cmd:"" help:"Print a development token for a system that runs with up."`
+	Demo        demoCommand        `cmd:"" help:"Play plausible lives of people through the API."`
+	Export      exportCommand      `cmd:"" help:"Take all that a person wrote out, as a zip file."`
+	Import      importCommand      `cmd:"" help:"Bring such a zip file in, or record setbacks from a CSV file."`
+	Debrief     debriefCommand     `cmd:"" help:"Walk through a guided debrief, one prompt at a time."`
+	Goals       goalsCommand       `cmd:"" help:"Show goals, milestones and steps as a tree."`
+	Next        nextCommand        `cmd:"" help:"Say which few steps matter today, and why."`
+	Calendar    calendarCommand    `cmd:"" help:"Save a person's calendar, or make a link to it for calendar programs."`
+	Watch       watchCommand       `cmd:"" help:"Follow the insight stream."`
+	Conformance conformanceCommand `cmd:"" help:"Check the guarantees of the insight stream of a running system."`
+	Bench       benchCommand       `cmd:"" help:"Measure a system of its own beside bare floors."`
 }
 
 func main() { os.Exit(run(os.Args[1:])) }

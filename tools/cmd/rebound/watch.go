@@ -73,7 +73,7 @@ func (w *watchCommand) Run(ctx context.Context) error {
 
 // follow prints one stream; q keeps where to go on.
 func (w *watchCommand) follow(ctx context.Context, client *api.Client, token, path string, q url.Values, well func()) error {
-	body, err := client.Stream(ctx, token, path+"?"+q.Encode())
+	body, err := client.Stream(ctx, token, path+"?"+q.Encode(), "application/x-ndjson")
 	if err != nil {
 		return err
 	}

@@ -124,10 +124,11 @@ func (c *Client) Reader(tenant, reader, person string) (*Person, error) {
 // is decoded into out, unless that is nil; a *[]byte gets it as it is. A refusal is
 // a *Problem.
 func (p *Person) Do(ctx context.Context, method, path string, body, out any) error {
-	return p.client.do(ctx, p.token, method, "/v1/"+p.Name+path, body, out)
+	return p.client.Do(ctx, p.token, method, "/v1/"+p.Name+path, body, out)
 }
 
-func (c *Client) do(ctx context.Context, token, method, path string, body, out any) error {
+// Do sends a request with a token, as Person.Do does; path begins with "/".
+func (c *Client) Do(ctx context.Context, token, method, path string, body, out any) error {
 	var in io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -183,12 +184,12 @@ func (c *Client) open(req *http.Request, token string) (io.ReadCloser, error) {
 	return nil, p
 }
 
-// Stream opens a stream of NDJSON lines; the caller closes it.
-func (c *Client) Stream(ctx context.Context, token, path string) (io.ReadCloser, error) {
+// Stream opens a stream in a media type; the caller closes it.
+func (c *Client) Stream(ctx context.Context, token, path, mediaType string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.URL+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/x-ndjson")
+	req.Header.Set("Accept", mediaType)
 	return c.open(req, token)
 }

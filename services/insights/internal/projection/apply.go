@@ -156,7 +156,7 @@ func (a *application) setback(f *eventsv1.SetbackFacts) {
 	}
 	if a.e.GetType() == "setback.recovered" && entry.Recovered != nil {
 		a.tell(&insightsv1.Insight{
-			Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1, Method: "days-between",
+			Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1,
 			Data: &insightsv1.Insight_SetbackRecovered{SetbackRecovered: &insightsv1.SetbackRecovered{
 				OccurredOn: f.GetOccurredOn(), RecoveredOn: f.GetRecoveredOn(), Days: entry.GetRecovered() - entry.GetOccurred(),
 			}},
@@ -179,7 +179,7 @@ func (a *application) lesson(f *eventsv1.LessonFacts) {
 		subjects = append(subjects, f.GetSetback())
 	}
 	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1, Method: "days-between", Subjects: subjects,
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1, Subjects: subjects,
 		Data: &insightsv1.Insight_LessonApplied{LessonApplied: &insightsv1.LessonApplied{Days: wholeDays(entry.GetCaptured(), entry.GetApplied())}},
 	}, a.e.GetId())
 }
@@ -195,7 +195,7 @@ func (a *application) goal(f *eventsv1.GoalFacts) {
 	}
 	if a.e.GetType() == "goal.achieved" && f.GetState() == typev1.GoalState_GOAL_STATE_ACHIEVED {
 		a.tell(&insightsv1.Insight{
-			Kind: insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, N: 1, Method: "days-between",
+			Kind: insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, N: 1,
 			Data: &insightsv1.Insight_GoalAchieved{GoalAchieved: &insightsv1.GoalAchieved{Days: wholeDays(entry.GetCreated(), a.at.UnixMilli())}},
 		}, a.e.GetId())
 	}
@@ -210,7 +210,7 @@ func (a *application) milestone(f *eventsv1.MilestoneFacts) {
 		early = days(f.GetDueDate()) - days(Calendar(a.p).Date(a.at))
 	}
 	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1, Method: "days-between",
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1,
 		Subjects: []string{a.e.GetSubject(), f.GetGoal()},
 		Data:     &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: early}},
 	}, a.e.GetId())

@@ -83,7 +83,7 @@ func (a *application) moodShift() {
 	}
 	a.p.ToldMood, a.p.ToldMoodN = &level, n
 	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_MOOD_SHIFT, N: n, Method: "ewma",
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_MOOD_SHIFT, N: n,
 		Data: &insightsv1.Insight_MoodShift{MoodShift: &insightsv1.MoodShift{Before: before, After: level}},
 	}, a.e.GetId())
 }

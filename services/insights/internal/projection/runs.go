@@ -31,7 +31,7 @@ func (a *application) gratitude(f *eventsv1.GratitudeFacts) {
 		return
 	}
 	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_GRATITUDE_RUN, N: length, Method: "run-length",
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_GRATITUDE_RUN, N: length,
 		Data: &insightsv1.Insight_GratitudeRun{GratitudeRun: &insightsv1.GratitudeRun{
 			Days: told, First: localdate.FromDays(int(run.GetFirst())), Last: localdate.FromDays(int(run.GetLast())),
 		}},

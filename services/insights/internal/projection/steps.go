@@ -73,7 +73,7 @@ func (a *application) momentum(day int32, goal string) {
 		}
 		a.p.ToldMomentum[n] = day
 		a.tell(&insightsv1.Insight{
-			Kind: insightsv1.InsightKind_INSIGHT_KIND_STEP_MOMENTUM, N: steps, Method: "active-days", Subjects: []string{goal},
+			Kind: insightsv1.InsightKind_INSIGHT_KIND_STEP_MOMENTUM, N: steps, Subjects: []string{goal},
 			Data: &insightsv1.Insight_StepMomentum{StepMomentum: &insightsv1.StepMomentum{ActiveDays: n, Steps: steps}},
 		}, strconv.Itoa(int(day)), strconv.Itoa(int(n)))
 	}

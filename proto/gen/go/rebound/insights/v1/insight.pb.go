@@ -716,7 +716,7 @@ var File_rebound_insights_v1_insight_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\n" +
-	"!rebound/insights/v1/insight.proto\x12\x13rebound.insights.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\xa7\a\n" +
+	"!rebound/insights/v1/insight.proto\x12\x13rebound.insights.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a&rebound/insights/v1/insight_kind.proto\"\xa7\a\n" +
 	"\aInsight\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12:\n" +
 	"\x04kind\x18\x02 \x01(\x0e2 .rebound.insights.v1.InsightKindB\x04\xe2A\x01\x03R\x04kind\x12&\n" +
@@ -759,16 +759,25 @@ const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\n" +
 	"days_early\x18\x01 \x01(\x05R\tdaysEarly\"\"\n" +
 	"\fGoalAchieved\x12\x12\n" +
-	"\x04days\x18\x01 \x01(\x05R\x04days*\x91\x02\n" +
+	"\x04days\x18\x01 \x01(\x05R\x04days*\xa7\b\n" +
 	"\vInsightKind\x12\x1c\n" +
-	"\x18INSIGHT_KIND_UNSPECIFIED\x10\x00\x12\"\n" +
-	"\x1eINSIGHT_KIND_SETBACK_RECOVERED\x10\x01\x12\x1f\n" +
-	"\x1bINSIGHT_KIND_LESSON_APPLIED\x10\x02\x12\x1e\n" +
-	"\x1aINSIGHT_KIND_GRATITUDE_RUN\x10\x03\x12\x1b\n" +
-	"\x17INSIGHT_KIND_MOOD_SHIFT\x10\x04\x12\x1e\n" +
-	"\x1aINSIGHT_KIND_STEP_MOMENTUM\x10\x05\x12\"\n" +
-	"\x1eINSIGHT_KIND_MILESTONE_REACHED\x10\x06\x12\x1e\n" +
-	"\x1aINSIGHT_KIND_GOAL_ACHIEVED\x10\aBKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
+	"\x18INSIGHT_KIND_UNSPECIFIED\x10\x00\x12\x9d\x01\n" +
+	"\x1eINSIGHT_KIND_SETBACK_RECOVERED\x10\x01\x1ay\xea\xc7\x18u\n" +
+	"\x11setback_recovered\x12\fdays-between\x1a\x011 \x01*#insightSchemas/setback-recovered-v12(dev.rebound.insight.setback_recovered.v1\x12\x91\x01\n" +
+	"\x1bINSIGHT_KIND_LESSON_APPLIED\x10\x02\x1ap\xea\xc7\x18l\n" +
+	"\x0elesson_applied\x12\fdays-between\x1a\x011 \x01* insightSchemas/lesson-applied-v12%dev.rebound.insight.lesson_applied.v1\x12\x8b\x01\n" +
+	"\x1aINSIGHT_KIND_GRATITUDE_RUN\x10\x03\x1ak\xea\xc7\x18g\n" +
+	"\rgratitude_run\x12\n" +
+	"run-length\x1a\x011 \x01*\x1finsightSchemas/gratitude-run-v12$dev.rebound.insight.gratitude_run.v1\x12y\n" +
+	"\x17INSIGHT_KIND_MOOD_SHIFT\x10\x04\x1a\\\xea\xc7\x18X\n" +
+	"\n" +
+	"mood_shift\x12\x04ewma\x1a\x011 \x01*\x1cinsightSchemas/mood-shift-v12!dev.rebound.insight.mood_shift.v1\x12\x8c\x01\n" +
+	"\x1aINSIGHT_KIND_STEP_MOMENTUM\x10\x05\x1al\xea\xc7\x18h\n" +
+	"\rstep_momentum\x12\vactive-days\x1a\x011 \x01*\x1finsightSchemas/step-momentum-v12$dev.rebound.insight.step_momentum.v1\x12\x9d\x01\n" +
+	"\x1eINSIGHT_KIND_MILESTONE_REACHED\x10\x06\x1ay\xea\xc7\x18u\n" +
+	"\x11milestone_reached\x12\fdays-between\x1a\x011 \x01*#insightSchemas/milestone-reached-v12(dev.rebound.insight.milestone_reached.v1\x12\x8d\x01\n" +
+	"\x1aINSIGHT_KIND_GOAL_ACHIEVED\x10\a\x1am\xea\xc7\x18i\n" +
+	"\rgoal_achieved\x12\fdays-between\x1a\x011 \x01*\x1finsightSchemas/goal-achieved-v12$dev.rebound.insight.goal_achieved.v1BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
 
 var (
 	file_rebound_insights_v1_insight_proto_rawDescOnce sync.Once
@@ -823,6 +832,7 @@ func file_rebound_insights_v1_insight_proto_init() {
 	if File_rebound_insights_v1_insight_proto != nil {
 		return
 	}
+	file_rebound_insights_v1_insight_kind_proto_init()
 	file_rebound_insights_v1_insight_proto_msgTypes[0].OneofWrappers = []any{
 		(*Insight_SetbackRecovered)(nil),
 		(*Insight_LessonApplied)(nil),
