@@ -10,6 +10,7 @@ import (
 
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
+	recur "github.com/rebound-hq/rebound/services/kit/recurrence"
 )
 
 // recurrence is an RFC 5545 rule on local dates: it has no zone, since a step
@@ -26,7 +27,7 @@ func parseRecurrence(field, text string, start *datepb.Date) (*recurrence, error
 	if strings.ContainsAny(text, "\r\n:") || strings.Contains(strings.ToUpper(text), "DTSTART") {
 		return nil, bad("must be one RFC 5545 recurrence rule, without property name and DTSTART, such as FREQ=WEEKLY;BYDAY=MO,TH")
 	}
-	option, err := rrule.StrToROption(text)
+	option, err := recur.Option(text, start)
 	if err != nil {
 		return nil, bad("must be an RFC 5545 recurrence rule, such as FREQ=WEEKLY;BYDAY=MO,TH")
 	}
@@ -38,11 +39,6 @@ func parseRecurrence(field, text string, start *datepb.Date) (*recurrence, error
 	}
 	if option.Interval < 1 && strings.Contains(strings.ToUpper(text), "INTERVAL") {
 		return nil, bad("must have an interval of at least 1")
-	}
-	option.Dtstart = instant(start)
-	if !option.Until.IsZero() {
-		u := option.Until.UTC()
-		option.Until = time.Date(u.Year(), u.Month(), u.Day(), 0, 0, 0, 0, time.UTC)
 	}
 	rule, err := rrule.NewRRule(*option)
 	if err != nil {
@@ -89,12 +85,12 @@ func (r *recurrence) count() (n int, last *datepb.Date, finite bool) {
 
 // atOrBefore is the latest occurrence on or before a date; nil when there is none.
 func (r *recurrence) atOrBefore(date *datepb.Date) *datepb.Date {
-	return dateOf(r.rule.Before(instant(date), true))
+	return dateOf(r.rule.Before(recur.Instant(date), true))
 }
 
 // after is the first occurrence after a date; nil when there is none.
 func (r *recurrence) after(date *datepb.Date) *datepb.Date {
-	return dateOf(r.rule.After(instant(date), false))
+	return dateOf(r.rule.After(recur.Instant(date), false))
 }
 
 func dateOf(t time.Time) *datepb.Date {
@@ -163,8 +159,4 @@ func (r *recurrence) first(days int) []int {
 		}
 		out = append(out, day)
 	}
-}
-
-func instant(d *datepb.Date) time.Time {
-	return time.Date(int(d.GetYear()), time.Month(d.GetMonth()), int(d.GetDay()), 0, 0, 0, 0, time.UTC)
 }

@@ -10,6 +10,7 @@ import (
 
 	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/services/kit/recurrence"
 )
 
 // series is how an entry repeats, as RFC 5545 says it: by a rule that counts from
@@ -22,13 +23,9 @@ type series struct {
 // repeating makes an entry of a repeating step: from its first occurrence within
 // the window that is not done. False: there is none.
 func (e entry) repeating(s *goalsv1.Step, w window) (entry, bool) {
-	option, err := rrule.StrToROption(s.GetRecurrence())
+	option, err := recurrence.Option(s.GetRecurrence(), s.GetStartDate())
 	if err != nil {
 		return e, false // the goals service takes no such rule
-	}
-	option.Dtstart = midnight(s.GetStartDate(), time.UTC)
-	if !option.Until.IsZero() {
-		option.Until = option.Until.UTC().Truncate(24 * time.Hour)
 	}
 	rule, err := rrule.NewRRule(*option)
 	if err != nil {
