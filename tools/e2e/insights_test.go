@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,11 @@ func TestConclusionsOverREST(t *testing.T) {
 	a := found[0].(map[string]any)
 	if a["practice"] != "PRACTICE_GRATITUDE" || a["daysWith"] != 10.0 || a["daysWithout"] != 20.0 || !strings.HasSuffix(a["statement"].(string), "nothing is known to go together.") {
 		t.Errorf("%v", a)
+	}
+
+	told := c.must("GET", ada+"/insights?filter="+url.QueryEscape("kind = INTENSITY_REVISITED"), "")["insights"].([]any)
+	if len(told) != 5 || told[0].(map[string]any)["intensityRevisited"].(map[string]any)["before"] != 8.0 {
+		t.Errorf("%v", told)
 	}
 
 	// Before there was enough, nothing is told.

@@ -85,7 +85,8 @@ func history(seed uint64, n int) []*eventsv1.Event {
 			practiced(r, e, owner, id, date)
 		case 10:
 			practiced(r, e, owner, id, date)
-			e.Type, e.Data = e.GetType()[:strings.Index(e.GetType(), ".")]+".deleted", nil
+			kind, _, _ := strings.Cut(e.GetType(), ".")
+			e.Type, e.Data = kind+".deleted", nil
 		case 7:
 			e.Source = "rebound/goals"
 			set("goal", "achieved")

@@ -82,6 +82,44 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
+// TestIntensityRevisited: how intense a setback is now is told once for each
+// revisit that says so, and only if it was said before.
+func TestIntensityRevisited(t *testing.T) {
+	a := newTeller()
+	a.tell(day(0), "/setbacks/s", "setback.recorded", setbackAt(0, -1, 0, 8))
+	a.tell(day(0), "/setbacks/unstated", "setback.recorded", setbackAt(0, -1, 0, 0))
+	revisit := func(on int, setback, kind string, intensities ...int32) []*insightsv1.Insight {
+		e := debriefWith(completed, intensities...)
+		e.GetDebrief().Setback = owner + "/setbacks/" + setback
+		return a.tell(day(on), "/setbacks/"+setback+"/debriefs/d", kind, e)
+	}
+	for i, c := range []struct {
+		on            int
+		setback, kind string
+		intensities   []int32
+		before, after int32 // 0: nothing is told
+	}{
+		{1, "s", "debrief.completed", nil, 0, 0},
+		{7, "s", "debrief.revisited", []int32{5}, 8, 5},
+		{8, "s", "debrief.updated", []int32{5}, 0, 0},
+		{30, "s", "debrief.revisited", []int32{5, 5}, 8, 5},
+		{40, "unstated", "debrief.revisited", []int32{5}, 0, 0},
+		{50, "gone", "debrief.revisited", []int32{5}, 0, 0},
+	} {
+		got := revisit(c.on, c.setback, c.kind, c.intensities...)
+		if c.after == 0 {
+			if got != nil {
+				t.Errorf("case %d tells %v", i, got)
+			}
+			continue
+		}
+		if len(got) != 1 || got[0].GetN() != 2 || len(got[0].GetSubjects()) != 2 || got[0].GetIntensityRevisited().GetBefore() != c.before ||
+			got[0].GetIntensityRevisited().GetAfter() != c.after || int(got[0].GetIntensityRevisited().GetDays()) != c.on {
+			t.Errorf("case %d tells %v", i, got)
+		}
+	}
+}
+
 // TestEarlierSteps: the first step after a setback is known when its completion is
 // long gone, and however many runs of days there were.
 func TestEarlierSteps(t *testing.T) {

@@ -6,9 +6,11 @@ import (
 	"strings"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/services/kit/resource"
 )
 
 const (
@@ -71,8 +73,24 @@ func (a *application) debrief(f *eventsv1.DebriefFacts) {
 	}
 	if n := int32(len(f.GetRevisits())); n != entry.GetRevisits() || intensity != entry.GetIntensity() {
 		entry.Revisits, entry.Intensity, entry.Stated = n, intensity, a.at.UnixMilli()
+		a.revisited(f.GetSetback(), intensity)
 	}
 	keep(&a.p.Debriefs, key, entry)
+}
+
+// revisited tells how intense a setback is that was looked at again, when that was
+// stated then and now.
+func (a *application) revisited(setback string, now int32) {
+	b := a.p.GetSetbacks()[resource.LastSegment(setback)]
+	if a.e.GetType() != "debrief.revisited" || b.GetIntensity() == 0 || now == 0 {
+		return
+	}
+	a.tell(&insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_INTENSITY_REVISITED, N: 2, Subjects: []string{a.e.GetSubject(), setback},
+		Data: &insightsv1.Insight_IntensityRevisited{IntensityRevisited: &insightsv1.IntensityRevisited{
+			Before: b.GetIntensity(), After: now, Days: max(0, days(Calendar(a.p).Date(a.at))-b.GetOccurred()),
+		}},
+	}, a.e.GetId())
 }
 
 func (a *application) reframe(f *eventsv1.ReframeFacts) {

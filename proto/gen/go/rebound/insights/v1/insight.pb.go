@@ -46,6 +46,8 @@ const (
 	InsightKind_INSIGHT_KIND_MILESTONE_REACHED InsightKind = 6
 	// A goal was achieved.
 	InsightKind_INSIGHT_KIND_GOAL_ACHIEVED InsightKind = 7
+	// A setback was looked at again, and is as intense as it was, or is not.
+	InsightKind_INSIGHT_KIND_INTENSITY_REVISITED InsightKind = 8
 )
 
 // Enum value maps for InsightKind.
@@ -59,16 +61,18 @@ var (
 		5: "INSIGHT_KIND_STEP_MOMENTUM",
 		6: "INSIGHT_KIND_MILESTONE_REACHED",
 		7: "INSIGHT_KIND_GOAL_ACHIEVED",
+		8: "INSIGHT_KIND_INTENSITY_REVISITED",
 	}
 	InsightKind_value = map[string]int32{
-		"INSIGHT_KIND_UNSPECIFIED":       0,
-		"INSIGHT_KIND_SETBACK_RECOVERED": 1,
-		"INSIGHT_KIND_LESSON_APPLIED":    2,
-		"INSIGHT_KIND_GRATITUDE_RUN":     3,
-		"INSIGHT_KIND_MOOD_SHIFT":        4,
-		"INSIGHT_KIND_STEP_MOMENTUM":     5,
-		"INSIGHT_KIND_MILESTONE_REACHED": 6,
-		"INSIGHT_KIND_GOAL_ACHIEVED":     7,
+		"INSIGHT_KIND_UNSPECIFIED":         0,
+		"INSIGHT_KIND_SETBACK_RECOVERED":   1,
+		"INSIGHT_KIND_LESSON_APPLIED":      2,
+		"INSIGHT_KIND_GRATITUDE_RUN":       3,
+		"INSIGHT_KIND_MOOD_SHIFT":          4,
+		"INSIGHT_KIND_STEP_MOMENTUM":       5,
+		"INSIGHT_KIND_MILESTONE_REACHED":   6,
+		"INSIGHT_KIND_GOAL_ACHIEVED":       7,
+		"INSIGHT_KIND_INTENSITY_REVISITED": 8,
 	}
 )
 
@@ -128,6 +132,7 @@ type Insight struct {
 	//	*Insight_StepMomentum
 	//	*Insight_MilestoneReached
 	//	*Insight_GoalAchieved
+	//	*Insight_IntensityRevisited
 	Data          isInsight_Data `protobuf_oneof:"data"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -282,6 +287,15 @@ func (x *Insight) GetGoalAchieved() *GoalAchieved {
 	return nil
 }
 
+func (x *Insight) GetIntensityRevisited() *IntensityRevisited {
+	if x != nil {
+		if x, ok := x.Data.(*Insight_IntensityRevisited); ok {
+			return x.IntensityRevisited
+		}
+	}
+	return nil
+}
+
 type isInsight_Data interface {
 	isInsight_Data()
 }
@@ -321,6 +335,11 @@ type Insight_GoalAchieved struct {
 	GoalAchieved *GoalAchieved `protobuf:"bytes,26,opt,name=goal_achieved,json=goalAchieved,proto3,oneof"`
 }
 
+type Insight_IntensityRevisited struct {
+	// For INTENSITY_REVISITED.
+	IntensityRevisited *IntensityRevisited `protobuf:"bytes,27,opt,name=intensity_revisited,json=intensityRevisited,proto3,oneof"`
+}
+
 func (*Insight_SetbackRecovered) isInsight_Data() {}
 
 func (*Insight_LessonApplied) isInsight_Data() {}
@@ -334,6 +353,8 @@ func (*Insight_StepMomentum) isInsight_Data() {}
 func (*Insight_MilestoneReached) isInsight_Data() {}
 
 func (*Insight_GoalAchieved) isInsight_Data() {}
+
+func (*Insight_IntensityRevisited) isInsight_Data() {}
 
 // SetbackRecovered says how long it took to be up again.
 type SetbackRecovered struct {
@@ -712,11 +733,75 @@ func (x *GoalAchieved) GetDays() int32 {
 	return 0
 }
 
+// IntensityRevisited says how intense a setback is when it is looked at again.
+type IntensityRevisited struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Intensity when it was recorded, 1 to 10.
+	Before int32 `protobuf:"varint,1,opt,name=before,proto3" json:"before,omitempty"`
+	// Intensity at the revisit, 1 to 10.
+	After int32 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// Days from the setback to the revisit, 0 or more.
+	Days          int32 `protobuf:"varint,3,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IntensityRevisited) Reset() {
+	*x = IntensityRevisited{}
+	mi := &file_rebound_insights_v1_insight_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IntensityRevisited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IntensityRevisited) ProtoMessage() {}
+
+func (x *IntensityRevisited) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_insights_v1_insight_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IntensityRevisited.ProtoReflect.Descriptor instead.
+func (*IntensityRevisited) Descriptor() ([]byte, []int) {
+	return file_rebound_insights_v1_insight_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *IntensityRevisited) GetBefore() int32 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *IntensityRevisited) GetAfter() int32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *IntensityRevisited) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
 var File_rebound_insights_v1_insight_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\n" +
-	"!rebound/insights/v1/insight.proto\x12\x13rebound.insights.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a&rebound/insights/v1/insight_kind.proto\"\xa7\a\n" +
+	"!rebound/insights/v1/insight.proto\x12\x13rebound.insights.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a&rebound/insights/v1/insight_kind.proto\"\x83\b\n" +
 	"\aInsight\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12:\n" +
 	"\x04kind\x18\x02 \x01(\x0e2 .rebound.insights.v1.InsightKindB\x04\xe2A\x01\x03R\x04kind\x12&\n" +
@@ -734,7 +819,8 @@ const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"mood_shift\x18\x17 \x01(\v2\x1e.rebound.insights.v1.MoodShiftH\x00R\tmoodShift\x12H\n" +
 	"\rstep_momentum\x18\x18 \x01(\v2!.rebound.insights.v1.StepMomentumH\x00R\fstepMomentum\x12T\n" +
 	"\x11milestone_reached\x18\x19 \x01(\v2%.rebound.insights.v1.MilestoneReachedH\x00R\x10milestoneReached\x12H\n" +
-	"\rgoal_achieved\x18\x1a \x01(\v2!.rebound.insights.v1.GoalAchievedH\x00R\fgoalAchieved:i\xeaAf\n" +
+	"\rgoal_achieved\x18\x1a \x01(\v2!.rebound.insights.v1.GoalAchievedH\x00R\fgoalAchieved\x12Z\n" +
+	"\x13intensity_revisited\x18\x1b \x01(\v2'.rebound.insights.v1.IntensityRevisitedH\x00R\x12intensityRevisited:i\xeaAf\n" +
 	"\x1cinsights.rebound.dev/Insight\x123tenants/{tenant}/people/{person}/insights/{insight}*\binsights2\ainsightB\x06\n" +
 	"\x04data\"\x90\x01\n" +
 	"\x10SetbackRecovered\x122\n" +
@@ -759,7 +845,11 @@ const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\n" +
 	"days_early\x18\x01 \x01(\x05R\tdaysEarly\"\"\n" +
 	"\fGoalAchieved\x12\x12\n" +
-	"\x04days\x18\x01 \x01(\x05R\x04days*\xa7\b\n" +
+	"\x04days\x18\x01 \x01(\x05R\x04days\"V\n" +
+	"\x12IntensityRevisited\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\x05R\x06before\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x05R\x05after\x12\x12\n" +
+	"\x04days\x18\x03 \x01(\x05R\x04days*\xcf\t\n" +
 	"\vInsightKind\x12\x1c\n" +
 	"\x18INSIGHT_KIND_UNSPECIFIED\x10\x00\x12\x9d\x01\n" +
 	"\x1eINSIGHT_KIND_SETBACK_RECOVERED\x10\x01\x1ay\xea\xc7\x18u\n" +
@@ -777,7 +867,9 @@ const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\x1eINSIGHT_KIND_MILESTONE_REACHED\x10\x06\x1ay\xea\xc7\x18u\n" +
 	"\x11milestone_reached\x12\fdays-between\x1a\x011 \x01*#insightSchemas/milestone-reached-v12(dev.rebound.insight.milestone_reached.v1\x12\x8d\x01\n" +
 	"\x1aINSIGHT_KIND_GOAL_ACHIEVED\x10\a\x1am\xea\xc7\x18i\n" +
-	"\rgoal_achieved\x12\fdays-between\x1a\x011 \x01*\x1finsightSchemas/goal-achieved-v12$dev.rebound.insight.goal_achieved.v1BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
+	"\rgoal_achieved\x12\fdays-between\x1a\x011 \x01*\x1finsightSchemas/goal-achieved-v12$dev.rebound.insight.goal_achieved.v1\x12\xa5\x01\n" +
+	" INSIGHT_KIND_INTENSITY_REVISITED\x10\b\x1a\x7f\xea\xc7\x18{\n" +
+	"\x13intensity_revisited\x12\fbefore-after\x1a\x011 \x01*%insightSchemas/intensity-revisited-v12*dev.rebound.insight.intensity_revisited.v1BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
 
 var (
 	file_rebound_insights_v1_insight_proto_rawDescOnce sync.Once
@@ -792,7 +884,7 @@ func file_rebound_insights_v1_insight_proto_rawDescGZIP() []byte {
 }
 
 var file_rebound_insights_v1_insight_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_rebound_insights_v1_insight_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_rebound_insights_v1_insight_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_rebound_insights_v1_insight_proto_goTypes = []any{
 	(InsightKind)(0),              // 0: rebound.insights.v1.InsightKind
 	(*Insight)(nil),               // 1: rebound.insights.v1.Insight
@@ -803,12 +895,13 @@ var file_rebound_insights_v1_insight_proto_goTypes = []any{
 	(*StepMomentum)(nil),          // 6: rebound.insights.v1.StepMomentum
 	(*MilestoneReached)(nil),      // 7: rebound.insights.v1.MilestoneReached
 	(*GoalAchieved)(nil),          // 8: rebound.insights.v1.GoalAchieved
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*date.Date)(nil),             // 10: google.type.Date
+	(*IntensityRevisited)(nil),    // 9: rebound.insights.v1.IntensityRevisited
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*date.Date)(nil),             // 11: google.type.Date
 }
 var file_rebound_insights_v1_insight_proto_depIdxs = []int32{
 	0,  // 0: rebound.insights.v1.Insight.kind:type_name -> rebound.insights.v1.InsightKind
-	9,  // 1: rebound.insights.v1.Insight.time:type_name -> google.protobuf.Timestamp
+	10, // 1: rebound.insights.v1.Insight.time:type_name -> google.protobuf.Timestamp
 	2,  // 2: rebound.insights.v1.Insight.setback_recovered:type_name -> rebound.insights.v1.SetbackRecovered
 	3,  // 3: rebound.insights.v1.Insight.lesson_applied:type_name -> rebound.insights.v1.LessonApplied
 	4,  // 4: rebound.insights.v1.Insight.gratitude_run:type_name -> rebound.insights.v1.GratitudeRun
@@ -816,15 +909,16 @@ var file_rebound_insights_v1_insight_proto_depIdxs = []int32{
 	6,  // 6: rebound.insights.v1.Insight.step_momentum:type_name -> rebound.insights.v1.StepMomentum
 	7,  // 7: rebound.insights.v1.Insight.milestone_reached:type_name -> rebound.insights.v1.MilestoneReached
 	8,  // 8: rebound.insights.v1.Insight.goal_achieved:type_name -> rebound.insights.v1.GoalAchieved
-	10, // 9: rebound.insights.v1.SetbackRecovered.occurred_on:type_name -> google.type.Date
-	10, // 10: rebound.insights.v1.SetbackRecovered.recovered_on:type_name -> google.type.Date
-	10, // 11: rebound.insights.v1.GratitudeRun.first:type_name -> google.type.Date
-	10, // 12: rebound.insights.v1.GratitudeRun.last:type_name -> google.type.Date
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	9,  // 9: rebound.insights.v1.Insight.intensity_revisited:type_name -> rebound.insights.v1.IntensityRevisited
+	11, // 10: rebound.insights.v1.SetbackRecovered.occurred_on:type_name -> google.type.Date
+	11, // 11: rebound.insights.v1.SetbackRecovered.recovered_on:type_name -> google.type.Date
+	11, // 12: rebound.insights.v1.GratitudeRun.first:type_name -> google.type.Date
+	11, // 13: rebound.insights.v1.GratitudeRun.last:type_name -> google.type.Date
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_insight_proto_init() }
@@ -841,6 +935,7 @@ func file_rebound_insights_v1_insight_proto_init() {
 		(*Insight_StepMomentum)(nil),
 		(*Insight_MilestoneReached)(nil),
 		(*Insight_GoalAchieved)(nil),
+		(*Insight_IntensityRevisited)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -848,7 +943,7 @@ func file_rebound_insights_v1_insight_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_insights_v1_insight_proto_rawDesc), len(file_rebound_insights_v1_insight_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
