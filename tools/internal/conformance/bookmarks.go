@@ -167,7 +167,7 @@ func pseudonymous(ctx context.Context, e *evidence) (string, error) {
 	}
 	for _, got := range byPerson {
 		if contains(got, want) {
-			return fmt.Sprintf("a pipeline got the %d insights in order, seeing %d people, without a real name", len(want), len(byPerson)), nil
+			return fmt.Sprintf("a pipeline got the %d insights in order, without a real name; it sees people: %d", len(want), len(byPerson)), nil
 		}
 	}
 	return "", fmt.Errorf("of the %d people that a pipeline sees, nobody has the %d insights in that order", len(byPerson), len(want))
