@@ -39,8 +39,11 @@ func bookmarkable(ctx context.Context, e *evidence) (string, error) {
 		return "", err
 	}
 	_, err := e.suite.read(ctx, Formats[0], Place{Token: e.whole[Formats[0]].last(), Filter: nothing})
-	if !errors.Is(err, ErrRefused) {
-		return "", fmt.Errorf("a token is taken for a stream that it was not given for: %v", err)
+	switch {
+	case err == nil:
+		return "", errors.New("a token is taken for a stream that it was not given for")
+	case !errors.Is(err, ErrRefused):
+		return "", fmt.Errorf("coming with a token that was given for another stream: %w", err)
 	}
 	return fmt.Sprintf("tokens, and a time, stood for the same place in %d formats, and came while nothing happened", len(Formats)), nil
 }
@@ -164,7 +167,7 @@ func pseudonymous(ctx context.Context, e *evidence) (string, error) {
 	}
 	for _, got := range byPerson {
 		if contains(got, want) {
-			return fmt.Sprintf("a pipeline got the %d insights in order, of %d people, without a real name", len(want), len(byPerson)), nil
+			return fmt.Sprintf("a pipeline got the %d insights in order, without a real name; it sees people: %d", len(want), len(byPerson)), nil
 		}
 	}
 	return "", fmt.Errorf("of the %d people that a pipeline sees, nobody has the %d insights in that order", len(byPerson), len(want))

@@ -91,7 +91,7 @@ func unique(_ context.Context, e *evidence) (string, error) {
 			}
 		}
 	}
-	return fmt.Sprintf("%d insights came once; %d came again after a cut, as they may", total, again), nil
+	return fmt.Sprintf("%d clients got %d insights once; %d came again after a cut, as they may", len(e.logs()), total, again), nil
 }
 
 // atomic: an insight comes whole, one for each write, and none for a write that was

@@ -44,11 +44,6 @@ func (l *clientLog) insights() []*insightsv1.Insight {
 	return out
 }
 
-// after are the insights that came after an entry.
-func (l *clientLog) after(i int) []*insightsv1.Insight {
-	return (&clientLog{entries: l.entries[i+1:]}).insights()
-}
-
 // subjects are the first subjects of insights.
 func subjects(insights []*insightsv1.Insight) []string {
 	out := make([]string, 0, len(insights))
@@ -118,7 +113,8 @@ const maxFrames = 9
 
 // survive reads from a token on, cuts its own connection off after some frames, and
 // comes back with the last token it holds, in the next format, until all that is
-// wanted has come. When no more comes for too long, the log shows what is missing.
+// wanted has come, and a token after it. When no more comes for too long, the log shows
+// what is missing.
 func (s Suite) survive(ctx context.Context, token string, e *evidence) (*clientLog, error) {
 	log := &clientLog{}
 	missing := map[string]bool{}
@@ -129,17 +125,18 @@ func (s Suite) survive(ctx context.Context, token string, e *evidence) (*clientL
 	defer stop()
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 10*time.Millisecond, time.Second
-	frames := maxFrames
-	for connection := 0; len(missing) > 0; connection++ {
+	frames, open := maxFrames, true // no token has come since the last insight
+	for connection := 0; len(missing) > 0 || open; connection++ {
 		before := token
 		err := s.connection(reading, connection, &token, log, 1+e.rand.IntN(frames), func(f Frame) bool {
+			open = f.Token == "" && (open || f.Insight != nil)
 			for _, subject := range f.Insight.GetSubjects() {
 				if missing[subject] {
 					delete(missing, subject)
 					heard()
 				}
 			}
-			return len(missing) > 0
+			return len(missing) > 0 || open
 		})
 		switch {
 		case ctx.Err() != nil:
