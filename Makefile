@@ -40,11 +40,11 @@ test: ## Run every test that needs nothing but Go
 .PHONY: test-mongo
 test-mongo: ## Run the MongoDB store's tests and the journeys on the server of MONGODB_URI
 	@test -n "$$MONGODB_URI" || { echo "test-mongo: set MONGODB_URI to the URI of a MongoDB or compatible server" >&2; exit 1; }
-	go test -count=1 ./services/kit/store/mongo/... ./tools/e2e
+	go test -count=1 -timeout 15m ./services/kit/store/mongo/... ./tools/e2e
 
 .PHONY: test-race
 test-race: ## Run the tests of concurrent code under the race detector
-	go test -race -short ./services/kit/store/... ./services/kit/eventlog/... ./services/kit/rpc/... ./services/insights/...
+	go test -race -short ./services/kit/store/... ./services/kit/eventlog/... ./services/kit/rpc/... ./services/kit/access/... ./services/kit/queue/... ./services/insights/...
 
 .PHONY: bench
 bench: ## Run the benchmarks
