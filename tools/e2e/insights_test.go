@@ -18,6 +18,8 @@ import (
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/tools/internal/api"
+	"github.com/rebound-hq/rebound/tools/internal/summary"
 )
 
 // conclusions are parts of a summary, as JSON.
@@ -106,7 +108,7 @@ func TestConclusionsOverREST(t *testing.T) {
 	if len(points) != 1 || mood["changePointsN"] != 30.0 || mood["volatility"].(float64) <= 0 || mood["slope"].(map[string]any)["perWeek"].(float64) <= 0 {
 		t.Fatalf("%v", mood)
 	}
-	if got := conclusions(t, points[0].(map[string]any), "on", "before", "after", "nBefore", "nAfter"); strings.Join(got, " ") != strings.ReplaceAll(`{"day":13,"month":11,"year":2026} -2.5 2.5 20 10`, `"day":13`, fmt.Sprintf(`"day":%d`, at(10).Day())) {
+	if got := conclusions(t, points[0].(map[string]any), "on", "before", "after", "nBefore", "nAfter"); strings.Join(got, " ") != `{"day":13,"month":11,"year":2026} -2.5 2.5 20 10` {
 		t.Errorf("%v", got)
 	}
 	found := s["associations"].([]any)
@@ -179,4 +181,39 @@ func TestConclusionsOverGRPC(t *testing.T) {
 	if s.GetMood().GetSlope().GetN() != 24 || s.GetMood().GetSlope().Interval == nil {
 		t.Errorf("%v", s.GetMood())
 	}
+}
+
+// TestSummaryInTheTerminal: rebound summary tells a person what insights knows, with
+// the mood of their check-ins as a line.
+func TestSummaryInTheTerminal(t *testing.T) {
+	r := newRig(t)
+	c := r.as("acme", "ada", "person")
+	apiClient, err := api.New(api.Target{URL: "http://" + r.at.HTTP, Data: r.data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, err := apiClient.Person("acme", "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func() []string {
+		t.Helper()
+		var out strings.Builder
+		if err := summary.Print(t.Context(), person, &out); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(out.String()), "\n")
+	}
+	if got := said(); len(got) != 1 || got[0] != "Nothing to tell yet." {
+		t.Errorf("%q", got)
+	}
+	c.must("POST", ada+"/setbacks?setbackId=s", `{"title":"The launch failed","intensity":7}`)
+	c.must("POST", ada+"/setbacks/s:recover", `{}`)
+	c.must("POST", ada+"/checkIns", `{"pleasantness":5,"energy":0,"time":"2026-03-01T12:00:00Z","timeZone":"UTC"}`)
+	eventually(t, []string{
+		"Mood      " + strings.Repeat("·", 27) + "█  28 days to 2026-03-01, -5 to 5",
+		"          +5.0 now, by 1 check-in",
+		"Recovery  1 setback recovered from, 0 open",
+		"          half took at most 0 days (1 recovery)",
+	}, said)
 }

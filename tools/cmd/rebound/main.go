@@ -26,6 +26,7 @@ type cli struct {
 	Goals       goalsCommand       `cmd:"" help:"Show goals, milestones and steps as a tree."`
 	Next        nextCommand        `cmd:"" help:"Say which few steps matter today, and why."`
 	Calendar    calendarCommand    `cmd:"" help:"Save a person's calendar, or make a link to it for calendar programs."`
+	Summary     summaryCommand     `cmd:"" help:"Tell how a person is doing, in numbers."`
 	Watch       watchCommand       `cmd:"" help:"Follow the insight stream."`
 	Conformance conformanceCommand `cmd:"" help:"Check the guarantees of the insight stream of a running system."`
 	Bench       benchCommand       `cmd:"" help:"Measure a system of its own beside bare floors."`

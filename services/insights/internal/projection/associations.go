@@ -2,6 +2,7 @@ package projection
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -88,12 +89,12 @@ func practicedDays(p *storagev1.Projection, today int32) map[typev1.Practice]map
 func statement(practice string, with, without int, difference float64, in stats.Interval) string {
 	side := "above"
 	if difference < 0 {
-		side, difference, in = "below", -difference, stats.Interval{Low: -in.High, High: -in.Low}
+		side = "below"
 	}
 	verdict := "They go together; that does not say what brings about what."
-	if in.Low <= 0 {
+	if in.Low <= 0 && in.High >= 0 {
 		verdict = "That may be chance: nothing is known to go together."
 	}
-	return fmt.Sprintf("On %d days with %s the mood was %.1f points %s that of %d days without (95 %% interval: %.1f to %.1f). %s",
-		with, practice, difference, side, without, in.Low, in.High, verdict)
+	return fmt.Sprintf("On %d days with %s the mood was %.1f points %s that of %d days without (95 %% interval of the difference: %+.1f to %+.1f). %s",
+		with, practice, math.Abs(difference), side, without, in.Low, in.High, verdict)
 }

@@ -121,7 +121,7 @@ func TestAssociations(t *testing.T) {
 	if d := g.GetDifference(); math.Abs(d-(g.GetMoodWith()-g.GetMoodWithout())) > 1e-12 || d < 1.9 || d > 2.2 || g.GetInterval().GetLow() <= 1 || g.GetInterval().GetHigh() >= 3 {
 		t.Errorf("%v", g)
 	}
-	if want := "On 30 days with gratitudes the mood was 2.1 points above that of 10 days without (95 % interval: 1.4 to 2.8). They go together; that does not say what brings about what."; g.GetStatement() != want {
+	if want := "On 30 days with gratitudes the mood was 2.1 points above that of 10 days without (95 % interval of the difference: +1.4 to +2.8). They go together; that does not say what brings about what."; g.GetStatement() != want {
 		t.Errorf("%s", g.GetStatement())
 	}
 	if s.GetPractice() != typev1.Practice_PRACTICE_STEP || s.GetInterval().GetLow() >= 0 || s.GetInterval().GetHigh() <= 0 || !strings.HasSuffix(s.GetStatement(), "nothing is known to go together.") {
