@@ -73,11 +73,16 @@ func (e *Edge) download(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h, size := w.Header(), res.GetArchiveBytes()
+	if ranged > 0 && ranged >= size { // an empty answer would look like the whole archive
+		h.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
+		newProblem(ctx, http.StatusRequestedRangeNotSatisfiable, codes.OutOfRange, "RANGE_NOT_SATISFIABLE", "the archive ends there").write(w)
+		return
+	}
 	h.Set("Content-Type", zipType)
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": archiveFile}))
 	h.Set("Content-Length", strconv.FormatInt(size-offset, 10))
 	h.Set("Accept-Ranges", "bytes")
-	if ranged > 0 && ranged < size {
+	if ranged > 0 {
 		h.Set("Content-Range", "bytes "+strconv.FormatInt(offset, 10)+"-"+strconv.FormatInt(size-1, 10)+"/"+strconv.FormatInt(size, 10))
 		w.WriteHeader(http.StatusPartialContent)
 	}

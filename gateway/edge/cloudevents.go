@@ -141,7 +141,7 @@ type eventAnswer struct {
 // asEvents tells whether the client asks for the answer of a route as CloudEvents,
 // and the route can give it.
 func asEvents(accept []string, to route) (eventAnswer, bool) {
-	if to.output == nil || len(accept) == 0 {
+	if to.output == nil || !strings.Contains(strings.ToLower(strings.Join(accept, ",")), "cloudevents") {
 		return eventAnswer{}, false
 	}
 	a, one, other := eventAnswer{}, batchJSON, batchProto

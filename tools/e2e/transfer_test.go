@@ -261,6 +261,10 @@ func TestOperations(t *testing.T) {
 	if x, y := c.must("POST", ada+":export", again), c.must("POST", ada+":export", again); x["name"] != y["name"] {
 		t.Errorf("%v is not %v", x["name"], y["name"])
 	}
+	if a := c.do("GET", name+":download", "", "Range", fmt.Sprintf("bytes=%d-", len(archive))); a.status != http.StatusRequestedRangeNotSatisfiable ||
+		a.header.Get("Content-Range") != fmt.Sprintf("bytes */%d", len(archive)) {
+		t.Errorf("beyond the end: %d %v", a.status, a.header)
+	}
 	if a := c.do("GET", name+":download", "", "Range", "bytes=100-"); a.status != http.StatusPartialContent || a.raw != string(archive[100:]) ||
 		a.header.Get("Content-Range") != fmt.Sprintf("bytes 100-%d/%d", len(archive)-1, len(archive)) {
 		t.Errorf("%d %v", a.status, a.header)

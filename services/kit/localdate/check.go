@@ -1,6 +1,7 @@
 package localdate
 
 import (
+	"sync"
 	"time"
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
@@ -32,11 +33,19 @@ func CheckNotInFuture(field string, date, today *datepb.Date) error {
 	return nil
 }
 
+// zones are the time zones that were asked for, by name: there are some hundreds in
+// all, and loading one reads a file.
+var zones sync.Map
+
 // CheckZone finds a time zone by its IANA name. Errors are faults on the field.
 func CheckZone(field, name string) (*time.Location, error) {
+	if zone, ok := zones.Load(name); ok {
+		return zone.(*time.Location), nil
+	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
 		return nil, fault.Invalid(field, "TIME_ZONE_UNKNOWN", "must be an IANA time zone, such as Europe/Berlin")
 	}
+	zones.Store(name, zone)
 	return zone, nil
 }

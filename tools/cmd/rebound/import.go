@@ -14,6 +14,7 @@ import (
 
 	"github.com/rebound-hq/rebound/tools/internal/api"
 	"github.com/rebound-hq/rebound/tools/internal/csvimport"
+	"github.com/rebound-hq/rebound/tools/internal/terminal"
 )
 
 // importCommand records setbacks from a CSV file, or brings an export in.
@@ -118,7 +119,7 @@ func (c *importCommand) archive(ctx context.Context) error {
 		fmt.Printf("%8d %s added, %d there already, %d there with other content, %d refused\n", k.Created, k.Kind, k.Unchanged, k.Conflicts, k.Refused)
 	}
 	for _, issue := range op.Issues {
-		fmt.Printf("%s: %s\n", issue.Entry, issue.Reason)
+		fmt.Printf("%s: %s\n", terminal.Plain(issue.Entry), terminal.Plain(issue.Reason))
 	}
 	if err := person.Do(ctx, "DELETE", op.Path(person), nil, nil); err != nil {
 		return err

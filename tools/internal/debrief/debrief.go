@@ -11,16 +11,14 @@ import (
 	"io"
 	"strings"
 	"time"
-)
 
-// Person calls the API as one person; paths are below the person's name.
-type Person interface {
-	Do(ctx context.Context, method, path string, body, out any) error
-}
+	"github.com/rebound-hq/rebound/tools/internal/api"
+	"github.com/rebound-hq/rebound/tools/internal/terminal"
+)
 
 // Walk is a walk through one debrief.
 type Walk struct {
-	Person Person
+	Person api.Caller
 	// Name is the person's resource name.
 	Name string
 	// Setback is the id of the setback; empty: the latest that is open, or a new one.
@@ -143,7 +141,7 @@ func (w *Walk) findSetback(ctx context.Context) (string, error) {
 		}
 		list.Setbacks = append(list.Setbacks, made)
 	}
-	w.say("About: %s\n", list.Setbacks[0].Title)
+	w.say("About: %s\n", terminal.Plain(list.Setbacks[0].Title))
 	return list.Setbacks[0].Name[strings.LastIndexByte(list.Setbacks[0].Name, '/')+1:], nil
 }
 

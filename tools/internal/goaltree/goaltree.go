@@ -9,19 +9,16 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/list"
-)
 
-// Person calls the API as one person; paths are below the person's name.
-type Person interface {
-	Do(ctx context.Context, method, path string, body, out any) error
-}
+	"github.com/rebound-hq/rebound/tools/internal/api"
+	"github.com/rebound-hq/rebound/tools/internal/terminal"
+)
 
 // View is what to show, and where.
 type View struct {
-	Person Person
+	Person api.Caller
 	// All shows goals that were achieved or dropped too.
 	All bool
 	Out io.Writer
@@ -30,12 +27,10 @@ type View struct {
 // pageSize is how many documents one request asks for.
 const pageSize = 1000
 
-type date struct{ Year, Month, Day int }
-
 type goal struct {
 	Name, Title, State, ParentGoal string
 	Progress                       float64
-	TargetDate                     *date
+	TargetDate                     *api.Date
 	KeyResults                     []keyResult
 }
 
@@ -47,12 +42,12 @@ type keyResult struct {
 
 type milestone struct {
 	Name, Title, State, Reward string
-	DueDate                    *date
+	DueDate                    *api.Date
 }
 
 type step struct {
 	Name, Title, State, Milestone, Recurrence string
-	DueDate                                   *date
+	DueDate                                   *api.Date
 	Strength                                  *float64
 	Completions                               []struct{}
 }
@@ -87,15 +82,15 @@ func (v View) Show(ctx context.Context) error {
 }
 
 func (v View) load(ctx context.Context) (*tree, error) {
-	goals, err := all[goal](ctx, v.Person, "/goals", "goals", "create_time")
+	goals, err := all[goal](ctx, v.Person, "/goals", "create_time")
 	if err != nil {
 		return nil, err
 	}
-	milestones, err := all[milestone](ctx, v.Person, "/goals/-/milestones", "milestones", "order")
+	milestones, err := all[milestone](ctx, v.Person, "/goals/-/milestones", "order")
 	if err != nil {
 		return nil, err
 	}
-	steps, err := all[step](ctx, v.Person, "/goals/-/steps", "steps", "create_time")
+	steps, err := all[step](ctx, v.Person, "/goals/-/steps", "create_time")
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +126,7 @@ func (v View) load(ctx context.Context) (*tree, error) {
 }
 
 // all reads a collection page by page.
-func all[T any](ctx context.Context, p Person, path, field, order string) ([]T, error) {
+func all[T any](ctx context.Context, p api.Caller, path, order string) ([]T, error) {
 	q := url.Values{"pageSize": {fmt.Sprint(pageSize)}, "orderBy": {order}}
 	var out []T
 	for {
@@ -142,7 +137,7 @@ func all[T any](ctx context.Context, p Person, path, field, order string) ([]T, 
 		if err := p.Do(ctx, "GET", path+"?"+q.Encode(), nil, &page); err != nil {
 			return nil, err
 		}
-		out = append(out, map[string][]T{"goals": page.Goals, "milestones": page.Milestones, "steps": page.Steps}[field]...)
+		out = slices.Concat(out, page.Goals, page.Milestones, page.Steps)
 		if page.NextPageToken == "" {
 			return out, nil
 		}
@@ -195,7 +190,7 @@ func bar(share float64) string {
 }
 
 func (g goal) line() string {
-	line := bar(g.Progress) + "  " + plain(g.Title)
+	line := bar(g.Progress) + "  " + terminal.Plain(g.Title)
 	switch g.State {
 	case "GOAL_STATE_ACHIEVED":
 		line += ", achieved"
@@ -208,9 +203,9 @@ func (g goal) line() string {
 }
 
 func (k keyResult) line() string {
-	line := fmt.Sprintf("%s  %s: at %g, from %g to %g", bar(k.Score), plain(k.Title), k.Current, k.Start, k.Target)
+	line := fmt.Sprintf("%s  %s: at %g, from %g to %g", bar(k.Score), terminal.Plain(k.Title), k.Current, k.Start, k.Target)
 	if k.Unit != "" {
-		line += " " + plain(k.Unit)
+		line += " " + terminal.Plain(k.Unit)
 	}
 	if k.Confidence != nil {
 		line += fmt.Sprintf(", %.0f %% sure", 100**k.Confidence)
@@ -223,9 +218,9 @@ func (m milestone) line() string {
 	if mark == "" {
 		mark = "◇"
 	}
-	line := mark + " " + plain(m.Title) + by(m.DueDate)
+	line := mark + " " + terminal.Plain(m.Title) + by(m.DueDate)
 	if m.Reward != "" {
-		line += " → " + plain(m.Reward)
+		line += " → " + terminal.Plain(m.Reward)
 	}
 	return line
 }
@@ -235,7 +230,7 @@ func (s step) line() string {
 	if s.State == "STEP_STATE_DONE" {
 		mark = "✓"
 	}
-	line := mark + " " + plain(s.Title) + by(s.DueDate)
+	line := mark + " " + terminal.Plain(s.Title) + by(s.DueDate)
 	if s.Recurrence != "" {
 		line += fmt.Sprintf(", done %d times", len(s.Completions))
 	}
@@ -245,14 +240,9 @@ func (s step) line() string {
 	return line
 }
 
-func by(d *date) string {
+func by(d *api.Date) string {
 	if d == nil {
 		return ""
 	}
-	return fmt.Sprintf(", by %04d-%02d-%02d", d.Year, d.Month, d.Day)
-}
-
-// plain is a text on one line, without what a terminal would obey.
-func plain(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
+	return ", by " + d.String()
 }

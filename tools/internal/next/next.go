@@ -9,12 +9,10 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
-)
 
-// Caller sends requests as one person. api.Person is one.
-type Caller interface {
-	Do(ctx context.Context, method, path string, body, out any) error
-}
+	"github.com/rebound-hq/rebound/tools/internal/api"
+	"github.com/rebound-hq/rebound/tools/internal/terminal"
+)
 
 // answer is what the API says, as far as it is shown.
 type answer struct {
@@ -32,7 +30,7 @@ type earned struct {
 // Print prints the steps, the best first, at most limit, each with its goal, its
 // reason and how to complete it; then what is due to be celebrated, the latest
 // three.
-func Print(ctx context.Context, person Caller, limit int, out io.Writer) error {
+func Print(ctx context.Context, person api.Caller, limit int, out io.Writer) error {
 	var next answer
 	if err := person.Do(ctx, "GET", fmt.Sprintf("/next?limit=%d", limit), nil, &next); err != nil {
 		return err
@@ -46,15 +44,17 @@ func Print(ctx context.Context, person Caller, limit int, out io.Writer) error {
 		text.WriteString("Nothing is waiting for you today.\n")
 	}
 	width := 0
-	for _, s := range next.Steps {
+	for i := range next.Steps {
+		s := &next.Steps[i]
+		s.Step.Title = terminal.Plain(s.Step.Title)
 		width = max(width, utf8.RuneCountInString(s.Step.Title))
 	}
 	for i, s := range next.Steps {
 		pad := strings.Repeat(" ", width-utf8.RuneCountInString(s.Step.Title))
-		fmt.Fprintf(&text, "%2d. %s%s  %s  (%s)\n", i+1, s.Step.Title, pad, s.Text, below(s.Step.Name))
+		fmt.Fprintf(&text, "%2d. %s%s  %s  (%s)\n", i+1, s.Step.Title, pad, terminal.Plain(s.Text), below(s.Step.Name))
 	}
 	for _, c := range due.Celebrations {
-		reward := c.Reward
+		reward := terminal.Plain(c.Reward)
 		if reward == "" {
 			reward = "whatever does you good"
 		}

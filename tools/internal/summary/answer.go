@@ -2,7 +2,8 @@ package summary
 
 import (
 	"fmt"
-	"time"
+
+	"github.com/rebound-hq/rebound/tools/internal/api"
 )
 
 // answer is what the API says, as far as it is shown. A pointer is nil where there
@@ -24,7 +25,7 @@ type answer struct {
 			Interval *interval
 		}
 		ChangePoints []struct {
-			On              date
+			On              api.Date
 			Before, After   float64
 			NBefore, NAfter int
 		}
@@ -68,11 +69,4 @@ func (i *interval) String() string {
 		return ""
 	}
 	return fmt.Sprintf(" (95 %% interval: %+.1f to %+.1f)", i.Low, i.High)
-}
-
-// date is a local date.
-type date struct{ Year, Month, Day int }
-
-func (d date) time() time.Time {
-	return time.Date(d.Year, time.Month(d.Month), d.Day, 0, 0, 0, 0, time.UTC)
 }

@@ -3,6 +3,8 @@ package summary
 import (
 	"strings"
 	"time"
+
+	"github.com/rebound-hq/rebound/tools/internal/api"
 )
 
 // levels are the heights of a sparkline, lowest first.
@@ -14,7 +16,7 @@ const sparkDays = 28
 // checkIn is a check-in, as far as it is shown. Pleasantness is -5 to 5; nil where
 // only something else was recorded.
 type checkIn struct {
-	LocalDate    date
+	LocalDate    api.Date
 	Pleasantness *int
 }
 
@@ -27,7 +29,7 @@ func spark(all []checkIn) (line string, until time.Time) {
 		if c.Pleasantness == nil {
 			continue
 		}
-		on := c.LocalDate.time()
+		on := c.LocalDate.Time()
 		sum[on] += *c.Pleasantness
 		n[on]++
 		if on.After(until) {

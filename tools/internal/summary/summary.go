@@ -9,17 +9,14 @@ import (
 	"net/url"
 	"strings"
 	"time"
-)
 
-// Caller sends requests as one person. api.Person is one.
-type Caller interface {
-	Do(ctx context.Context, method, path string, body, out any) error
-}
+	"github.com/rebound-hq/rebound/tools/internal/api"
+)
 
 // Print prints the summary: the mood with a line of the days before, recovery,
 // lessons, practices, steps, support, and what goes together. What is unset for
 // too few observations is left out.
-func Print(ctx context.Context, person Caller, out io.Writer) error {
+func Print(ctx context.Context, person api.Caller, out io.Writer) error {
 	var s answer
 	if err := person.Do(ctx, "GET", "/summary", nil, &s); err != nil {
 		return err
@@ -74,7 +71,7 @@ func mood(s answer, recent []checkIn) (lines []string) {
 	}
 	for _, c := range m.ChangePoints {
 		lines = append(lines, fmt.Sprintf("changed on %s: from %+.1f (%s) to %+.1f (%s)",
-			c.On.time().Format(time.DateOnly), c.Before, count(c.NBefore, "day"), c.After, count(c.NAfter, "day")))
+			c.On, c.Before, count(c.NBefore, "day"), c.After, count(c.NAfter, "day")))
 	}
 	return lines
 }

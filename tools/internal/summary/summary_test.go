@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/rebound-hq/rebound/tools/internal/api"
 )
 
 // answers answers requests by path.
@@ -78,13 +80,13 @@ Together  They go together.
 func TestSpark(t *testing.T) {
 	at := func(n int) *int { return &n }
 	line, until := spark([]checkIn{
-		{date{2026, 3, 28}, at(4)}, {date{2026, 3, 28}, at(-4)}, {date{2026, 3, 27}, nil}, {date{2026, 3, 1}, at(-4)}, {date{2026, 2, 28}, at(5)},
-		{date{2026, 4, 30}, nil},
+		{api.Date{Year: 2026, Month: 3, Day: 28}, at(4)}, {api.Date{Year: 2026, Month: 3, Day: 28}, at(-4)}, {api.Date{Year: 2026, Month: 3, Day: 27}, nil}, {api.Date{Year: 2026, Month: 3, Day: 1}, at(-4)}, {api.Date{Year: 2026, Month: 2, Day: 28}, at(5)},
+		{api.Date{Year: 2026, Month: 4, Day: 30}, nil},
 	})
 	if want := "▁" + strings.Repeat("·", 26) + "▅"; line != want || until.Format("01-02") != "03-28" {
 		t.Errorf("%q until %v", line, until)
 	}
-	if line, _ := spark([]checkIn{{date{2026, 4, 30}, nil}}); line != "" {
+	if line, _ := spark([]checkIn{{api.Date{Year: 2026, Month: 4, Day: 30}, nil}}); line != "" {
 		t.Errorf("a line of nothing: %q", line)
 	}
 }
