@@ -155,7 +155,11 @@ func (r *Resource[T]) along(parent, field string) store.Query {
 // All gives every document below a parent, by name; with a parent that ends in
 // "/-", below all of the person's parents.
 func (r *Resource[T]) All(ctx context.Context, parent string) ([]T, error) {
-	q := r.along(parent, store.KeyName)
+	return r.every(ctx, r.along(parent, store.KeyName))
+}
+
+// every gives all documents of a query, page by page.
+func (r *Resource[T]) every(ctx context.Context, q store.Query) ([]T, error) {
 	q.Limit = store.MaxPage
 	var docs []T
 	for {

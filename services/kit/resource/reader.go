@@ -68,24 +68,10 @@ func (r *Resource[T]) Having(ctx context.Context, req proto.Message, key, value 
 
 // AllHaving gives all documents of one owner whose key has a value, by name.
 func (r *Resource[T]) AllHaving(ctx context.Context, key, value, owner string) ([]T, error) {
-	q := store.Query{
+	return r.every(ctx, store.Query{
 		Kind: r.kind, Index: keyIndex(key), Prefix: []store.Value{value},
 		From: owner + "/", Until: owner + "0", // the character after the slash
-		Limit: store.MaxPage,
-	}
-	var docs []T
-	for {
-		page, err := r.deps.Store.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, rec := range r.visibleOf(ctx, page.Records) {
-			docs = append(docs, r.show(rec))
-		}
-		if q.After = page.Next; page.Next == nil {
-			return docs, nil
-		}
-	}
+	})
 }
 
 func keyIndex(key string) string { return "having_" + key }

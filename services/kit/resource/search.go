@@ -88,6 +88,14 @@ func (r *Resource[T]) Latest(ctx context.Context, parent, field string, from, un
 	return r.within(ctx, q)
 }
 
+// AllBetween is Between without a limit, for work on documents: what is derived when
+// they are shown is not.
+func (r *Resource[T]) AllBetween(ctx context.Context, parent, field string, from, until store.Value) ([]T, error) {
+	q := r.along(parent, field)
+	q.From, q.Until = from, until
+	return r.every(ctx, q)
+}
+
 func (r *Resource[T]) within(ctx context.Context, q store.Query) ([]T, error) {
 	page, err := r.deps.Store.List(ctx, q)
 	if err != nil {

@@ -136,14 +136,13 @@ func (d *Domain) fire(ctx context.Context, rule *goalsv1.ReminderRule, now time.
 // are.
 func (d *Domain) remind(ctx context.Context, rule *goalsv1.ReminderRule, owner string, due []dueSubject, now time.Time) ([]string, error) {
 	slices.SortFunc(due, func(a, b dueSubject) int { return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.name, b.name)) })
-	due = due[:min(len(due), store.MaxPage)]
 	names := make([]string, len(due))
 	byName := make(map[string]dueSubject, len(due))
 	for i, s := range due {
 		names[i] = owner + "/reminders/" + ids.Derived(rule.GetName(), s.name, localdate.Text(localdate.FromDays(s.day)))
 		byName[names[i]] = s
 	}
-	return names, d.Reminders.Keep(ctx, names, func(name string, r *goalsv1.Reminder) {
+	err := d.Reminders.Keep(ctx, names, func(name string, r *goalsv1.Reminder) {
 		if r.State != 0 {
 			return
 		}
@@ -151,6 +150,7 @@ func (d *Domain) remind(ctx context.Context, rule *goalsv1.ReminderRule, owner s
 		r.ReminderRule, r.About, r.Subject, r.DueDate = rule.GetName(), rule.GetAbout(), s.name, localdate.FromDays(s.day)
 		r.State, r.FireTime, r.Fires = fired, timestamppb.New(now), 1
 	})
+	return names[:min(len(names), store.MaxPage)], err // Latest holds no more
 }
 
 // ignored is on how many days in a row nothing came of a rule's reminders, those
@@ -187,7 +187,7 @@ func (d *Domain) dueSubjects(ctx context.Context, rule *goalsv1.ReminderRule, ow
 		}
 		return d.dueSteps(ctx, owner, []*goalsv1.Step{steps[rule.GetStep()]}, from, to)
 	case typev1.ReminderSubject_REMINDER_SUBJECT_STEPS:
-		steps, err := d.Steps.Between(ctx, owner+"/goals/-", "state", int64(toDo), int64(toDo)+1, store.MaxPage)
+		steps, err := d.Steps.AllBetween(ctx, owner+"/goals/-", "state", int64(toDo), int64(toDo)+1)
 		if err != nil {
 			return nil, err
 		}
@@ -239,7 +239,7 @@ func (d *Domain) dueMilestones(ctx context.Context, owner string, from, to int) 
 		return nil, err
 	}
 	first, end := localdate.Text(localdate.FromDays(from)), localdate.Text(localdate.FromDays(to+1))
-	milestones, err := d.Milestones.Between(ctx, owner+"/goals/-", "due_date", first, end, store.MaxPage)
+	milestones, err := d.Milestones.AllBetween(ctx, owner+"/goals/-", "due_date", first, end)
 	var out []dueSubject
 	for _, m := range milestones {
 		if m.GetState() == ahead && goals[goalOf(m.GetName())] {

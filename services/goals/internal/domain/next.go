@@ -58,13 +58,18 @@ func (d *Domain) GetNext(ctx context.Context, req *goalsv1.GetNextRequest) (*goa
 	if limit == 0 {
 		limit = defaultNext
 	}
+	var shown []*goalsv1.Step
 	for _, c := range w.candidates(today) {
 		if len(out.Steps) == limit {
 			break
 		}
-		out.Steps = append(out.Steps, c.shown())
+		next := c.shown()
+		out.Steps, shown = append(out.Steps, next), append(shown, next.GetStep())
 	}
-	return out, nil
+	if len(shown) == 0 {
+		return out, nil
+	}
+	return out, d.deriveSteps(ctx, shown)
 }
 
 // work is what a person has open, all goals together.
@@ -79,7 +84,7 @@ type work struct {
 	recent     map[string]int // by goal, what was completed lately
 }
 
-// look reads a person's open work: up to 1,000 open steps, and what they belong to.
+// look reads a person's open work: the open steps, and what they belong to.
 func (d *Domain) look(ctx context.Context, owner string) (*work, error) {
 	w := &work{
 		goals: map[string]*goalsv1.Goal{}, milestones: map[string]*goalsv1.Milestone{}, places: map[string]int{},
@@ -100,7 +105,7 @@ func (d *Domain) look(ctx context.Context, owner string) (*work, error) {
 		return nil, err
 	}
 	w.addMilestones(milestones)
-	if w.steps, err = d.Steps.Between(ctx, everywhere, "state", int64(toDo), int64(toDo)+1, store.MaxPage); err != nil {
+	if w.steps, err = d.Steps.AllBetween(ctx, everywhere, "state", int64(toDo), int64(toDo)+1); err != nil {
 		return nil, err
 	}
 	for _, s := range w.steps {
@@ -120,7 +125,7 @@ func (d *Domain) look(ctx context.Context, owner string) (*work, error) {
 	}
 	w.waiting = w.requires.Dependents(w.open)
 	since := d.now().Add(-momentumTime)
-	lately, err := d.Steps.Between(ctx, everywhere, store.KeyUpdateTime, since.UnixMilli(), int64(math.MaxInt64), store.MaxPage)
+	lately, err := d.Steps.AllBetween(ctx, everywhere, store.KeyUpdateTime, since.UnixMilli(), int64(math.MaxInt64))
 	if err != nil {
 		return nil, err
 	}

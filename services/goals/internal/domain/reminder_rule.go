@@ -52,6 +52,10 @@ func (d *Domain) decideReminderRule(ctx context.Context, c resource.Change[*goal
 		r.NextTime = nil
 		return nil, nil
 	}
+	if more := r.GetLeadDays() - c.Old.GetLeadDays(); more > 0 && !c.Created() && c.Old.GetThrough() != nil {
+		// What is due in between is not skipped: it is reminded of at the next look.
+		r.Through = localdate.FromDays(localdate.Days(r.GetThrough()) - int(more))
+	}
 	if !c.Created() && c.Old.GetNextTime() != nil && r.GetNextTime() != nil && sameTiming(c.Old, r) {
 		return nil, nil
 	}

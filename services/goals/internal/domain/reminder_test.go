@@ -107,6 +107,27 @@ func (r *rig) know(zone string, dayStart int32, revisits map[string][]int32) {
 	}
 }
 
+// TestLongerLead: with more lead, what is due in between is reminded of, once.
+func TestLongerLead(t *testing.T) {
+	r := newRig(t)
+	r.stage("near", &goalsv1.Milestone{DueDate: date(2026, 11, 25)})
+	r.stage("far", &goalsv1.Milestone{DueDate: date(2026, 11, 27)})
+	name := r.rule(&goalsv1.ReminderRule{About: aboutMilestones, TimeOfDay: clockTime(9, 0)})
+	r.at("2026-11-23T09:00:00Z")
+	r.expect()
+	if _, err := r.d.ReminderRules.Update(t.Context(), &goalsv1.UpdateReminderRuleRequest{
+		ReminderRule: &goalsv1.ReminderRule{Name: name, LeadDays: 3}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"lead_days"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.at("2026-11-23T09:00:01Z")
+	r.expect()
+	r.at("2026-11-24T09:00:00Z")
+	r.expect("far 11-27 at 11-24T09:00", "near 11-25 at 11-24T09:00")
+	r.at("2026-11-25T09:00:00Z")
+	r.expect("far 11-27 at 11-24T09:00", "near 11-25 at 11-24T09:00")
+}
+
 // TestReminders: it is Monday 2026-11-23, 08:00 UTC.
 func TestReminders(t *testing.T) {
 	r := newRig(t)

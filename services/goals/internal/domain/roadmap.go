@@ -40,13 +40,15 @@ func roadmapOf(goal string) string { return goal + "/roadmap" }
 // whose ends are gone. A roadmap publishes nothing: what moves says so itself.
 func (d *Domain) decideRoadmap(ctx context.Context, c resource.Change[*goalsv1.Roadmap]) ([]*eventsv1.Event, error) {
 	goal := goalOf(c.Name)
+	seen := map[edge]bool{}
 	for i, dep := range c.New.GetDependencies() {
 		if err := checkDependency(fmt.Sprintf("roadmap.dependencies[%d].", i), goal, dep); err != nil {
 			return nil, err
 		}
-		if hasDependency(c.New.GetDependencies()[:i], dep) {
+		if seen[edgeOf(dep)] {
 			return nil, fault.Invalid(fmt.Sprintf("roadmap.dependencies[%d]", i), "DEPENDENCY_REPEATED", "must not be there twice")
 		}
+		seen[edgeOf(dep)] = true
 	}
 	if c.Created() || !slices.EqualFunc(c.Old.GetDependencies(), c.New.GetDependencies(), func(a, b *goalsv1.Dependency) bool { return proto.Equal(a, b) }) {
 		if err := d.checkEnds(ctx, c); err != nil {
@@ -88,9 +90,10 @@ func isPart(goal, name string) bool {
 
 func isMilestone(name string) bool { return strings.Contains(name, "/milestones/") }
 
-func hasDependency(list []*goalsv1.Dependency, dep *goalsv1.Dependency) bool {
-	return slices.ContainsFunc(list, func(x *goalsv1.Dependency) bool { return proto.Equal(x, dep) })
-}
+// edge is a dependency, to compare.
+type edge struct{ item, requires string }
+
+func edgeOf(dep *goalsv1.Dependency) edge { return edge{dep.GetItem(), dep.GetRequires()} }
 
 // checkEnds refuses new dependencies whose ends do not exist, and drops old ones.
 func (d *Domain) checkEnds(ctx context.Context, c resource.Change[*goalsv1.Roadmap]) error {
@@ -98,11 +101,14 @@ func (d *Domain) checkEnds(ctx context.Context, c resource.Change[*goalsv1.Roadm
 	if err != nil {
 		return err
 	}
+	was := map[edge]bool{}
+	for _, dep := range c.Old.GetDependencies() {
+		was[edgeOf(dep)] = true
+	}
 	var kept []*goalsv1.Dependency
 	for i, dep := range c.New.GetDependencies() {
-		old := hasDependency(c.Old.GetDependencies(), dep)
 		for _, e := range endsOf(dep) {
-			if !there[e.name] && !old {
+			if !there[e.name] && !was[edgeOf(dep)] {
 				return fault.Invalid(fmt.Sprintf("roadmap.dependencies[%d].%s", i, e.field), "REFERENCE_UNKNOWN", "names a resource that does not exist")
 			}
 		}
@@ -169,7 +175,7 @@ func (d *Domain) LinkRoadmap(ctx context.Context, req *goalsv1.LinkRoadmapReques
 		}
 	}
 	return d.Roadmaps.Mutate(ctx, "linked", req.GetName(), req.GetEtag(), func(r *goalsv1.Roadmap, _ time.Time) error {
-		if hasDependency(r.GetDependencies(), dep) {
+		if slices.ContainsFunc(r.GetDependencies(), func(x *goalsv1.Dependency) bool { return edgeOf(x) == edgeOf(dep) }) {
 			return nil
 		}
 		if len(r.GetDependencies()) >= maxDependencies {

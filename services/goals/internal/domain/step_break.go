@@ -195,7 +195,7 @@ func (d *Domain) changeAll(ctx context.Context, verb, parent string, meant func(
 			continue
 		}
 		changed, err := d.Steps.Mutate(ctx, verb, s.GetName(), "", func(s *goalsv1.Step, _ time.Time) error { return change(s) })
-		if f, ok := fault.As(err); ok && f.Reason == "NOT_FOUND" {
+		if isGone(err) {
 			continue
 		}
 		if err != nil {

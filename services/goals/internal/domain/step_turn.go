@@ -61,7 +61,7 @@ func isTurn(s *goalsv1.Step, date *datepb.Date) bool {
 // met tells whether what requires a step may begin: it is done, or, when it
 // repeats without end, was done once. Of one that was split, the parts tell.
 func met(s *goalsv1.Step) bool {
-	return s.GetState() == done || endless(s) && len(s.GetCompletions()) > 0
+	return s.GetState() == done || len(s.GetCompletions()) > 0 && endless(s)
 }
 
 // endless tells whether a step repeats without end.
