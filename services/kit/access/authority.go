@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
@@ -61,6 +62,9 @@ func away(err error) error {
 const (
 	// MaxBatch is how many entries are recorded at once.
 	MaxBatch = 200
+	// maxBatchBytes is how much is recorded at once, unless one entry alone is more:
+	// well below what a message may hold.
+	maxBatchBytes = 1 << 20
 	// recordTimeout is how long recording may take.
 	recordTimeout = 10 * time.Second
 )
@@ -107,7 +111,7 @@ func (l *Log) Record(ctx context.Context, e *journalv1.AccessLogEntry) error {
 func (l *Log) flush(ctx context.Context) {
 	for {
 		l.mu.Lock()
-		batch := l.waiting[:min(len(l.waiting), MaxBatch)]
+		batch := l.waiting[:next(l.waiting)]
 		l.waiting = l.waiting[len(batch):]
 		l.flushing = len(batch) > 0
 		l.mu.Unlock()
@@ -125,4 +129,16 @@ func (l *Log) flush(ctx context.Context) {
 			p.done <- err
 		}
 	}
+}
+
+// next is how many of those who wait go together.
+func next(waiting []*pending) int {
+	n, size := 0, 0
+	for n < min(len(waiting), MaxBatch) {
+		if size += proto.Size(waiting[n].entry); n > 0 && size > maxBatchBytes {
+			break
+		}
+		n++
+	}
+	return n
 }

@@ -94,6 +94,20 @@ func (q *Queue) Add(ctx context.Context, item string, due time.Time) error {
 	}
 }
 
+// Ensure has a job done now or soon after, unless it is there already: one that is
+// under way is left alone.
+func (q *Queue) Ensure(ctx context.Context, item string) error {
+	rec := store.Record{Kind: jobKind, Name: q.owner() + "/" + ids.Derived(item), Parent: q.owner(), Owner: q.owner(), CreateTime: q.Clock()}
+	_, err := q.write(ctx, store.Insert, rec, item, q.Clock())
+	if errors.Is(err, store.ErrExists) {
+		return nil
+	}
+	if err == nil {
+		q.hurry()
+	}
+	return err
+}
+
 // write writes a job, due at a time.
 func (q *Queue) write(ctx context.Context, op store.Op, rec store.Record, item string, due time.Time) (store.Record, error) {
 	rec.UpdateTime, rec.Sealed = q.Clock(), nil

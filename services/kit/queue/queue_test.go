@@ -68,6 +68,36 @@ func TestEachOnce(t *testing.T) {
 	}
 }
 
+// TestEnsure: a job that is under way is not begun again, by nobody; one that is not
+// there is.
+func TestEnsure(t *testing.T) {
+	rig := resourcetest.New(t)
+	docs := rig.Open(t, queue.Kind())
+	began, let := make(chan string, 4), make(chan struct{})
+	do := func(_ context.Context, item string) (time.Time, error) {
+		began <- item
+		<-let
+		return time.Time{}, nil
+	}
+	workers := []*worker{newWorker(t, docs, rig.Clock.Now, do), newWorker(t, docs, rig.Clock.Now, do)}
+	for _, item := range []string{"a", "a", "a", "b"} {
+		if err := workers[0].Ensure(t.Context(), item); err != nil {
+			t.Fatal(err)
+		}
+		if err := workers[1].Ensure(t.Context(), item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := []string{<-began, <-began}
+	close(let)
+	for _, w := range workers {
+		w.stop()
+	}
+	if slices.Sort(got); !slices.Equal(got, []string{"a", "b"}) || len(began) != 0 {
+		t.Errorf("%v, and %d more", got, len(began))
+	}
+}
+
 // TestTakenUpAgain: what was cut short by the end of its process is done by the
 // next, at once.
 func TestTakenUpAgain(t *testing.T) {

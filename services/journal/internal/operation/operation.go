@@ -99,7 +99,7 @@ func (s *Service) ExportPerson(ctx context.Context, req *journalv1.ExportPersonR
 	if err != nil {
 		return nil, err
 	}
-	return op, s.queue.Add(ctx, op.GetName(), s.deps.Clock())
+	return op, s.queue.Ensure(ctx, op.GetName())
 }
 
 func checkPerson(name string) error {
@@ -279,6 +279,8 @@ func (s *Service) end(ctx context.Context, t *tracker, err error) error {
 	switch f := rpc.Fault(err); {
 	case err == nil:
 		t.op.State = succeeded
+	case errors.Is(err, errStopped) && t.stopped != canceled: // another run ended it: what there is is its
+		return nil
 	case errors.Is(err, errStopped), f.Code == codes.NotFound: // canceled, deleted or erased meanwhile
 		return s.chunks(name).drop(ctx)
 	case passing(f.Code):

@@ -19,14 +19,15 @@ const (
 	maxIssues = 100
 )
 
-// errStopped is an operation that is to go no further: it was canceled.
-var errStopped = errors.New("operation: canceled")
+// errStopped is an operation that is to go no further: it was canceled, or has ended.
+var errStopped = errors.New("operation: stopped")
 
 // tracker is how far a running operation is.
 type tracker struct {
 	service *Service
 	op      *journalv1.Operation
 	unsaved int64
+	stopped journalv1.OperationState // with errStopped, the state in which it was found
 }
 
 // count is the count of a kind.
@@ -54,12 +55,13 @@ func (t *tracker) step(ctx context.Context, n int64) error {
 	return t.save(ctx)
 }
 
-// save writes down how far the operation is. One that was canceled meanwhile is
-// errStopped.
+// save writes down how far the operation is. One that was canceled, or that another
+// run ended, meanwhile is errStopped.
 func (t *tracker) save(ctx context.Context) error {
 	t.unsaved = 0
 	saved, err := t.service.Operations.Mutate(ctx, "progressed", t.op.GetName(), "", func(op *journalv1.Operation, _ time.Time) error {
 		if op.GetState() != journalv1.OperationState_OPERATION_STATE_RUNNING {
+			t.stopped = op.GetState()
 			return errStopped
 		}
 		now := proto.Clone(t.op).(*journalv1.Operation)
