@@ -12,6 +12,7 @@ import (
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/share"
 	"github.com/rebound-hq/rebound/services/insights/internal/stream"
 	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
@@ -103,25 +104,20 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
-	tasks := []service.Task{erasures}
-	for source, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
-		task, err := a.read(env, consumer, source, target)
+	var sources []consume.Source
+	for name, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
+		conn, err := env.Dial(name, target, a.tokens)
 		if err != nil {
 			return nil, nil, err
 		}
-		tasks = append(tasks, task)
+		client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", name))
+		sources = append(sources, consume.Source{Name: name, Client: client})
 	}
-	return services, tasks, nil
-}
-
-// read gives the task that reads one source.
-func (a *app) read(env *service.Env, consumer *consume.Consumer, source, target string) (service.Task, error) {
-	conn, err := env.Dial(source, target, a.tokens)
-	if err != nil {
-		return nil, err
+	readers := share.Group{
+		Work: consume.Work, Shares: consume.Shares, Docs: env.Store, Clock: env.Clock, NewID: a.deps.NewID, Log: env.Telemetry.Logger,
+		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
 	}
-	client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", source))
-	return func(ctx context.Context) error { return consumer.Run(ctx, source, client) }, nil
+	return services, []service.Task{erasures, readers.Run}, nil
 }
 
 // getSummary tells how a person is doing.

@@ -10,9 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -20,6 +18,7 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/share"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/ids"
@@ -36,14 +35,9 @@ const (
 func Kinds() []store.Kind {
 	return []store.Kind{
 		{Name: Projections, New: func() proto.Message { return &storagev1.Projection{} }},
-		eventlog.CheckpointKind(),
+		eventlog.CheckpointKind(), share.Kind(),
 	}
 }
-
-// checkpointEvery is how often the place reached in a source is written down. It
-// only says where to go on after a restart: projections know for themselves
-// what they have seen.
-const checkpointEvery = time.Second
 
 // Consumer applies events. Several sources may feed one consumer.
 type Consumer struct {
@@ -51,9 +45,9 @@ type Consumer struct {
 	checkpoints *eventlog.Checkpoints
 	clock       clock.Clock
 	log         *slog.Logger
-	// one batch at a time: two sources that meet in one person's projection
-	// would only make each other try again.
-	mu sync.Mutex
+	// erasing keeps a person who is being erased from being written about here; what
+	// other processes write meanwhile is swept after them.
+	erasing sync.RWMutex
 }
 
 // New gives a consumer that writes to a store.
@@ -61,54 +55,15 @@ func New(docs store.Documents, now clock.Clock, log *slog.Logger) *Consumer {
 	return &Consumer{docs: docs, checkpoints: eventlog.NewCheckpoints(docs, now), clock: now, log: log}
 }
 
-// Run reads a source until ctx ends or the source refuses for good.
-func (c *Consumer) Run(ctx context.Context, source string, client *eventlog.Client) error {
-	at, err := c.checkpoints.Load(ctx, source)
-	if err != nil {
-		return err
-	}
-	saved := time.Time{}
-	return client.Run(ctx, at.Token(), func(ctx context.Context, res *eventsv1.StreamEventsResponse) error {
-		if err := c.patiently(ctx, res.GetEvents()); err != nil {
-			return err
-		}
-		if now := c.clock(); now.Sub(saved) >= checkpointEvery {
-			saved = now
-			at = c.checkpoints.Save(ctx, at, res.GetNextToken())
-		}
-		return nil
-	})
-}
-
-// patiently applies a batch, again and ever more slowly while the store cannot.
-func (c *Consumer) patiently(ctx context.Context, events []*eventsv1.Event) error {
-	pause := backoff.NewExponentialBackOff()
-	for {
-		err := c.Apply(ctx, events)
-		if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
-			return errors.Join(err, ctx.Err())
-		}
-		wait := pause.NextBackOff()
-		c.log.WarnContext(ctx, "events could not be applied; trying again", "cause", err.Error(), "wait_ms", wait.Milliseconds())
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		}
-	}
-}
-
 // Apply applies a batch of events, in order per owner: it reads every projection
 // once, and writes insights, then projections, once. Cut short anywhere, it can
 // be done again.
 func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.erasing.RLock()
+	defer c.erasing.RUnlock()
 	for len(events) > 0 {
 		n := min(len(events), store.MaxPage)
-		if err := c.apply(ctx, events[:n]); err != nil {
+		if err := c.again(ctx, events[:n]); err != nil {
 			return err
 		}
 		events = events[n:]
@@ -194,8 +149,8 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 // Erase erases a person: what is kept of them becomes a mark that nothing is to be
 // kept any more, then their insights go. Events that come late find the mark.
 func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.erasing.Lock()
+	defer c.erasing.Unlock()
 	for {
 		found, err := c.docs.GetBatch(ctx, Projections, []string{projection.Name(owner)})
 		if err != nil {
@@ -210,7 +165,7 @@ func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.C
 		if err == nil {
 			return erase(ctx, owner)
 		}
-		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) {
+		if !outrun(err) {
 			return 0, err
 		}
 	}
