@@ -29,12 +29,18 @@ type roster struct {
 	held   int
 }
 
+// rosterBytes is about how much memory an empty roster takes.
+const rosterBytes = 1 << 10
+
 func newRoster(tenant string) *roster {
-	return &roster{tenant: tenant, turn: make(chan struct{}, 1), shared: newInterner()}
+	return &roster{tenant: tenant, turn: make(chan struct{}, 1), shared: newInterner(), bytes: rosterBytes}
 }
 
 // take waits for the turn.
 func (r *roster) take(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case r.turn <- struct{}{}:
 		return nil
