@@ -35,6 +35,8 @@ type attributes struct {
 	// schema is the resource name of the schema of the data; "" for none.
 	schema string
 	time   *timestamppb.Timestamp
+	// correction and corrects say what it does to which earlier item; "" for nothing.
+	correction, corrects string
 }
 
 // eventsOf finds the feed that streams items of a message type: the same items are
@@ -86,21 +88,23 @@ type structured struct {
 	Time            string          `json:"time"`
 	DataContentType string          `json:"datacontenttype"`
 	DataSchema      string          `json:"dataschema,omitempty"`
+	Correction      string          `json:"correction,omitempty"`
+	Corrects        string          `json:"corrects,omitempty"`
 	Data            json.RawMessage `json:"data"`
 }
 
 const specVersion = "1.0"
 
 // appendEvent writes an item as a CloudEvent in the JSON format.
-func appendEvent(buf *bytes.Buffer, f feed, at *url.URL, item proto.Message) error {
+func appendEvent(buf *bytes.Buffer, a attributes, at *url.URL, item proto.Message) error {
 	data, err := jsonOut.Marshal(item)
 	if err != nil {
 		return err
 	}
-	a := f.attributes(item)
 	text, err := json.Marshal(structured{
 		SpecVersion: specVersion, ID: a.id, Source: a.source, Type: a.kind, Subject: a.subject, Time: a.time.AsTime().Format(time.RFC3339Nano),
 		DataContentType: "application/json", DataSchema: schemaURI(at, a), Data: data,
+		Correction: a.correction, Corrects: a.corrects,
 	})
 	buf.Write(text)
 	return err
@@ -125,6 +129,11 @@ func protoEvent(f feed, at *url.URL, item proto.Message) (*cloudeventsv1.CloudEv
 	}
 	if schema := schemaURI(at, a); schema != "" {
 		out.Attributes["dataschema"] = &cloudeventsv1.CloudEventAttributeValue{Attr: &cloudeventsv1.CloudEventAttributeValue_CeUri{CeUri: schema}}
+	}
+	for name, value := range map[string]string{"correction": a.correction, "corrects": a.corrects} {
+		if value != "" {
+			out.Attributes[name] = text(value)
+		}
 	}
 	return out, nil
 }
@@ -215,7 +224,7 @@ func (a eventAnswer) text(at *url.URL, items []proto.Message) ([]byte, error) {
 		if i > 0 {
 			buf.WriteByte(',')
 		}
-		if err := appendEvent(&buf, a.feed, at, item); err != nil {
+		if err := appendEvent(&buf, a.feed.attributes(item), at, item); err != nil {
 			return nil, err
 		}
 	}

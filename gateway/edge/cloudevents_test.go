@@ -96,7 +96,7 @@ func TestEventAttributes(t *testing.T) {
 		t.Helper()
 		var buf bytes.Buffer
 		var out structured
-		if err := appendEvent(&buf, f, origin(r), item); err != nil {
+		if err := appendEvent(&buf, f.attributes(item), origin(r), item); err != nil {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal(buf.Bytes(), &out); err != nil {

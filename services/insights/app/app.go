@@ -77,7 +77,7 @@ type app struct {
 }
 
 // Kinds implements service.App.
-func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), a.insights.Kind()) }
+func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), stream.Kind(a.insights.Kind())) }
 
 // Start implements service.App.
 func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
@@ -87,8 +87,8 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	}
 	env.Authority = access.NewRemote(journal)
 	streams := &stream.Server{
-		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(env.Store),
-		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority,
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(env.Store),
+		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock,
 	}
 	services, err := resource.Services(
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),

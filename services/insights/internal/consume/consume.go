@@ -83,6 +83,9 @@ func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
 		}
 	}
 	weekly, projections := b.writes()
+	if insights, err = c.marked(ctx, insights); err != nil {
+		return err
+	}
 	if err := c.commit(ctx, insights, store.ErrExists); err != nil {
 		return err
 	}
@@ -112,14 +115,15 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 		Op:     store.Insert,
 		Record: store.Record{Kind: Insights, Name: in.GetName(), Parent: owner, Owner: owner, CreateTime: in.GetTime().AsTime(), UpdateTime: now, Body: in},
 		Events: []*eventsv1.Event{{
-			Id: ids.Derived(in.GetName()), Source: "rebound/insights", Type: "insight.concluded", Subject: in.GetName(), Owner: owner,
+			Id: ids.Derived(in.GetName()), Source: eventSource, Type: eventTypes[in.GetCorrection()], Subject: in.GetName(), Owner: owner,
 			Time: timestamppb.New(in.GetTime().AsTime()), Data: &eventsv1.Event_Insight{Insight: in},
 		}},
 	}
 }
 
 // Erase erases a person: what is kept of them becomes marks that nothing is to be
-// kept any more, then their insights go. Events that come late find the marks.
+// kept any more, then their insights go. Events that come late find the marks. With
+// the first goes a tombstone into the log, once, if pipelines ever could read of them.
 func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
 	c.erasing.Lock()
 	defer c.erasing.Unlock()
@@ -129,9 +133,14 @@ func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.C
 			return 0, err
 		}
 		p := b.people[owner]
+		known := p.projection.Body.(*storagev1.Projection)
 		p.projection.Body = &storagev1.Projection{Name: p.projection.Name, Erased: true}
 		p.facts.Body = &storagev1.WeeklyFacts{Name: p.facts.Name, Erased: true}
-		err = c.commit(ctx, []store.Write{put(p.projection), put(p.facts)}, nil)
+		mark := put(p.projection)
+		if known.GetSharedWithPipeline() || known.GetShareWithPipeline() {
+			mark.Events = []*eventsv1.Event{c.tombstone(owner)}
+		}
+		err = c.commit(ctx, []store.Write{mark, put(p.facts)}, nil)
 		if err == nil {
 			return erase(ctx, owner)
 		}

@@ -8,6 +8,8 @@ import (
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
@@ -56,7 +58,7 @@ func ApplyKeeping(p *storagev1.Projection, weeks *facts.Keeper, e *eventsv1.Even
 	}
 	if e.GetData() == nil {
 		a.deleted()
-		return nil
+		return a.insights
 	}
 	a.apply()
 	return a.insights
@@ -75,6 +77,7 @@ func (a *application) apply() {
 	case *eventsv1.Event_Profile:
 		a.p.TimeZone, a.p.DayStartMinutes = data.Profile.GetTimeZone(), localdate.Minutes(data.Profile.GetDayStart())
 		a.p.AggregateInsights, a.p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
+		a.p.SharedWithPipeline = a.p.GetSharedWithPipeline() || a.p.GetShareWithPipeline()
 		a.weeks.Consent(data.Profile.GetAggregateInsights())
 	case *eventsv1.Event_Affiliation:
 		a.weeks.Affiliation(days(data.Affiliation.GetEffectiveFrom()), data.Affiliation.GetAttributes())
@@ -135,6 +138,7 @@ type application struct {
 }
 
 func (a *application) deleted() {
+	a.takenBack()
 	switch kind, _ := splitType(a.e.GetType()); kind {
 	case "setback":
 		delete(a.p.Setbacks, a.id)
@@ -147,7 +151,8 @@ func (a *application) deleted() {
 	case "goal":
 		delete(a.p.Goals, a.id)
 	case "checkIn":
-		a.removeCheckIn(a.id)
+		at, _ := a.removeCheckIn(a.id)
+		a.unshifted(at)
 	case "gratitude":
 		if date, err := localdate.Parse(a.id); err == nil {
 			day := days(date)
@@ -155,6 +160,7 @@ func (a *application) deleted() {
 				a.weeks.Practice(typev1.Practice_PRACTICE_GRATITUDE, day, -1)
 			}
 			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), day)
+			a.brokenRuns(day)
 		}
 	default:
 		// The completions of a step that goes stay: what was completed was completed.
@@ -175,14 +181,33 @@ func (a *application) setback(f *eventsv1.SetbackFacts) {
 		entry.Recovered = &on
 	}
 	a.weeks.Setback(a.id, entry)
-	if a.e.GetType() == "setback.recovered" && entry.Recovered != nil {
-		a.tell(&insightsv1.Insight{
-			Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1,
-			Data: &insightsv1.Insight_SetbackRecovered{SetbackRecovered: &insightsv1.SetbackRecovered{
-				OccurredOn: f.GetOccurredOn(), RecoveredOn: f.GetRecoveredOn(), Days: entry.GetRecovered() - entry.GetOccurred(),
-			}},
-		}, a.e.GetId())
+	a.recovered(entry)
+	a.intensityChanged(entry)
+}
+
+// recovered tells that a setback is recovered from, or that it is not as it was
+// told.
+func (a *application) recovered(b *storagev1.SetbackEntry) {
+	in := &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1}
+	told := a.standing(in.GetKind(), about(a.subject()))
+	if b.Recovered == nil {
+		a.retract(told...)
+		return
 	}
+	in.Data = &insightsv1.Insight_SetbackRecovered{SetbackRecovered: &insightsv1.SetbackRecovered{
+		OccurredOn: localdate.FromDays(int(b.GetOccurred())), RecoveredOn: localdate.FromDays(int(b.GetRecovered())), Days: b.GetRecovered() - b.GetOccurred(),
+	}}
+	switch {
+	case len(told) > 0:
+		if told[0].GetFirst() != b.GetOccurred() || told[0].GetLast() != b.GetRecovered() {
+			a.restate(told[0], in)
+		}
+	case a.e.GetType() == "setback.recovered":
+		told = append(told, a.tell(in, a.e.GetId()))
+	default:
+		return
+	}
+	told[0].First, told[0].Last = b.GetOccurred(), b.GetRecovered()
 }
 
 func (a *application) lesson(f *eventsv1.LessonFacts) {
@@ -192,21 +217,45 @@ func (a *application) lesson(f *eventsv1.LessonFacts) {
 		a.p.Lessons[a.id] = entry
 		a.weeks.Lesson(entry.GetCapturedOn(), nil, 1)
 	}
-	if f.GetApplyTime() == nil || entry.GetApplied() != 0 {
+	before := entry.GetApplied()
+	a.applied(entry, f.GetApplyTime())
+	told := a.standing(insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, about(a.subject()))
+	if f.GetApplyTime() == nil {
+		a.retract(told...)
 		return
 	}
-	a.weeks.Lesson(entry.GetCapturedOn(), nil, -1)
-	on := days(Calendar(a.p).Date(f.GetApplyTime().AsTime()))
-	entry.Applied, entry.AppliedOn = f.GetApplyTime().AsTime().UnixMilli(), &on
-	a.weeks.Lesson(entry.GetCapturedOn(), entry.AppliedOn, 1)
+	days := wholeDays(entry.GetCaptured(), entry.GetApplied())
+	in := &insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1,
+		Data: &insightsv1.Insight_LessonApplied{LessonApplied: &insightsv1.LessonApplied{Days: days}},
+	}
+	if len(told) > 0 {
+		if told[0].GetCount() != days {
+			told[0].Count = days
+			a.restate(told[0], in)
+		}
+		return
+	}
+	if before != 0 {
+		return
+	}
 	subjects := []string{a.e.GetSubject()}
 	if f.GetSetback() != "" {
 		subjects = append(subjects, f.GetSetback())
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1, Subjects: subjects,
-		Data: &insightsv1.Insight_LessonApplied{LessonApplied: &insightsv1.LessonApplied{Days: wholeDays(entry.GetCaptured(), entry.GetApplied())}},
-	}, a.e.GetId())
+	in.Subjects = subjects
+	a.tell(in, a.e.GetId()).Count = days
+}
+
+// applied notes when a lesson was applied first, or that it was not.
+func (a *application) applied(l *storagev1.LessonEntry, at *timestamppb.Timestamp) {
+	a.weeks.Lesson(l.GetCapturedOn(), l.AppliedOn, -1)
+	l.Applied, l.AppliedOn = 0, nil
+	if at != nil {
+		on := days(Calendar(a.p).Date(at.AsTime()))
+		l.Applied, l.AppliedOn = at.AsTime().UnixMilli(), &on
+	}
+	a.weeks.Lesson(l.GetCapturedOn(), l.AppliedOn, 1)
 }
 
 func (a *application) goal(f *eventsv1.GoalFacts) {
@@ -218,7 +267,11 @@ func (a *application) goal(f *eventsv1.GoalFacts) {
 	if entry.State != f.GetState() {
 		entry.State, entry.Changed = f.GetState(), a.at.UnixMilli()
 	}
-	if a.e.GetType() == "goal.achieved" && f.GetState() == typev1.GoalState_GOAL_STATE_ACHIEVED {
+	told := a.standing(insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, about(a.subject()))
+	switch {
+	case f.GetState() != typev1.GoalState_GOAL_STATE_ACHIEVED:
+		a.retract(told...)
+	case a.e.GetType() == "goal.achieved" && len(told) == 0:
 		a.tell(&insightsv1.Insight{
 			Kind: insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, N: 1,
 			Data: &insightsv1.Insight_GoalAchieved{GoalAchieved: &insightsv1.GoalAchieved{Days: wholeDays(entry.GetCreated(), a.at.UnixMilli())}},
@@ -227,18 +280,30 @@ func (a *application) goal(f *eventsv1.GoalFacts) {
 }
 
 func (a *application) milestone(f *eventsv1.MilestoneFacts) {
-	if a.e.GetType() != "milestone.reached" {
+	in := &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1}
+	told := a.standing(in.GetKind(), about(a.subject()))
+	on := days(Calendar(a.p).Date(a.at))
+	switch {
+	case f.GetState() == typev1.MilestoneState_MILESTONE_STATE_AHEAD:
+		a.retract(told...)
+		return
+	case len(told) > 0:
+		on = told[0].GetLast()
+	case a.e.GetType() != "milestone.reached":
 		return
 	}
 	var early int32
 	if f.GetDueDate() != nil {
-		early = days(f.GetDueDate()) - days(Calendar(a.p).Date(a.at))
+		early = days(f.GetDueDate()) - on
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1,
-		Subjects: []string{a.e.GetSubject(), f.GetGoal()},
-		Data:     &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: early}},
-	}, a.e.GetId())
+	in.Data = &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: early}}
+	if len(told) == 0 {
+		in.Subjects = []string{a.e.GetSubject(), f.GetGoal()}
+		told = append(told, a.tell(in, a.e.GetId()))
+	} else if told[0].GetCount() != early {
+		a.restate(told[0], in)
+	}
+	told[0].Last, told[0].Count = on, early
 }
 
 // Calendar is how the person counts days; in UTC and from midnight until they say
