@@ -158,8 +158,9 @@ func (t *told) event(e *eventsv1.Event) {
 		if _, ok := t.captured[key]; !ok {
 			t.captured[key] = dayOf(e.GetTime())
 		}
-		if _, ok := t.applied[key]; !ok && e.GetLesson().GetApplyTime() != nil {
-			t.applied[key] = dayOf(e.GetLesson().GetApplyTime())
+		delete(t.applied, key)
+		if at := e.GetLesson().GetApplyTime(); at != nil {
+			t.applied[key] = dayOf(at)
 		}
 	case e.GetSetback() != nil:
 		f := e.GetSetback()
