@@ -50,7 +50,7 @@ func (s *Server) StreamInsights(req *insightsv1.StreamInsightsRequest, stream gr
 		}
 		go v.reader.watch(ctx, stop)
 	}
-	scope := eventlog.NewScope("insights", v.mode, req.GetParent(), req.GetFilter())
+	scope := v.scope(req.GetParent(), req.GetFilter())
 	positions, err := s.Bookmarks.Start(ctx, scope, req.GetStart(), req.GetResumeToken())
 	if err != nil {
 		return err
@@ -117,6 +117,11 @@ func (s *Server) view(ctx context.Context, parent string) *view {
 		v.pseudonym = segments[len(segments)-1]
 	}
 	return v
+}
+
+// scope is what tokens of this view are good for.
+func (v *view) scope(parent, filter string) eventlog.Scope {
+	return eventlog.NewScope("insights", v.mode, parent, filter)
 }
 
 func (v *view) partitions(n int) []int { return eventlog.PartitionsOf(v.under, n) }
