@@ -261,7 +261,9 @@ func TestTimes(t *testing.T) {
 	r := newRig(t, nil)
 	r.conclude(700)
 	ctx := r.as("p1", policyv1.Role_ROLE_PERSON)
-	at := func(minute int) string { return begin.Add(time.Duration(minute) * time.Minute).Format(time.RFC3339Nano) }
+	at := func(minute int) string {
+		return begin.Add(time.Duration(minute) * time.Minute).Format(time.RFC3339Nano)
+	}
 	seen := 0
 	for i, cuts := range [][2]int{{0, 100}, {100, 401}, {401, 402}, {402, 10_000}} {
 		req := &insightsv1.ExportInsightsRequest{Parent: "tenants/acme/people/p1", Start: at(cuts[0]), End: at(cuts[1])}
