@@ -35,6 +35,8 @@ type attributes struct {
 	// schema is the resource name of the schema of the data; "" for none.
 	schema string
 	time   *timestamppb.Timestamp
+	// correction and corrects say what it does to which earlier item; "" for nothing.
+	correction, corrects string
 }
 
 // eventsOf finds the feed that streams items of a message type: the same items are
@@ -86,6 +88,8 @@ type structured struct {
 	Time            string `json:"time"`
 	DataContentType string `json:"datacontenttype"`
 	DataSchema      string `json:"dataschema,omitempty"`
+	Correction      string `json:"correction,omitempty"`
+	Corrects        string `json:"corrects,omitempty"`
 }
 
 const specVersion = "1.0"
@@ -93,11 +97,10 @@ const specVersion = "1.0"
 // appendEvent writes an item as a CloudEvent in the JSON format. The item is written
 // where it belongs: it is by far the largest part, and to put it in through the
 // encoder would be to read it all again.
-func appendEvent(buf *bytes.Buffer, f feed, at *url.URL, item proto.Message) error {
-	a := f.attributes(item)
+func appendEvent(buf *bytes.Buffer, a attributes, at *url.URL, item proto.Message) error {
 	head, err := json.Marshal(structured{
 		SpecVersion: specVersion, ID: a.id, Source: a.source, Type: a.kind, Subject: a.subject, Time: a.time.AsTime().Format(time.RFC3339Nano),
-		DataContentType: "application/json", DataSchema: schemaURI(at, a),
+		DataContentType: "application/json", DataSchema: schemaURI(at, a), Correction: a.correction, Corrects: a.corrects,
 	})
 	if err != nil {
 		return err
@@ -130,6 +133,11 @@ func protoEvent(f feed, at *url.URL, item proto.Message) (*cloudeventsv1.CloudEv
 	}
 	if schema := schemaURI(at, a); schema != "" {
 		out.Attributes["dataschema"] = &cloudeventsv1.CloudEventAttributeValue{Attr: &cloudeventsv1.CloudEventAttributeValue_CeUri{CeUri: schema}}
+	}
+	for name, value := range map[string]string{"correction": a.correction, "corrects": a.corrects} {
+		if value != "" {
+			out.Attributes[name] = text(value)
+		}
 	}
 	return out, nil
 }
@@ -220,7 +228,7 @@ func (a eventAnswer) text(at *url.URL, items []proto.Message) ([]byte, error) {
 		if i > 0 {
 			buf.WriteByte(',')
 		}
-		if err := appendEvent(&buf, a.feed, at, item); err != nil {
+		if err := appendEvent(&buf, a.feed.attributes(item), at, item); err != nil {
 			return nil, err
 		}
 	}

@@ -97,7 +97,7 @@ func TestEventAttributes(t *testing.T) {
 		t.Helper()
 		var buf bytes.Buffer
 		var out structured
-		if err := appendEvent(&buf, f, origin(r), item); err != nil {
+		if err := appendEvent(&buf, f.attributes(item), origin(r), item); err != nil {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal(buf.Bytes(), &out); err != nil {
@@ -152,7 +152,7 @@ func BenchmarkAppendEvent(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf.Reset()
-		if err := appendEvent(&buf, f, at, in); err != nil {
+		if err := appendEvent(&buf, f.attributes(in), at, in); err != nil {
 			b.Fatal(err)
 		}
 	}

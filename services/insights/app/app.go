@@ -29,7 +29,7 @@ import (
 
 // schemaVersion grows when stored documents change in a way that older releases
 // cannot read.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // Sources say where events come from.
 type Sources struct {
@@ -77,7 +77,7 @@ type app struct {
 }
 
 // Kinds implements service.App.
-func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), a.insights.Kind()) }
+func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), stream.Kind(a.insights.Kind())) }
 
 // Start implements service.App.
 func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
@@ -87,8 +87,8 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	}
 	env.Authority = access.NewRemote(journal)
 	streams := &stream.Server{
-		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(env.Store),
-		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority,
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(env.Store),
+		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock,
 	}
 	exports := export.NewServer(streams, env.Clock)
 	services, err := resource.Services(

@@ -50,7 +50,14 @@ func NewScope(parts ...string) Scope {
 
 // Token makes the token for positions.
 func (b *Bookmarks) Token(scope Scope, positions []int64) (string, error) {
-	return b.sealer.Seal(resumeUse, &storagev1.ResumeToken{Store: b.storeID, Request: scope, Positions: positions})
+	return b.Seal(scope, &storagev1.ResumeToken{Positions: positions})
+}
+
+// Seal makes the token for positions and what else a stream wants to find in it; store
+// and scope it sets itself.
+func (b *Bookmarks) Seal(scope Scope, t *storagev1.ResumeToken) (string, error) {
+	t.Store, t.Request = b.storeID, scope
+	return b.sealer.Seal(resumeUse, t)
 }
 
 // Start gives the positions to start after: those of the token, or, without
@@ -58,7 +65,8 @@ func (b *Bookmarks) Token(scope Scope, positions []int64) (string, error) {
 // and start.
 func (b *Bookmarks) Start(ctx context.Context, scope Scope, start, resume string) ([]int64, error) {
 	if resume != "" {
-		return b.resume(ctx, scope, resume)
+		t, err := b.Resume(ctx, scope, resume)
+		return t.GetPositions(), err
 	}
 	switch start {
 	case "", Earliest:
@@ -112,7 +120,8 @@ func (b *Bookmarks) before(ctx context.Context, partition int, head int64, t tim
 	return at, err
 }
 
-func (b *Bookmarks) resume(ctx context.Context, scope Scope, text string) ([]int64, error) {
+// Resume opens a token. Errors are faults on the field resume_token.
+func (b *Bookmarks) Resume(ctx context.Context, scope Scope, text string) (*storagev1.ResumeToken, error) {
 	var t storagev1.ResumeToken
 	if err := b.sealer.Open(resumeUse, text, &t); err != nil {
 		return nil, fault.Invalid("resume_token", "RESUME_TOKEN_INVALID", "is not a token this service gave")
@@ -129,5 +138,5 @@ func (b *Bookmarks) resume(ctx context.Context, scope Scope, text string) ([]int
 			return nil, fault.Invalid("resume_token", "RESUME_TOKEN_AHEAD", "lies ahead of the log, which was set back; start from EARLIEST")
 		}
 	}
-	return t.GetPositions(), nil
+	return &t, nil
 }

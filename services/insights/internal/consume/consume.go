@@ -150,6 +150,9 @@ func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
 		}
 		projections = append(projections, store.Write{Op: op, Record: *rec})
 	}
+	if insights, err = c.marked(ctx, insights); err != nil {
+		return err
+	}
 	if err := c.commit(ctx, insights, store.ErrExists); err != nil {
 		return err
 	}
@@ -185,14 +188,15 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 		Op:     store.Insert,
 		Record: store.Record{Kind: Insights, Name: in.GetName(), Parent: owner, Owner: owner, CreateTime: in.GetTime().AsTime(), UpdateTime: now, Body: in},
 		Events: []*eventsv1.Event{{
-			Id: ids.Derived(in.GetName()), Source: "rebound/insights", Type: "insight.concluded", Subject: in.GetName(), Owner: owner,
+			Id: ids.Derived(in.GetName()), Source: eventSource, Type: eventTypes[in.GetCorrection()], Subject: in.GetName(), Owner: owner,
 			Time: timestamppb.New(in.GetTime().AsTime()), Data: &eventsv1.Event_Insight{Insight: in},
 		}},
 	}
 }
 
 // Erase erases a person: what is kept of them becomes a mark that nothing is to be
-// kept any more, then their insights go. Events that come late find the mark.
+// kept any more, then their insights go. Events that come late find the mark. With the
+// mark goes a tombstone into the log, once, if pipelines ever could read of them.
 func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -205,8 +209,13 @@ func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.C
 		if rec.Revision == 0 {
 			op = store.Insert
 		}
+		mark := store.Write{Op: op}
+		if p := rec.Body.(*storagev1.Projection); p.GetSharedWithPipeline() || p.GetShareWithPipeline() {
+			mark.Events = []*eventsv1.Event{c.tombstone(owner)}
+		}
 		rec.Body = &storagev1.Projection{Name: rec.Name, Erased: true}
-		err = c.commit(ctx, []store.Write{{Op: op, Record: *rec}}, nil)
+		mark.Record = *rec
+		err = c.commit(ctx, []store.Write{mark}, nil)
 		if err == nil {
 			return erase(ctx, owner)
 		}

@@ -146,7 +146,8 @@ func reader(path []protoreflect.FieldDescriptor, k valueType) func(protoreflect.
 	}
 }
 
-// cellOf is a value of a field. A date that does not exist is null.
+// cellOf is a value of a field. A text that is empty is null, and so is a date that
+// does not exist.
 func cellOf(fd protoreflect.FieldDescriptor, k valueType, v protoreflect.Value) cell {
 	switch k {
 	case boolean:
@@ -175,7 +176,7 @@ func cellOf(fd protoreflect.FieldDescriptor, k valueType, v protoreflect.Value) 
 	if fd.Enum() != nil {
 		return textCell(enumName(fd.Enum(), v.Enum()))
 	}
-	return textCell(v.String())
+	return cell{set: v.String() != "", s: v.String()}
 }
 
 // enumName is a value as JSON shows it: by name, or by number when it has none.

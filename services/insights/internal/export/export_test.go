@@ -177,6 +177,7 @@ func TestLines(t *testing.T) {
 
 // wantColumns are names that pipelines rely on: they must stay.
 const wantColumns = "name string,tenant string,person string,kind string,subjects list<string>,time timestamp,n int32,method string,method_version string,schema string," +
+	"correction string,corrects string," +
 	"setback_recovered_occurred_on date,setback_recovered_recovered_on date,setback_recovered_days int32,lesson_applied_days int32," +
 	"gratitude_run_days int32,gratitude_run_first date,gratitude_run_last date,mood_shift_before double,mood_shift_after double," +
 	"step_momentum_active_days int32,step_momentum_steps int32,milestone_reached_days_early int32,goal_achieved_days int32," +

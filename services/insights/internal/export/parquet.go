@@ -2,6 +2,7 @@ package export
 
 import (
 	"io"
+	"strconv"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/snappy"
@@ -32,7 +33,7 @@ func newParquet(w io.Writer, t *Table) *parquetRows {
 		w: parquet.NewGenericWriter[any](w, schemaOf(t),
 			parquet.MaxRowsPerRowGroup(groupRows), parquet.PageBufferSize(pageBytes), parquet.DictionaryMaxBytes(dictionaryBytes),
 			parquet.DataPageVersion(1), // what all readers read
-			parquet.Compression(&snappy.Codec{}), parquet.CreatedBy("rebound", "", "")),
+			parquet.Compression(&snappy.Codec{}), parquet.CreatedBy("rebound", strconv.Itoa(version), "")),
 	}
 }
 

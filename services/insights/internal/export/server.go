@@ -42,7 +42,7 @@ func (s *Server) ExportInsights(req *insightsv1.ExportInsightsRequest, to grpc.S
 	}
 	manifest := &insightsv1.ExportManifest{
 		Content: "insights", Format: req.GetFormat(), Resource: req.GetParent(), CreateTime: timestamppb.New(s.Clock()),
-		Start: req.GetStart(), End: req.GetEnd(), Filter: req.GetFilter(), FirstToken: stretch.First, LastToken: stretch.Last,
+		Start: req.GetStart(), End: req.GetEnd(), Filter: req.GetFilter(), FirstToken: stretch.First,
 	}
 	if req.GetResumeToken() != "" {
 		manifest.Start = ""
@@ -50,13 +50,14 @@ func (s *Server) ExportInsights(req *insightsv1.ExportInsightsRequest, to grpc.S
 	w := bufio.NewWriterSize(parts{to}, partBytes)
 	archive := NewArchive(w, s.insights, manifest)
 	kinds := map[insightsv1.InsightKind]int64{}
-	err = stretch.Each(ctx, func(insights []*insightsv1.Insight) error {
-		for _, in := range insights {
+	manifest.LastToken, err = stretch.Each(ctx, func(res *insightsv1.StreamInsightsResponse) error {
+		for _, in := range res.GetInsights() {
 			kinds[in.GetKind()]++
 			if err := archive.Add(in); err != nil {
 				return err
 			}
 		}
+		manifest.Tombstones = append(manifest.Tombstones, res.GetTombstones()...)
 		return nil
 	})
 	if err != nil {

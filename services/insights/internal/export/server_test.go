@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,8 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/token"
 )
 
+func now() time.Time { return begin }
+
 // rig is exports and streams of one store.
 type rig struct {
 	t       testing.TB
@@ -47,10 +50,13 @@ type rig struct {
 // newRig serves what is in the log; nil: the store's own.
 func newRig(t testing.TB, log store.Log) *rig {
 	t.Helper()
-	kinds := append(consume.Kinds(), store.Kind{
+	kinds := append(consume.Kinds(), stream.Kind(store.Kind{
 		Name: consume.Insights, New: func() proto.Message { return &insightsv1.Insight{} },
-		Indexes: []store.Index{{Name: "by_name", Keys: []string{store.KeyParent, store.KeyName}}},
-	})
+		Keys: []store.Key{{Name: "time", Type: store.Number, Of: func(b proto.Message) store.Value {
+			return b.(*insightsv1.Insight).GetTime().AsTime().UnixMilli()
+		}}},
+		Indexes: []store.Index{{Name: "by_time", Keys: []string{store.KeyParent, "time"}}, {Name: "by_name", Keys: []string{store.KeyParent, store.KeyName}}},
+	}))
 	s, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path: filepath.Join(t.TempDir(), "insights.db"), Schema: store.Schema{Version: 1, Kinds: kinds}, Partitions: 4, NewID: ids.Random,
 	})
@@ -79,10 +85,10 @@ func newRig(t testing.TB, log store.Log) *rig {
 	}
 	streams := &stream.Server{
 		Hub: eventlog.NewHub(log), Bookmarks: eventlog.NewBookmarks(log, s.ID(), token.New(key)), Heartbeat: time.Minute,
-		Consents: stream.NewConsents(s), Fields: fields,
+		Docs: s, People: stream.NewPeople(s), Fields: fields, Clock: now,
 		Names: func(_, name string) (string, error) { return "pseudo-" + ids.Derived(name)[:8], nil },
 	}
-	return &rig{t: t, store: s, streams: streams, server: NewServer(streams, func() time.Time { return begin })}
+	return &rig{t: t, store: s, streams: streams, server: NewServer(streams, now)}
 }
 
 // conclude writes n insights of seven people.
@@ -319,6 +325,66 @@ func TestPseudonymous(t *testing.T) {
 	}
 }
 
+// TestSnapshot: an export can begin with all that stands, and the stream goes on after
+// it, from any token of a stream that began so, too.
+func TestSnapshot(t *testing.T) {
+	r := newRig(t, nil)
+	r.consent(0, 1, 2)
+	r.conclude(1400)
+	ctx := r.as("", policyv1.Role_ROLE_PIPELINE)
+	got, insights := r.export(ctx, &insightsv1.ExportInsightsRequest{Parent: "tenants/acme", Start: "SNAPSHOT"})
+	if len(insights) != 600 || len(namesOf(insights)) != 600 || got.manifest.GetFirstToken() != "" {
+		t.Errorf("%d insights, from %q", len(insights), got.manifest.GetFirstToken())
+	}
+	r.conclude(70)
+	after := r.history(ctx, &insightsv1.StreamInsightsRequest{Parent: "tenants/acme", ResumeToken: got.manifest.GetLastToken()})
+	if len(after) != 30 || len(namesOf(append(insights, after...))) != 630 {
+		t.Errorf("%d insights came after a snapshot", len(after))
+	}
+	var tokens []string
+	err := r.streams.StreamInsights(&insightsv1.StreamInsightsRequest{Parent: "tenants/acme", Start: "SNAPSHOT"}, sink[insightsv1.StreamInsightsResponse]{
+		ctx: ctx, take: func(res *insightsv1.StreamInsightsResponse) error {
+			if tokens = append(tokens, res.GetNextToken()); res.GetHistoryEnd() {
+				return errEnough
+			}
+			return nil
+		},
+	})
+	if !errors.Is(err, errEnough) {
+		t.Fatal(err)
+	}
+	for i, token := range tokens {
+		_, exported := r.export(ctx, &insightsv1.ExportInsightsRequest{Parent: "tenants/acme", ResumeToken: token})
+		if streamed := r.history(ctx, &insightsv1.StreamInsightsRequest{Parent: "tenants/acme", ResumeToken: token}); !equal(exported, streamed) {
+			t.Errorf("after response %d of %d, %d insights are exported and %d streamed", i, len(tokens), len(exported), len(streamed))
+		}
+	}
+}
+
+// TestTombstones: who was erased is in no export any more, and the next one of a
+// pipeline says so.
+func TestTombstones(t *testing.T) {
+	r := newRig(t, nil)
+	r.consent(1, 2)
+	r.conclude(70)
+	ctx := r.as("", policyv1.Role_ROLE_PIPELINE)
+	before, _ := r.export(ctx, &insightsv1.ExportInsightsRequest{Parent: "tenants/acme"})
+	_, err := consume.New(r.store, now, nil).Erase(t.Context(), "tenants/acme/people/p1", func(context.Context, string) (int64, error) { return 0, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.conclude(70)
+	after, insights := r.export(ctx, &insightsv1.ExportInsightsRequest{Parent: "tenants/acme", ResumeToken: before.manifest.GetLastToken()})
+	if gone := after.manifest.GetTombstones(); len(before.manifest.GetTombstones()) != 0 || len(gone) != 1 || !strings.HasPrefix(gone[0].GetPerson(), "tenants/acme/people/pseudo-") || len(insights) != 10 {
+		t.Errorf("%d insights, %v", len(insights), gone)
+	}
+	for _, in := range insights {
+		if strings.HasPrefix(in.GetName(), after.manifest.GetTombstones()[0].GetPerson()) {
+			t.Errorf("%s is there", in.GetName())
+		}
+	}
+}
+
 // TestRefusals: what is wrong with a request is told by field.
 func TestRefusals(t *testing.T) {
 	r := newRig(t, nil)
@@ -329,6 +395,7 @@ func TestRefusals(t *testing.T) {
 		"NAME_INVALID":         {Parent: "tenants/acme/people/p1/insights/i"},
 		"END_INVALID":          {End: "tomorrow"},
 		"END_NOT_AFTER_START":  {Start: "2026-11-23T08:00:00Z", End: "2026-11-23T08:00:00Z"},
+		"END_WITH_SNAPSHOT":    {Start: "SNAPSHOT", End: "2026-11-23T08:00:00Z"},
 		"START_INVALID":        {Start: "yesterday"},
 		"RESUME_TOKEN_INVALID": {ResumeToken: "garbage"},
 		"RESUME_TOKEN_FOREIGN": {ResumeToken: got.manifest.GetLastToken(), Filter: "n > 1"},

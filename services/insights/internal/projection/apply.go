@@ -48,7 +48,7 @@ func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
 	}
 	if e.GetData() == nil {
 		a.deleted()
-		return nil
+		return a.insights
 	}
 	a.apply()
 	return a.insights
@@ -67,6 +67,7 @@ func (a *application) apply() {
 	case *eventsv1.Event_Profile:
 		a.p.TimeZone, a.p.DayStartMinutes = data.Profile.GetTimeZone(), localdate.Minutes(data.Profile.GetDayStart())
 		a.p.AggregateInsights, a.p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
+		a.p.SharedWithPipeline = a.p.GetSharedWithPipeline() || a.p.GetShareWithPipeline()
 	case *eventsv1.Event_Debrief:
 		a.debrief(data.Debrief)
 	case *eventsv1.Event_Reframe:
@@ -123,6 +124,7 @@ type application struct {
 }
 
 func (a *application) deleted() {
+	a.takenBack()
 	switch kind, _ := splitType(a.e.GetType()); kind {
 	case "setback":
 		delete(a.p.Setbacks, a.id)
@@ -131,10 +133,12 @@ func (a *application) deleted() {
 	case "goal":
 		delete(a.p.Goals, a.id)
 	case "checkIn":
-		a.removeCheckIn(a.id)
+		at := a.removeCheckIn(a.id)
+		a.unshifted(at)
 	case "gratitude":
 		if date, err := localdate.Parse(a.id); err == nil {
 			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), int32(localdate.Days(date)))
+			a.brokenRuns(int32(localdate.Days(date)))
 		}
 	default:
 		// The completions of a step that goes stay: what was completed was completed.
@@ -154,14 +158,33 @@ func (a *application) setback(f *eventsv1.SetbackFacts) {
 		on := days(f.GetRecoveredOn())
 		entry.Recovered = &on
 	}
-	if a.e.GetType() == "setback.recovered" && entry.Recovered != nil {
-		a.tell(&insightsv1.Insight{
-			Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1,
-			Data: &insightsv1.Insight_SetbackRecovered{SetbackRecovered: &insightsv1.SetbackRecovered{
-				OccurredOn: f.GetOccurredOn(), RecoveredOn: f.GetRecoveredOn(), Days: entry.GetRecovered() - entry.GetOccurred(),
-			}},
-		}, a.e.GetId())
+	a.recovered(entry)
+	a.intensityChanged(entry)
+}
+
+// recovered tells that a setback is recovered from, or that it is not as it was
+// told.
+func (a *application) recovered(b *storagev1.SetbackEntry) {
+	in := &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1}
+	told := a.standing(in.GetKind(), about(a.subject()))
+	if b.Recovered == nil {
+		a.retract(told...)
+		return
 	}
+	in.Data = &insightsv1.Insight_SetbackRecovered{SetbackRecovered: &insightsv1.SetbackRecovered{
+		OccurredOn: localdate.FromDays(int(b.GetOccurred())), RecoveredOn: localdate.FromDays(int(b.GetRecovered())), Days: b.GetRecovered() - b.GetOccurred(),
+	}}
+	switch {
+	case len(told) > 0:
+		if told[0].GetFirst() != b.GetOccurred() || told[0].GetLast() != b.GetRecovered() {
+			a.restate(told[0], in)
+		}
+	case a.e.GetType() == "setback.recovered":
+		told = append(told, a.tell(in, a.e.GetId()))
+	default:
+		return
+	}
+	told[0].First, told[0].Last = b.GetOccurred(), b.GetRecovered()
 }
 
 func (a *application) lesson(f *eventsv1.LessonFacts) {
@@ -170,18 +193,35 @@ func (a *application) lesson(f *eventsv1.LessonFacts) {
 		entry = &storagev1.LessonEntry{Captured: a.at.UnixMilli()}
 		a.p.Lessons[a.id] = entry
 	}
-	if f.GetApplyTime() == nil || entry.GetApplied() != 0 {
+	told := a.standing(insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, about(a.subject()))
+	if f.GetApplyTime() == nil {
+		entry.Applied = 0
+		a.retract(told...)
 		return
 	}
+	before := entry.GetApplied()
 	entry.Applied = f.GetApplyTime().AsTime().UnixMilli()
+	days := wholeDays(entry.GetCaptured(), entry.GetApplied())
+	in := &insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1,
+		Data: &insightsv1.Insight_LessonApplied{LessonApplied: &insightsv1.LessonApplied{Days: days}},
+	}
+	if len(told) > 0 {
+		if told[0].GetCount() != days {
+			told[0].Count = days
+			a.restate(told[0], in)
+		}
+		return
+	}
+	if before != 0 {
+		return
+	}
 	subjects := []string{a.e.GetSubject()}
 	if f.GetSetback() != "" {
 		subjects = append(subjects, f.GetSetback())
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1, Subjects: subjects,
-		Data: &insightsv1.Insight_LessonApplied{LessonApplied: &insightsv1.LessonApplied{Days: wholeDays(entry.GetCaptured(), entry.GetApplied())}},
-	}, a.e.GetId())
+	in.Subjects = subjects
+	a.tell(in, a.e.GetId()).Count = days
 }
 
 func (a *application) goal(f *eventsv1.GoalFacts) {
@@ -193,7 +233,11 @@ func (a *application) goal(f *eventsv1.GoalFacts) {
 	if entry.State != f.GetState() {
 		entry.State, entry.Changed = f.GetState(), a.at.UnixMilli()
 	}
-	if a.e.GetType() == "goal.achieved" && f.GetState() == typev1.GoalState_GOAL_STATE_ACHIEVED {
+	told := a.standing(insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, about(a.subject()))
+	switch {
+	case f.GetState() != typev1.GoalState_GOAL_STATE_ACHIEVED:
+		a.retract(told...)
+	case a.e.GetType() == "goal.achieved" && len(told) == 0:
 		a.tell(&insightsv1.Insight{
 			Kind: insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, N: 1,
 			Data: &insightsv1.Insight_GoalAchieved{GoalAchieved: &insightsv1.GoalAchieved{Days: wholeDays(entry.GetCreated(), a.at.UnixMilli())}},
@@ -202,18 +246,30 @@ func (a *application) goal(f *eventsv1.GoalFacts) {
 }
 
 func (a *application) milestone(f *eventsv1.MilestoneFacts) {
-	if a.e.GetType() != "milestone.reached" {
+	in := &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1}
+	told := a.standing(in.GetKind(), about(a.subject()))
+	on := days(Calendar(a.p).Date(a.at))
+	switch {
+	case f.GetState() == typev1.MilestoneState_MILESTONE_STATE_AHEAD:
+		a.retract(told...)
+		return
+	case len(told) > 0:
+		on = told[0].GetLast()
+	case a.e.GetType() != "milestone.reached":
 		return
 	}
 	var early int32
 	if f.GetDueDate() != nil {
-		early = days(f.GetDueDate()) - days(Calendar(a.p).Date(a.at))
+		early = days(f.GetDueDate()) - on
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1,
-		Subjects: []string{a.e.GetSubject(), f.GetGoal()},
-		Data:     &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: early}},
-	}, a.e.GetId())
+	in.Data = &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: early}}
+	if len(told) == 0 {
+		in.Subjects = []string{a.e.GetSubject(), f.GetGoal()}
+		told = append(told, a.tell(in, a.e.GetId()))
+	} else if told[0].GetCount() != early {
+		a.restate(told[0], in)
+	}
+	told[0].Last, told[0].Count = on, early
 }
 
 // Calendar is how the person counts days; in UTC and from midnight until they say

@@ -30,12 +30,38 @@ func (a *application) gratitude(f *eventsv1.GratitudeFacts) {
 	if told == 0 {
 		return
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_GRATITUDE_RUN, N: length,
+	entry := a.tell(gratitudeRun(run, told), strconv.Itoa(int(run.GetFirst())), strconv.Itoa(int(told)))
+	entry.First, entry.Last, entry.Count = run.GetFirst(), run.GetLast(), told
+}
+
+// gratitudeRun is what is told of a run that is so many days long at least.
+func gratitudeRun(run *storagev1.DayRun, told int32) *insightsv1.Insight {
+	return &insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_GRATITUDE_RUN, N: run.GetLast() - run.GetFirst() + 1,
 		Data: &insightsv1.Insight_GratitudeRun{GratitudeRun: &insightsv1.GratitudeRun{
 			Days: told, First: localdate.FromDays(int(run.GetFirst())), Last: localdate.FromDays(int(run.GetLast())),
 		}},
-	}, strconv.Itoa(int(run.GetFirst())), strconv.Itoa(int(told)))
+	}
+}
+
+// brokenRuns corrects what was told of runs that a day is missing from now: what is
+// left of one is told when it is still as long as was told, else it is retracted.
+func (a *application) brokenRuns(day int32) {
+	for _, t := range a.standing(insightsv1.InsightKind_INSIGHT_KIND_GRATITUDE_RUN, func([]string) bool { return true }) {
+		if day < t.GetFirst() || t.GetLast() < day {
+			continue
+		}
+		left := &storagev1.DayRun{First: t.GetFirst(), Last: day - 1}
+		if t.GetLast()-day > day-t.GetFirst() {
+			left = &storagev1.DayRun{First: day + 1, Last: t.GetLast()}
+		}
+		if left.GetLast()-left.GetFirst()+1 < t.GetCount() {
+			a.retract(t)
+			continue
+		}
+		a.restate(t, gratitudeRun(left, t.GetCount()))
+		t.First, t.Last = left.GetFirst(), left.GetLast()
+	}
 }
 
 // addDay adds a day to runs of days. It gives the run the day has become part

@@ -8,26 +8,22 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/fault"
-	"github.com/rebound-hq/rebound/services/kit/filter"
 )
 
 // Stretch is a part of the insight stream that has an end, as its caller sees it.
 type Stretch struct {
-	// First and Last are resume tokens of StreamInsights: the places before the
-	// stretch and right after it.
-	First, Last string
+	// First is a resume token of StreamInsights: the place before the stretch. Empty
+	// when it begins with a snapshot.
+	First string
 
-	server *Server
-	view   *view
-	match  filter.Matcher
-	query  eventlog.Query
-	until  []int64
+	run   *run
+	until []int64
 }
 
 // Stretch gives the part of a stream from where StreamInsights would start for the
-// request to the first insight that is of the time end or later, or to what is there
-// now. That the caller may see parent was decided by the method's rule. Errors are
-// faults on the request's fields.
+// request, or right before the first insight of the time start, to right before the
+// first one of the time end, or to what is there now. That the caller may see parent
+// was decided by the method's rule. Errors are faults on the request's fields.
 func (s *Server) Stretch(ctx context.Context, req *insightsv1.ExportInsightsRequest) (*Stretch, error) {
 	if n := strings.Count(req.GetParent(), "/"); n != 1 && n != 3 {
 		return nil, fault.Invalid("parent", "NAME_INVALID", "must have the form tenants/{tenant} or tenants/{tenant}/people/{person}")
@@ -36,48 +32,34 @@ func (s *Server) Stretch(ctx context.Context, req *insightsv1.ExportInsightsRequ
 	if err != nil {
 		return nil, err
 	}
-	v := s.view(ctx, req.GetParent())
-	scope := v.scope(req.GetParent(), req.GetFilter())
-	positions, until, err := s.bounds(ctx, scope, req)
+	start, end, err := times(req)
 	if err != nil {
 		return nil, err
 	}
-	out := &Stretch{server: s, view: v, match: match, until: until, query: eventlog.Query{
-		Positions: positions, Partitions: v.partitions(len(positions)), Match: v.match, Heartbeat: s.Heartbeat,
-	}}
-	if out.First, err = s.Bookmarks.Token(scope, positions); err != nil {
+	v := s.view(ctx, req.GetParent())
+	out := &Stretch{run: &run{server: s, view: v, match: match, scope: v.scope(req.GetParent(), req.GetFilter())}}
+	if err := out.run.begin(ctx, req.GetStart(), req.GetResumeToken()); err != nil {
 		return nil, err
 	}
-	out.Last, err = s.Bookmarks.Token(scope, until)
+	if !start.IsZero() {
+		if out.run.positions, err = s.Bookmarks.Before(ctx, start); err != nil {
+			return nil, err
+		}
+	}
+	if out.until, err = s.Bookmarks.Before(ctx, end); err != nil {
+		return nil, err
+	}
+	for p, from := range out.run.positions {
+		out.until[p] = max(out.until[p], from) // a token may lie behind the end that is asked for
+	}
+	if req.GetResumeToken() != "" || req.GetStart() != fromSnapshot {
+		out.First, err = out.run.token()
+	}
 	return out, err
 }
 
 // forever is later than any insight.
 var forever = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// bounds gives the positions to start after, and those to end with. A time stands for
-// the place right before the first event of that time or later, so that what one
-// stretch ends with is where the next one starts.
-func (s *Server) bounds(ctx context.Context, scope eventlog.Scope, req *insightsv1.ExportInsightsRequest) (from, until []int64, err error) {
-	start, end, err := times(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	from, err = s.Bookmarks.Start(ctx, scope, req.GetStart(), req.GetResumeToken())
-	if err == nil && !start.IsZero() {
-		from, err = s.Bookmarks.Before(ctx, start)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if until, err = s.Bookmarks.Before(ctx, end); err != nil {
-		return nil, nil, err
-	}
-	for p := range until {
-		until[p] = max(until[p], from[p]) // a token may lie behind the end that is asked for
-	}
-	return from, until, nil
-}
 
 // times are the start, if it is a time that counts, and the end. An end that is no
 // time, or not later than the start, is refused.
@@ -92,6 +74,8 @@ func times(req *insightsv1.ExportInsightsRequest) (start, end time.Time, err err
 	}
 	end, err = time.Parse(time.RFC3339Nano, req.GetEnd())
 	switch {
+	case req.GetResumeToken() == "" && req.GetStart() == fromSnapshot:
+		err = fault.Invalid("end", "END_WITH_SNAPSHOT", "must not be set with SNAPSHOT, which is of now")
 	case err != nil:
 		err = fault.Invalid("end", "END_INVALID", "must be an RFC 3339 time")
 	case !start.IsZero() && !end.After(start):
@@ -100,17 +84,18 @@ func times(req *insightsv1.ExportInsightsRequest) (start, end time.Time, err err
 	return start, end, err
 }
 
-// Each gives emit the insights of the stretch in batches, in the order of the
-// stream. They are good until emit returns; nobody may change them.
-func (s *Stretch) Each(ctx context.Context, emit func([]*insightsv1.Insight) error) error {
-	return s.server.Hub.Stretch(ctx, s.query, s.until, func(b eventlog.Batch) error {
-		insights, err := s.view.show(ctx, b.Events)
-		if err != nil {
-			return err
-		}
-		if s.match != nil {
-			insights = matching(insights, s.match)
-		}
-		return emit(insights)
-	})
+// Each gives emit the responses of the stream, up to its end, and then the resume token
+// of StreamInsights that goes on right after it. What a response holds is good until
+// emit returns; nobody may change it.
+func (s *Stretch) Each(ctx context.Context, emit func(*insightsv1.StreamInsightsResponse) error) (last string, err error) {
+	r := s.run
+	r.send = emit
+	if err := r.endSnapshot(ctx); err != nil {
+		return "", err
+	}
+	if err := r.server.Hub.Stretch(ctx, r.query(), s.until, func(b eventlog.Batch) error { return r.sendBatch(ctx, b) }); err != nil {
+		return "", err
+	}
+	r.positions = s.until // what the caller is not concerned with may lie before it
+	return r.token()
 }

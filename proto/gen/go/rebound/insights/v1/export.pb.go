@@ -90,17 +90,18 @@ type ExportInsightsRequest struct {
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// How to write them. Default: NDJSON.
 	Format ExportFormat `protobuf:"varint,2,opt,name=format,proto3,enum=rebound.insights.v1.ExportFormat" json:"format,omitempty"`
-	// Where to start when there is no resume_token: EARLIEST, LATEST, or an
-	// RFC 3339 time: the place where the stream starts for it. Default: EARLIEST.
+	// Where to start when there is no resume_token: EARLIEST (of what is kept),
+	// LATEST, an RFC 3339 time (right before the first insight of that time or later),
+	// or SNAPSHOT: all insights that stand, however old. Default: EARLIEST.
 	Start string `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
 	// The last_token of an earlier export, or a next_token of the stream: go on after
 	// it. Parent and filter must be as they were. Default: none.
 	ResumeToken string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// Where to end: an RFC 3339 time, later than start. No insight of that time or
-	// later is in the export; it ends before the first. Default: what is there when
-	// the export begins.
+	// Where to end: an RFC 3339 time, later than start: right before the first insight
+	// of that time or later, so that none of those is in the export. Not with
+	// SNAPSHOT. Default: what is there when the export begins.
 	End string `protobuf:"bytes,5,opt,name=end,proto3" json:"end,omitempty"`
-	// AIP-160 filter over kind, subjects, time and n. Default: all.
+	// AIP-160 filter over kind, subjects, time, n and correction. Default: all.
 	Filter        string `protobuf:"bytes,6,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -201,7 +202,7 @@ type ExportManifest struct {
 	Filter string `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Where the export begins: StreamInsights with this resume_token, the same parent
 	// and the same filter gives what is in the export, and then what follows. Empty
-	// for a report.
+	// for a snapshot and for a report.
 	FirstToken string `protobuf:"bytes,9,opt,name=first_token,json=firstToken,proto3" json:"first_token,omitempty"`
 	// Where it ends: StreamInsights and ExportInsights with this resume_token, the
 	// same parent and the same filter go on right after it. Empty for a report.
@@ -213,7 +214,10 @@ type ExportManifest struct {
 	// The kinds of insights that are in the files, in the order of the kinds.
 	Kinds []*ExportKind `protobuf:"bytes,13,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	// The columns, in order; none for NDJSON.
-	Columns       []*ExportColumn `protobuf:"bytes,14,rep,name=columns,proto3" json:"columns,omitempty"`
+	Columns []*ExportColumn `protobuf:"bytes,14,rep,name=columns,proto3" json:"columns,omitempty"`
+	// People who were erased, to pipelines only, whatever the filter says: what this
+	// export and earlier ones hold of them is to be forgotten.
+	Tombstones    []*Tombstone `protobuf:"bytes,15,rep,name=tombstones,proto3" json:"tombstones,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -342,6 +346,13 @@ func (x *ExportManifest) GetKinds() []*ExportKind {
 func (x *ExportManifest) GetColumns() []*ExportColumn {
 	if x != nil {
 		return x.Columns
+	}
+	return nil
+}
+
+func (x *ExportManifest) GetTombstones() []*Tombstone {
+	if x != nil {
+		return x.Tombstones
 	}
 	return nil
 }
@@ -552,14 +563,14 @@ var File_rebound_insights_v1_export_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_export_proto_rawDesc = "" +
 	"\n" +
-	" rebound/insights/v1/export.proto\x12\x13rebound.insights.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!rebound/insights/v1/insight.proto\x1a\x1erebound/policy/v1/policy.proto\"\xf9\x01\n" +
+	" rebound/insights/v1/export.proto\x12\x13rebound.insights.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!rebound/insights/v1/insight.proto\x1a)rebound/insights/v1/insight_service.proto\x1a\x1erebound/policy/v1/policy.proto\"\xf9\x01\n" +
 	"\x15ExportInsightsRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12C\n" +
 	"\x06format\x18\x02 \x01(\x0e2!.rebound.insights.v1.ExportFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12\x1d\n" +
 	"\x05start\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05start\x12+\n" +
 	"\fresume_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80 R\vresumeToken\x12\x19\n" +
 	"\x03end\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x03end\x12\x16\n" +
-	"\x06filter\x18\x06 \x01(\tR\x06filter\"\xeb\x04\n" +
+	"\x06filter\x18\x06 \x01(\tR\x06filter\"\xb1\x05\n" +
 	"\x0eExportManifest\x12\x1e\n" +
 	"\acontent\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\acontent\x12\x1e\n" +
 	"\aversion\x18\x02 \x01(\x05B\x04\xe2A\x01\x03R\aversion\x12?\n" +
@@ -578,7 +589,10 @@ const file_rebound_insights_v1_export_proto_rawDesc = "" +
 	"\x04rows\x18\v \x01(\x03B\x04\xe2A\x01\x03R\x04rows\x12;\n" +
 	"\x05files\x18\f \x03(\v2\x1f.rebound.insights.v1.ExportFileB\x04\xe2A\x01\x03R\x05files\x12;\n" +
 	"\x05kinds\x18\r \x03(\v2\x1f.rebound.insights.v1.ExportKindB\x04\xe2A\x01\x03R\x05kinds\x12A\n" +
-	"\acolumns\x18\x0e \x03(\v2!.rebound.insights.v1.ExportColumnB\x04\xe2A\x01\x03R\acolumns\"z\n" +
+	"\acolumns\x18\x0e \x03(\v2!.rebound.insights.v1.ExportColumnB\x04\xe2A\x01\x03R\acolumns\x12D\n" +
+	"\n" +
+	"tombstones\x18\x0f \x03(\v2\x1e.rebound.insights.v1.TombstoneB\x04\xe2A\x01\x03R\n" +
+	"tombstones\"z\n" +
 	"\n" +
 	"ExportFile\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\x04name\x12\x18\n" +
@@ -626,8 +640,9 @@ var file_rebound_insights_v1_export_proto_goTypes = []any{
 	(*ExportKind)(nil),            // 4: rebound.insights.v1.ExportKind
 	(*ExportColumn)(nil),          // 5: rebound.insights.v1.ExportColumn
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(InsightKind)(0),              // 7: rebound.insights.v1.InsightKind
-	(*httpbody.HttpBody)(nil),     // 8: google.api.HttpBody
+	(*Tombstone)(nil),             // 7: rebound.insights.v1.Tombstone
+	(InsightKind)(0),              // 8: rebound.insights.v1.InsightKind
+	(*httpbody.HttpBody)(nil),     // 9: google.api.HttpBody
 }
 var file_rebound_insights_v1_export_proto_depIdxs = []int32{
 	0, // 0: rebound.insights.v1.ExportInsightsRequest.format:type_name -> rebound.insights.v1.ExportFormat
@@ -636,14 +651,15 @@ var file_rebound_insights_v1_export_proto_depIdxs = []int32{
 	3, // 3: rebound.insights.v1.ExportManifest.files:type_name -> rebound.insights.v1.ExportFile
 	4, // 4: rebound.insights.v1.ExportManifest.kinds:type_name -> rebound.insights.v1.ExportKind
 	5, // 5: rebound.insights.v1.ExportManifest.columns:type_name -> rebound.insights.v1.ExportColumn
-	7, // 6: rebound.insights.v1.ExportKind.kind:type_name -> rebound.insights.v1.InsightKind
-	1, // 7: rebound.insights.v1.InsightExportService.ExportInsights:input_type -> rebound.insights.v1.ExportInsightsRequest
-	8, // 8: rebound.insights.v1.InsightExportService.ExportInsights:output_type -> google.api.HttpBody
-	8, // [8:9] is the sub-list for method output_type
-	7, // [7:8] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	7, // 6: rebound.insights.v1.ExportManifest.tombstones:type_name -> rebound.insights.v1.Tombstone
+	8, // 7: rebound.insights.v1.ExportKind.kind:type_name -> rebound.insights.v1.InsightKind
+	1, // 8: rebound.insights.v1.InsightExportService.ExportInsights:input_type -> rebound.insights.v1.ExportInsightsRequest
+	9, // 9: rebound.insights.v1.InsightExportService.ExportInsights:output_type -> google.api.HttpBody
+	9, // [9:10] is the sub-list for method output_type
+	8, // [8:9] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_export_proto_init() }
@@ -652,6 +668,7 @@ func file_rebound_insights_v1_export_proto_init() {
 		return
 	}
 	file_rebound_insights_v1_insight_proto_init()
+	file_rebound_insights_v1_insight_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
