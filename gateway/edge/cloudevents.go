@@ -78,36 +78,40 @@ func schemaURI(at *url.URL, a attributes) string {
 	return at.JoinPath("v1", a.schema).String()
 }
 
-// structured is a CloudEvent in the JSON format.
+// structured is a CloudEvent in the JSON format, all but its data, which comes last.
 type structured struct {
-	SpecVersion     string          `json:"specversion"`
-	ID              string          `json:"id"`
-	Source          string          `json:"source"`
-	Type            string          `json:"type"`
-	Subject         string          `json:"subject"`
-	Time            string          `json:"time"`
-	DataContentType string          `json:"datacontenttype"`
-	DataSchema      string          `json:"dataschema,omitempty"`
-	Correction      string          `json:"correction,omitempty"`
-	Corrects        string          `json:"corrects,omitempty"`
-	Data            json.RawMessage `json:"data"`
+	SpecVersion     string `json:"specversion"`
+	ID              string `json:"id"`
+	Source          string `json:"source"`
+	Type            string `json:"type"`
+	Subject         string `json:"subject"`
+	Time            string `json:"time"`
+	DataContentType string `json:"datacontenttype"`
+	DataSchema      string `json:"dataschema,omitempty"`
+	Correction      string `json:"correction,omitempty"`
+	Corrects        string `json:"corrects,omitempty"`
 }
 
 const specVersion = "1.0"
 
-// appendEvent writes an item as a CloudEvent in the JSON format.
+// appendEvent writes an item as a CloudEvent in the JSON format. The item is written
+// where it belongs: it is by far the largest part, and to put it in through the
+// encoder would be to read it all again.
 func appendEvent(buf *bytes.Buffer, a attributes, at *url.URL, item proto.Message) error {
-	data, err := jsonOut.Marshal(item)
+	head, err := json.Marshal(structured{
+		SpecVersion: specVersion, ID: a.id, Source: a.source, Type: a.kind, Subject: a.subject, Time: a.time.AsTime().Format(time.RFC3339Nano),
+		DataContentType: "application/json", DataSchema: schemaURI(at, a), Correction: a.correction, Corrects: a.corrects,
+	})
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(structured{
-		SpecVersion: specVersion, ID: a.id, Source: a.source, Type: a.kind, Subject: a.subject, Time: a.time.AsTime().Format(time.RFC3339Nano),
-		DataContentType: "application/json", DataSchema: schemaURI(at, a), Data: data,
-		Correction: a.correction, Corrects: a.corrects,
-	})
-	buf.Write(text)
-	return err
+	buf.Write(head[:len(head)-1]) // without its end
+	buf.WriteString(`,"data":`)
+	if err := appendJSON(buf, item); err != nil {
+		return err
+	}
+	buf.WriteByte('}')
+	return nil
 }
 
 // protoEvent is an item as a CloudEvent in the protobuf format.

@@ -10,6 +10,7 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/export"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/insights/internal/share"
@@ -90,9 +91,11 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(env.Store),
 		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock,
 	}
+	exports := export.NewServer(streams, env.Clock)
 	services, err := resource.Services(
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
 			resource.ServerStream("StreamInsights", streams.StreamInsights)),
+		resource.In(insightsv1.File_rebound_insights_v1_export_proto, nil, resource.ServerStream("ExportInsights", exports.ExportInsights)),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
 			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -84,6 +85,39 @@ func (b *Bookmarks) Start(ctx context.Context, scope Scope, start, resume string
 		}
 	}
 	return positions, nil
+}
+
+// Before gives the positions right before the first event of each partition that is
+// of the time t or later; where there is none, those at the end of the log.
+func (b *Bookmarks) Before(ctx context.Context, t time.Time) ([]int64, error) {
+	positions, err := b.log.Wait(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	for p, head := range positions {
+		if positions[p], err = b.before(ctx, p, head, t); err != nil {
+			return nil, err
+		}
+	}
+	return positions, nil
+}
+
+// before looks from where Seek finds that events of that time may begin.
+func (b *Bookmarks) before(ctx context.Context, partition int, head int64, t time.Time) (int64, error) {
+	at, err := b.log.Seek(ctx, partition, t)
+	for err == nil && at < head {
+		var events []*eventsv1.Event
+		if events, err = b.log.Read(ctx, partition, at, readBatch); len(events) == 0 {
+			break
+		}
+		for _, e := range events {
+			if e.GetPosition() > head || !e.GetTime().AsTime().Before(t) {
+				return at, nil
+			}
+			at = e.GetPosition()
+		}
+	}
+	return at, err
 }
 
 // Resume opens a token. Errors are faults on the field resume_token.

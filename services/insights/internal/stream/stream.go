@@ -53,10 +53,7 @@ func (s *Server) StreamInsights(req *insightsv1.StreamInsightsRequest, stream gr
 		}
 		go v.reader.watch(ctx, stop)
 	}
-	r := &run{
-		server: s, view: v, match: match, send: stream.Send,
-		scope: eventlog.NewScope("insights", v.mode, req.GetParent(), req.GetFilter()),
-	}
+	r := &run{server: s, view: v, match: match, send: stream.Send, scope: v.scope(req.GetParent(), req.GetFilter())}
 	err = r.run(ctx, req.GetStart(), req.GetResumeToken())
 	if f, ok := fault.As(context.Cause(ctx)); ok && err != nil {
 		return f
@@ -83,15 +80,25 @@ func (r *run) run(ctx context.Context, start, token string) error {
 	if err := r.begin(ctx, start, token); err != nil {
 		return err
 	}
-	if r.snapshot != nil && !r.snapshot.GetEnded() {
-		if err := r.sendSnapshot(ctx); err != nil {
-			return err
-		}
+	if err := r.endSnapshot(ctx); err != nil {
+		return err
 	}
-	q := eventlog.Query{
+	return r.server.Hub.Follow(ctx, r.query(), func(b eventlog.Batch) error { return r.sendBatch(ctx, b) })
+}
+
+// endSnapshot sends what is left of the snapshot, if there is one.
+func (r *run) endSnapshot(ctx context.Context) error {
+	if r.snapshot == nil || r.snapshot.GetEnded() {
+		return nil
+	}
+	return r.sendSnapshot(ctx)
+}
+
+// query is what of the log comes after the snapshot.
+func (r *run) query() eventlog.Query {
+	return eventlog.Query{
 		Positions: r.positions, Partitions: r.view.partitions(len(r.positions)), Match: r.view.match, Heartbeat: r.server.Heartbeat,
 	}
-	return r.server.Hub.Follow(ctx, q, func(b eventlog.Batch) error { return r.sendBatch(ctx, b) })
 }
 
 // begin finds out where to start.

@@ -51,6 +51,11 @@ func (s *Server) view(ctx context.Context, parent string) *view {
 	return v
 }
 
+// scope is what tokens of this view are good for.
+func (v *view) scope(parent, filter string) eventlog.Scope {
+	return eventlog.NewScope("insights", v.mode, parent, filter)
+}
+
 func (v *view) partitions(n int) []int { return eventlog.PartitionsOf(v.under, n) }
 
 // match tells what of the log the caller may be concerned with.
