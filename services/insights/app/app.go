@@ -9,8 +9,10 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/export"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/share"
 	"github.com/rebound-hq/rebound/services/insights/internal/stream"
 	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
@@ -27,7 +29,7 @@ import (
 
 // schemaVersion grows when stored documents change in a way that older releases
 // cannot read.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // Sources say where events come from.
 type Sources struct {
@@ -75,7 +77,7 @@ type app struct {
 }
 
 // Kinds implements service.App.
-func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), a.insights.Kind()) }
+func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), stream.Kind(a.insights.Kind())) }
 
 // Start implements service.App.
 func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
@@ -85,12 +87,14 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	}
 	env.Authority = access.NewRemote(journal)
 	streams := &stream.Server{
-		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(env.Store),
-		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority,
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(env.Store),
+		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock,
 	}
+	exports := export.NewServer(streams, env.Clock)
 	services, err := resource.Services(
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
 			resource.ServerStream("StreamInsights", streams.StreamInsights)),
+		resource.In(insightsv1.File_rebound_insights_v1_export_proto, nil, resource.ServerStream("ExportInsights", exports.ExportInsights)),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
 			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
@@ -105,25 +109,20 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
-	tasks := []service.Task{erasures}
-	for source, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
-		task, err := a.read(env, consumer, source, target)
+	var sources []consume.Source
+	for name, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
+		conn, err := env.Dial(name, target, a.tokens)
 		if err != nil {
 			return nil, nil, err
 		}
-		tasks = append(tasks, task)
+		client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", name))
+		sources = append(sources, consume.Source{Name: name, Client: client})
 	}
-	return services, tasks, nil
-}
-
-// read gives the task that reads one source.
-func (a *app) read(env *service.Env, consumer *consume.Consumer, source, target string) (service.Task, error) {
-	conn, err := env.Dial(source, target, a.tokens)
-	if err != nil {
-		return nil, err
+	readers := share.Group{
+		Work: consume.Work, Shares: consume.Shares, Docs: env.Store, Clock: env.Clock, NewID: a.deps.NewID, Log: env.Telemetry.Logger,
+		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
 	}
-	client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", source))
-	return func(ctx context.Context) error { return consumer.Run(ctx, source, client) }, nil
+	return services, []service.Task{erasures, readers.Run}, nil
 }
 
 // getSummary tells how a person is doing.
