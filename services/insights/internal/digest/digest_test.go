@@ -85,6 +85,11 @@ func insights() []*insightsv1.Insight {
 		insight("b", 3, 2, momentum(1)),
 		insight("a", 2, 1, &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, Data: &insightsv1.Insight_MilestoneReached{
 			MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: -1}}}),
+		// What was taken back does not count, and neither does that it was.
+		insight("r", 2, 1, &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, CorrectedBy: "tenants/acme/people/ada/insights/s",
+			Data: &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{}}}),
+		insight("s", 3, 1, &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, Corrects: "tenants/acme/people/ada/insights/r",
+			Correction: insightsv1.InsightCorrection_INSIGHT_CORRECTION_RETRACTED}),
 	}
 }
 
