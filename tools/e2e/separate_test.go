@@ -164,6 +164,20 @@ func recoverAt(t *testing.T, r *rig, target, dir string) {
 // the test ends it is told to stop, and has to do so well.
 func startDaemon(t *testing.T, name string, args ...string) string {
 	t.Helper()
+	cmd, address := startProgram(t, name, args...)
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s did not stop well: %v", name, err)
+		}
+	})
+	return address
+}
+
+// startProgram starts a program, which the caller ends, and gives the address it says
+// it serves on.
+func startProgram(t *testing.T, name string, args ...string) (*exec.Cmd, string) {
+	t.Helper()
 	cmd := exec.Command(program(t, name), args...)
 	logs, err := cmd.StderrPipe()
 	if err != nil {
@@ -172,12 +186,6 @@ func startDaemon(t *testing.T, name string, args ...string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s did not stop well: %v", name, err)
-		}
-	})
 	var said strings.Builder
 	scanner := bufio.NewScanner(logs)
 	for scanner.Scan() {
@@ -185,11 +193,12 @@ func startDaemon(t *testing.T, name string, args ...string) string {
 		var line struct{ Msg, Address string }
 		if json.Unmarshal(scanner.Bytes(), &line) == nil && line.Msg == "serving" {
 			go func() { _, _ = io.Copy(io.Discard, logs) }() // so that it never blocks on a full pipe
-			return line.Address
+			return cmd, line.Address
 		}
 	}
+	_ = cmd.Wait() // it has ended
 	t.Fatalf("%s did not start:\n%s", name, said.String())
-	return ""
+	return nil, ""
 }
 
 // certificates makes an authority and one certificate for 127.0.0.1, and gives

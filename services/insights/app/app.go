@@ -8,11 +8,11 @@ import (
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
-	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/export"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/share"
 	"github.com/rebound-hq/rebound/services/insights/internal/stream"
 	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/auth"
@@ -98,6 +98,9 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
 			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
+		resource.In(insightsv1.File_rebound_insights_v1_chart_proto, nil, resource.Unary("GetChart", a.getChart)),
+		resource.In(insightsv1.File_rebound_insights_v1_digest_proto, nil,
+			resource.Unary("GetDigest", a.getDigest), resource.Unary("GetDigestPage", a.getDigestPage)),
 	)
 	if err != nil {
 		return nil, nil, err
@@ -106,25 +109,20 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
-	tasks := []service.Task{erasures}
-	for source, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
-		task, err := a.read(env, consumer, source, target)
+	var sources []consume.Source
+	for name, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
+		conn, err := env.Dial(name, target, a.tokens)
 		if err != nil {
 			return nil, nil, err
 		}
-		tasks = append(tasks, task)
+		client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", name))
+		sources = append(sources, consume.Source{Name: name, Client: client})
 	}
-	return services, tasks, nil
-}
-
-// read gives the task that reads one source.
-func (a *app) read(env *service.Env, consumer *consume.Consumer, source, target string) (service.Task, error) {
-	conn, err := env.Dial(source, target, a.tokens)
-	if err != nil {
-		return nil, err
+	readers := share.Group{
+		Work: consume.Work, Shares: consume.Shares, Docs: env.Store, Clock: env.Clock, NewID: a.deps.NewID, Log: env.Telemetry.Logger,
+		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
 	}
-	client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", source))
-	return func(ctx context.Context) error { return consumer.Run(ctx, source, client) }, nil
+	return services, []service.Task{erasures, readers.Run}, nil
 }
 
 // getSummary tells how a person is doing.
@@ -133,12 +131,9 @@ func (a *app) getSummary(ctx context.Context, req *insightsv1.GetSummaryRequest)
 	if req.GetName() != owner+"/summary" {
 		return nil, fault.Invalid("name", "NAME_INVALID", "must have the form tenants/{tenant}/people/{person}/summary")
 	}
-	if view := access.ViewOf(ctx); view != nil {
-		if _, ok := view.CoversName(req.GetName()); !ok {
-			return nil, access.Denied()
-		}
+	if err := shows(ctx, req.GetName()); err != nil {
+		return nil, err
 	}
-	access.SawNames(ctx, req.GetName())
 	now := a.deps.Clock()
 	asOf := now
 	if t := req.GetAsOf(); t != nil {
@@ -150,12 +145,8 @@ func (a *app) getSummary(ctx context.Context, req *insightsv1.GetSummaryRequest)
 			return nil, fault.Invalid("as_of", "TIME_TOO_EARLY", "must be at most 366 days ago")
 		}
 	}
-	p := projection.New(owner)
-	rec, err := a.deps.Store.Get(ctx, consume.Projections, projection.Name(owner))
-	switch {
-	case err == nil:
-		p = rec.Body.(*storagev1.Projection)
-	case !errors.Is(err, store.ErrNotFound):
+	p, err := a.projectionOf(ctx, owner)
+	if err != nil {
 		return nil, err
 	}
 	return projection.Summary(p, req.GetName(), asOf), nil

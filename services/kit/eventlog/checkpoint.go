@@ -36,6 +36,18 @@ type Checkpoint struct{ record store.Record }
 // Token is where to go on; empty: at the beginning.
 func (c Checkpoint) Token() string { return c.record.Body.(*storagev1.Checkpoint).GetToken() }
 
+// Peek gives the token of the place reached in a source; empty: there is none.
+func (c *Checkpoints) Peek(ctx context.Context, source string) (string, error) {
+	rec, err := c.docs.Get(ctx, checkpoints, "checkpoints/"+source)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return Checkpoint{rec}.Token(), nil
+}
+
 // Load reads the place reached in a source, making it when there is none.
 func (c *Checkpoints) Load(ctx context.Context, source string) (Checkpoint, error) {
 	name := "checkpoints/" + source

@@ -19,7 +19,9 @@ import (
 type Client struct {
 	events eventsv1.EventServiceClient
 	types  []string
-	log    *slog.Logger
+	// share of shares; 0 of 0: all.
+	share, shares int32
+	log           *slog.Logger
 	// pause makes the waits between attempts.
 	pause func() backoff.BackOff
 }
@@ -38,6 +40,13 @@ func (c *Client) Only(types ...string) *Client {
 	only := *c
 	only.types = types
 	return &only
+}
+
+// Share gives a client that reads one share of the log only.
+func (c *Client) Share(share, shares int) *Client {
+	one := *c
+	one.share, one.shares = int32(share), int32(shares)
+	return &one
 }
 
 // Run hands responses to handle, those that have queued up as one, from a token on (empty: the earliest), until
@@ -79,7 +88,7 @@ const ahead = 16
 
 func (c *Client) stream(ctx context.Context, token *string, handle func(*eventsv1.StreamEventsResponse) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.events.StreamEvents(ctx, &eventsv1.StreamEventsRequest{ResumeToken: *token, Types: c.types})
+	stream, err := c.events.StreamEvents(ctx, &eventsv1.StreamEventsRequest{ResumeToken: *token, Types: c.types, Share: c.share, Shares: c.shares})
 	if err != nil {
 		cancel()
 		return err

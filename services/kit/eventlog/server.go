@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -35,6 +36,9 @@ func (s *Server) StreamEvents(req *eventsv1.StreamEventsRequest, stream grpc.Ser
 	if err := checkPrefix(req.GetOwnerPrefix()); err != nil {
 		return err
 	}
+	if req.GetShare() < 0 || req.GetShare() >= max(req.GetShares(), 1) {
+		return fault.Invalid("share", "SHARE_OUT_OF_RANGE", "must be at least 0 and below shares")
+	}
 	types := append([]string(nil), req.GetTypes()...)
 	sort.Strings(types)
 	scope := NewScope(append([]string{"events", req.GetOwnerPrefix()}, types...)...)
@@ -44,7 +48,7 @@ func (s *Server) StreamEvents(req *eventsv1.StreamEventsRequest, stream grpc.Ser
 	}
 	q := Query{
 		Positions:  positions,
-		Partitions: PartitionsOf(req.GetOwnerPrefix(), len(positions)),
+		Partitions: shareOf(req, len(positions)),
 		Match:      matcher(req.GetOwnerPrefix(), types),
 		Heartbeat:  s.heartbeat,
 	}
@@ -72,6 +76,22 @@ func PartitionsOf(prefix string, n int) []int {
 		return []int{store.PartitionOf(prefix, n)}
 	}
 	return nil
+}
+
+// shareOf gives the partitions to follow for a request, of n: those that its share
+// has of those it asks for. A share may have none.
+func shareOf(req *eventsv1.StreamEventsRequest, n int) []int {
+	asked := PartitionsOf(req.GetOwnerPrefix(), n)
+	if req.GetShares() == 0 {
+		return asked
+	}
+	share := []int{}
+	for p := int(req.GetShare()); p < n; p += int(req.GetShares()) {
+		if asked == nil || slices.Contains(asked, p) {
+			share = append(share, p)
+		}
+	}
+	return share
 }
 
 // Under tells whether an owner is prefix itself or lies below it.

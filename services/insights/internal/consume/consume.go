@@ -10,16 +10,15 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
-	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
+	"github.com/rebound-hq/rebound/services/insights/internal/share"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/ids"
@@ -36,14 +35,9 @@ const (
 func Kinds() []store.Kind {
 	return []store.Kind{
 		{Name: Projections, New: func() proto.Message { return &storagev1.Projection{} }},
-		eventlog.CheckpointKind(),
+		facts.Kind(), eventlog.CheckpointKind(), share.Kind(),
 	}
 }
-
-// checkpointEvery is how often the place reached in a source is written down. It
-// only says where to go on after a restart: projections know for themselves
-// what they have seen.
-const checkpointEvery = time.Second
 
 // Consumer applies events. Several sources may feed one consumer.
 type Consumer struct {
@@ -51,9 +45,9 @@ type Consumer struct {
 	checkpoints *eventlog.Checkpoints
 	clock       clock.Clock
 	log         *slog.Logger
-	// one batch at a time: two sources that meet in one person's projection
-	// would only make each other try again.
-	mu sync.Mutex
+	// erasing keeps a person who is being erased from being written about here; what
+	// other processes write meanwhile is swept after them.
+	erasing sync.RWMutex
 }
 
 // New gives a consumer that writes to a store.
@@ -61,54 +55,15 @@ func New(docs store.Documents, now clock.Clock, log *slog.Logger) *Consumer {
 	return &Consumer{docs: docs, checkpoints: eventlog.NewCheckpoints(docs, now), clock: now, log: log}
 }
 
-// Run reads a source until ctx ends or the source refuses for good.
-func (c *Consumer) Run(ctx context.Context, source string, client *eventlog.Client) error {
-	at, err := c.checkpoints.Load(ctx, source)
-	if err != nil {
-		return err
-	}
-	saved := time.Time{}
-	return client.Run(ctx, at.Token(), func(ctx context.Context, res *eventsv1.StreamEventsResponse) error {
-		if err := c.patiently(ctx, res.GetEvents()); err != nil {
-			return err
-		}
-		if now := c.clock(); now.Sub(saved) >= checkpointEvery {
-			saved = now
-			at = c.checkpoints.Save(ctx, at, res.GetNextToken())
-		}
-		return nil
-	})
-}
-
-// patiently applies a batch, again and ever more slowly while the store cannot.
-func (c *Consumer) patiently(ctx context.Context, events []*eventsv1.Event) error {
-	pause := backoff.NewExponentialBackOff()
-	for {
-		err := c.Apply(ctx, events)
-		if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
-			return errors.Join(err, ctx.Err())
-		}
-		wait := pause.NextBackOff()
-		c.log.WarnContext(ctx, "events could not be applied; trying again", "cause", err.Error(), "wait_ms", wait.Milliseconds())
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		}
-	}
-}
-
 // Apply applies a batch of events, in order per owner: it reads every projection
-// once, and writes insights, then projections, once. Cut short anywhere, it can
+// once, and writes insights, then weekly facts, then projections, once. Cut short anywhere, it can
 // be done again.
 func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.erasing.RLock()
+	defer c.erasing.RUnlock()
 	for len(events) > 0 {
 		n := min(len(events), store.MaxPage)
-		if err := c.apply(ctx, events[:n]); err != nil {
+		if err := c.again(ctx, events[:n]); err != nil {
 			return err
 		}
 		events = events[n:]
@@ -117,43 +72,24 @@ func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
 }
 
 func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
-	var names []string
-	known := map[string]bool{}
-	for _, e := range events {
-		if !known[e.GetOwner()] {
-			known[e.GetOwner()] = true
-			names = append(names, projection.Name(e.GetOwner()))
-		}
-	}
-	found, err := c.docs.GetBatch(ctx, Projections, names)
+	b, err := c.load(ctx, events)
 	if err != nil {
 		return err
 	}
-	records := map[string]*store.Record{} // by owner: those that change
-	var insights, projections []store.Write
+	var insights []store.Write
 	for _, e := range events {
-		rec := records[e.GetOwner()]
-		if rec == nil {
-			if rec = c.projectionOf(e.GetOwner(), found); projection.Applied(rec.Body.(*storagev1.Projection), e) {
-				continue
-			}
-			records[e.GetOwner()] = rec
-		}
-		for _, in := range projection.Apply(rec.Body.(*storagev1.Projection), e) {
+		for _, in := range b.apply(e) {
 			insights = append(insights, c.insight(e.GetOwner(), in))
 		}
 	}
-	for _, rec := range records {
-		op := store.Replace
-		if rec.Revision == 0 {
-			op = store.Insert
-		}
-		projections = append(projections, store.Write{Op: op, Record: *rec})
-	}
+	weekly, projections := b.writes()
 	if insights, err = c.marked(ctx, insights); err != nil {
 		return err
 	}
 	if err := c.commit(ctx, insights, store.ErrExists); err != nil {
+		return err
+	}
+	if err := c.commit(ctx, weekly, nil); err != nil {
 		return err
 	}
 	return c.commit(ctx, projections, nil)
@@ -172,15 +108,6 @@ func (c *Consumer) commit(ctx context.Context, writes []store.Write, fine error)
 	return nil
 }
 
-func (c *Consumer) projectionOf(owner string, found map[string]store.Record) *store.Record {
-	name, now := projection.Name(owner), c.clock()
-	if rec, ok := found[name]; ok {
-		rec.UpdateTime = now
-		return &rec
-	}
-	return &store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: projection.New(owner)}
-}
-
 // insight is the write of an insight, which publishes it too.
 func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 	now := c.clock()
@@ -194,32 +121,30 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 	}
 }
 
-// Erase erases a person: what is kept of them becomes a mark that nothing is to be
-// kept any more, then their insights go. Events that come late find the mark. With the
-// mark goes a tombstone into the log, once, if pipelines ever could read of them.
+// Erase erases a person: what is kept of them becomes marks that nothing is to be
+// kept any more, then their insights go. Events that come late find the marks. With
+// the first goes a tombstone into the log, once, if pipelines ever could read of them.
 func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.erasing.Lock()
+	defer c.erasing.Unlock()
 	for {
-		found, err := c.docs.GetBatch(ctx, Projections, []string{projection.Name(owner)})
+		b, err := c.load(ctx, []*eventsv1.Event{{Owner: owner}})
 		if err != nil {
 			return 0, err
 		}
-		rec, op := c.projectionOf(owner, found), store.Replace
-		if rec.Revision == 0 {
-			op = store.Insert
-		}
-		mark := store.Write{Op: op}
-		if p := rec.Body.(*storagev1.Projection); p.GetSharedWithPipeline() || p.GetShareWithPipeline() {
+		p := b.people[owner]
+		known := p.projection.Body.(*storagev1.Projection)
+		p.projection.Body = &storagev1.Projection{Name: p.projection.Name, Erased: true}
+		p.facts.Body = &storagev1.WeeklyFacts{Name: p.facts.Name, Erased: true}
+		mark := put(p.projection)
+		if known.GetSharedWithPipeline() || known.GetShareWithPipeline() {
 			mark.Events = []*eventsv1.Event{c.tombstone(owner)}
 		}
-		rec.Body = &storagev1.Projection{Name: rec.Name, Erased: true}
-		mark.Record = *rec
-		err = c.commit(ctx, []store.Write{mark}, nil)
+		err = c.commit(ctx, []store.Write{mark, put(p.facts)}, nil)
 		if err == nil {
 			return erase(ctx, owner)
 		}
-		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) {
+		if !outrun(err) {
 			return 0, err
 		}
 	}

@@ -8,10 +8,13 @@ import (
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
@@ -37,12 +40,19 @@ func Applied(p *storagev1.Projection, e *eventsv1.Event) bool {
 // Apply applies one event and gives the insights it brings. One that was applied
 // before changes nothing.
 func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
+	return ApplyKeeping(p, nil, e)
+}
+
+// ApplyKeeping is Apply, and keeps the weekly facts that follow too.
+func ApplyKeeping(p *storagev1.Projection, weeks *facts.Keeper, e *eventsv1.Event) []*insightsv1.Insight {
 	if Applied(p, e) {
 		return nil
 	}
+	weeks.Begin(e)
+	defer weeks.End()
 	fillMaps(p)
 	p.Positions[e.GetSource()] = e.GetPosition()
-	a := &application{p: p, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime(), told: e.GetTime().AsTime()}
+	a := &application{p: p, weeks: weeks, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime(), told: e.GetTime().AsTime()}
 	if e.GetRecordTime() != nil { // it was lived before it was imported
 		a.at = e.GetRecordTime().AsTime()
 	}
@@ -68,6 +78,9 @@ func (a *application) apply() {
 		a.p.TimeZone, a.p.DayStartMinutes = data.Profile.GetTimeZone(), localdate.Minutes(data.Profile.GetDayStart())
 		a.p.AggregateInsights, a.p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
 		a.p.SharedWithPipeline = a.p.GetSharedWithPipeline() || a.p.GetShareWithPipeline()
+		a.weeks.Consent(data.Profile.GetAggregateInsights())
+	case *eventsv1.Event_Affiliation:
+		a.weeks.Affiliation(days(data.Affiliation.GetEffectiveFrom()), data.Affiliation.GetAttributes())
 	case *eventsv1.Event_Debrief:
 		a.debrief(data.Debrief)
 	case *eventsv1.Event_Reframe:
@@ -116,6 +129,7 @@ func fillMaps(p *storagev1.Projection) {
 // application is one event on its way into a projection.
 type application struct {
 	p        *storagev1.Projection
+	weeks    *facts.Keeper
 	e        *eventsv1.Event
 	id       string    // of the subject
 	at       time.Time // when it happened
@@ -128,17 +142,25 @@ func (a *application) deleted() {
 	switch kind, _ := splitType(a.e.GetType()); kind {
 	case "setback":
 		delete(a.p.Setbacks, a.id)
+		a.weeks.NoSetback(a.id)
 	case "lesson":
+		if entry := a.p.Lessons[a.id]; entry != nil {
+			a.weeks.Lesson(entry.GetCapturedOn(), entry.AppliedOn, -1)
+		}
 		delete(a.p.Lessons, a.id)
 	case "goal":
 		delete(a.p.Goals, a.id)
 	case "checkIn":
-		at := a.removeCheckIn(a.id)
+		at, _ := a.removeCheckIn(a.id)
 		a.unshifted(at)
 	case "gratitude":
 		if date, err := localdate.Parse(a.id); err == nil {
-			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), int32(localdate.Days(date)))
-			a.brokenRuns(int32(localdate.Days(date)))
+			day := days(date)
+			if hasDay(a.p.GetGratitudes(), day) {
+				a.weeks.Practice(typev1.Practice_PRACTICE_GRATITUDE, day, -1)
+			}
+			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), day)
+			a.brokenRuns(day)
 		}
 	default:
 		// The completions of a step that goes stay: what was completed was completed.
@@ -158,6 +180,7 @@ func (a *application) setback(f *eventsv1.SetbackFacts) {
 		on := days(f.GetRecoveredOn())
 		entry.Recovered = &on
 	}
+	a.weeks.Setback(a.id, entry)
 	a.recovered(entry)
 	a.intensityChanged(entry)
 }
@@ -190,17 +213,17 @@ func (a *application) recovered(b *storagev1.SetbackEntry) {
 func (a *application) lesson(f *eventsv1.LessonFacts) {
 	entry := a.p.Lessons[a.id]
 	if entry == nil {
-		entry = &storagev1.LessonEntry{Captured: a.at.UnixMilli()}
+		entry = &storagev1.LessonEntry{Captured: a.at.UnixMilli(), CapturedOn: days(Calendar(a.p).Date(a.at))}
 		a.p.Lessons[a.id] = entry
+		a.weeks.Lesson(entry.GetCapturedOn(), nil, 1)
 	}
+	before := entry.GetApplied()
+	a.applied(entry, f.GetApplyTime())
 	told := a.standing(insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, about(a.subject()))
 	if f.GetApplyTime() == nil {
-		entry.Applied = 0
 		a.retract(told...)
 		return
 	}
-	before := entry.GetApplied()
-	entry.Applied = f.GetApplyTime().AsTime().UnixMilli()
 	days := wholeDays(entry.GetCaptured(), entry.GetApplied())
 	in := &insightsv1.Insight{
 		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1,
@@ -222,6 +245,17 @@ func (a *application) lesson(f *eventsv1.LessonFacts) {
 	}
 	in.Subjects = subjects
 	a.tell(in, a.e.GetId()).Count = days
+}
+
+// applied notes when a lesson was applied first, or that it was not.
+func (a *application) applied(l *storagev1.LessonEntry, at *timestamppb.Timestamp) {
+	a.weeks.Lesson(l.GetCapturedOn(), l.AppliedOn, -1)
+	l.Applied, l.AppliedOn = 0, nil
+	if at != nil {
+		on := days(Calendar(a.p).Date(at.AsTime()))
+		l.Applied, l.AppliedOn = at.AsTime().UnixMilli(), &on
+	}
+	a.weeks.Lesson(l.GetCapturedOn(), l.AppliedOn, 1)
 }
 
 func (a *application) goal(f *eventsv1.GoalFacts) {

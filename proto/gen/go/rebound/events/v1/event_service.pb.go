@@ -36,7 +36,14 @@ type StreamEventsRequest struct {
 	Types []string `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`
 	// Only events of owners under this name: tenants/{tenant} or
 	// tenants/{tenant}/people/{person}. Default: all.
-	OwnerPrefix   string `protobuf:"bytes,4,opt,name=owner_prefix,json=ownerPrefix,proto3" json:"owner_prefix,omitempty"`
+	OwnerPrefix string `protobuf:"bytes,4,opt,name=owner_prefix,json=ownerPrefix,proto3" json:"owner_prefix,omitempty"`
+	// Divides the log between readers: how many shares there are, 0 to 1024. An
+	// owner's events all lie in one share. Default: 0, the log is not divided.
+	Shares int32 `protobuf:"varint,5,opt,name=shares,proto3" json:"shares,omitempty"`
+	// Only events of this share, from 0 and below shares. Tokens of one share are good
+	// for another, and for the whole log: where the other shares stand in them does
+	// not move. Default: 0.
+	Share         int32 `protobuf:"varint,6,opt,name=share,proto3" json:"share,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -97,6 +104,20 @@ func (x *StreamEventsRequest) GetOwnerPrefix() string {
 		return x.OwnerPrefix
 	}
 	return ""
+}
+
+func (x *StreamEventsRequest) GetShares() int32 {
+	if x != nil {
+		return x.Shares
+	}
+	return 0
+}
+
+func (x *StreamEventsRequest) GetShare() int32 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
 }
 
 // StreamEventsResponse carries a batch, or none: a heartbeat.
@@ -168,13 +189,16 @@ var File_rebound_events_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_rebound_events_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"%rebound/events/v1/event_service.proto\x12\x11rebound.events.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1drebound/events/v1/event.proto\x1a\x1erebound/policy/v1/policy.proto\"\xb6\x01\n" +
+	"%rebound/events/v1/event_service.proto\x12\x11rebound.events.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1drebound/events/v1/event.proto\x1a\x1erebound/policy/v1/policy.proto\"\xf9\x01\n" +
 	"\x13StreamEventsRequest\x12\x1d\n" +
 	"\x05start\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05start\x12+\n" +
 	"\fresume_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80 R\vresumeToken\x12&\n" +
 	"\x05types\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n" +
 	"\x10d\"\x06r\x04\x10\x01\x18dR\x05types\x12+\n" +
-	"\fowner_prefix\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\vownerPrefix\"\x8e\x01\n" +
+	"\fowner_prefix\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\vownerPrefix\x12\"\n" +
+	"\x06shares\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x80\b(\x00R\x06shares\x12\x1d\n" +
+	"\x05share\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05share\"\x8e\x01\n" +
 	"\x14StreamEventsResponse\x120\n" +
 	"\x06events\x18\x01 \x03(\v2\x18.rebound.events.v1.EventR\x06events\x12#\n" +
 	"\n" +

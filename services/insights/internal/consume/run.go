@@ -1,0 +1,140 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/eventlog"
+	"github.com/rebound-hq/rebound/services/kit/lifecycle"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// Shares is how many shares the sources are read in, by as many processes at most. A
+// share is made of the same people in every source whose number of partitions it
+// divides, so that one process applies all that is told of a person.
+const Shares = 8
+
+// Work is what the division of the sources is called. Another division has another
+// name, and other checkpoints.
+const Work = "events-8"
+
+const (
+	// checkpointEvery is how often the place reached in a source is written down. It
+	// only says where to go on after a restart: projections know for themselves what
+	// they have seen.
+	checkpointEvery = time.Second
+	// settleTime is how long writing it down at the end may take.
+	settleTime = 3 * time.Second
+)
+
+// Source is a service whose events are read.
+type Source struct {
+	Name   string
+	Client *eventlog.Client
+}
+
+// Share reads one share of all sources until ctx ends or a source refuses for good.
+func (c *Consumer) Share(ctx context.Context, share int, sources []Source) error {
+	var one sync.Mutex // batch at a time: sources that meet in a projection would only make each other try again
+	var tasks []func(context.Context) error
+	for _, s := range sources {
+		tasks = append(tasks, func(ctx context.Context) error {
+			return c.read(ctx, share, s, func(ctx context.Context, events []*eventsv1.Event) error {
+				one.Lock()
+				defer one.Unlock()
+				return c.patiently(ctx, events)
+			})
+		})
+	}
+	return lifecycle.Run(ctx, tasks...)
+}
+
+// read reads one share of a source, from where it was left. A release that did not
+// know of shares left one place for the whole source, which is good for each.
+func (c *Consumer) read(ctx context.Context, share int, source Source, apply func(context.Context, []*eventsv1.Event) error) error {
+	at, err := c.checkpoints.Load(ctx, fmt.Sprintf("%s/%d-of-%d", source.Name, share, Shares))
+	if err != nil {
+		return err
+	}
+	token := at.Token()
+	if token == "" {
+		if token, err = c.checkpoints.Peek(ctx, source.Name); err != nil {
+			return err
+		}
+	}
+	saved, unsaved := time.Time{}, ""
+	err = source.Client.Share(share, Shares).Run(ctx, token, func(ctx context.Context, res *eventsv1.StreamEventsResponse) error {
+		if len(res.GetEvents()) == 0 {
+			return nil
+		}
+		if err := apply(ctx, res.GetEvents()); err != nil {
+			return err
+		}
+		unsaved = res.GetNextToken()
+		if now := c.clock(); now.Sub(saved) >= checkpointEvery {
+			at, saved, unsaved = c.checkpoints.Save(ctx, at, unsaved), now, ""
+		}
+		return nil
+	})
+	if unsaved != "" { // so that whoever goes on begins here
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+		defer cancel()
+		c.checkpoints.Save(ctx, at, unsaved)
+	}
+	return err
+}
+
+// patiently applies a batch, again and ever more slowly while the store cannot.
+func (c *Consumer) patiently(ctx context.Context, events []*eventsv1.Event) error {
+	pause := backoff.NewExponentialBackOff()
+	for {
+		err := c.Apply(ctx, events)
+		if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
+			return errors.Join(err, ctx.Err())
+		}
+		wait := pause.NextBackOff()
+		c.log.WarnContext(ctx, "events could not be applied; trying again", "cause", err.Error(), "wait_ms", wait.Milliseconds())
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// again applies events, and, when another process was first with a projection, once
+// more to what that one has made of it: it may read another source, or believe to
+// have the same share.
+func (c *Consumer) again(ctx context.Context, events []*eventsv1.Event) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = time.Millisecond, 100*time.Millisecond
+	for {
+		err := c.apply(ctx, events)
+		if !outrun(err) {
+			return err
+		}
+		if err := sleep(ctx, pause.NextBackOff()); err != nil {
+			return err
+		}
+	}
+}
+
+// outrun tells whether somebody else wrote first.
+func outrun(err error) bool {
+	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
