@@ -61,7 +61,7 @@ func allowed(method, role, relation string) bool {
 		return role == "admin" && inTenant
 	case "GetAffiliation":
 		return role == "admin" && inTenant || role == "person" && relation == "own"
-	case "StreamInsights":
+	case "StreamInsights", "ExportInsights":
 		return role == "pipeline" && inTenant || role == "person" && relation == "own"
 	case "GetLibraryStory", "ListLibraryStories", "MarkLibraryStoryHelpful", "MarkLibraryStoryMeToo":
 		return role == "person" && inTenant
