@@ -34,6 +34,8 @@ type Server struct {
 	Fields    *filter.Fields
 	Authority access.Authority
 	Clock     clock.Clock
+
+	page int // of a snapshot; 0: snapshotPage
 }
 
 // StreamInsights implements the RPC. That the caller may see parent was decided
