@@ -38,13 +38,14 @@ func (s *Server) StreamEvents(req *eventsv1.StreamEventsRequest, stream grpc.Ser
 	types := append([]string(nil), req.GetTypes()...)
 	sort.Strings(types)
 	scope := NewScope(append([]string{"events", req.GetOwnerPrefix()}, types...)...)
-	positions, err := s.bookmarks.Start(stream.Context(), scope, req.GetStart(), req.GetResumeToken())
+	partitions := PartitionsOf(req.GetOwnerPrefix(), s.hub.log.Partitions())
+	positions, err := s.bookmarks.Start(stream.Context(), scope, req.GetStart(), req.GetResumeToken(), partitions...)
 	if err != nil {
 		return err
 	}
 	q := Query{
 		Positions:  positions,
-		Partitions: PartitionsOf(req.GetOwnerPrefix(), len(positions)),
+		Partitions: partitions,
 		Match:      matcher(req.GetOwnerPrefix(), types),
 		Heartbeat:  s.heartbeat,
 	}

@@ -51,8 +51,6 @@ func (s *Server) view(ctx context.Context, parent string) *view {
 	return v
 }
 
-func (v *view) partitions(n int) []int { return eventlog.PartitionsOf(v.under, n) }
-
 // match tells what of the log the caller may be concerned with.
 func (v *view) match(e *eventsv1.Event) bool {
 	wanted := e.GetInsight() != nil || v.mode == pseudonymous && e.GetPersonErased() != nil
