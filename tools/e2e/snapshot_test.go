@@ -9,11 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 )
@@ -40,13 +42,13 @@ func until(t *testing.T, lines <-chan line, is func(line) bool) []line {
 		select {
 		case l, ok := <-lines:
 			if !ok {
-				t.Fatalf("the stream ended: %v", out)
+				t.Fatalf("the stream ended after %d lines", len(out))
 			}
 			if out = append(out, l); is(l) {
 				return out
 			}
 		case <-timeout:
-			t.Fatalf("it did not come: %v", out)
+			t.Fatalf("it did not come in %d lines", len(out))
 		}
 	}
 }
@@ -109,6 +111,10 @@ func TestSnapshotThenTail(t *testing.T) {
 	}
 	if text := pipeline.events(acme+"?start=SNAPSHOT", "Last-Event-Id", middle); strings.Count(text, "event: insight") != 1 || strings.Count(text, "event: snapshot-end\n") != 1 {
 		t.Errorf("from the middle over SSE: %s", text)
+	}
+	a.must("POST", ada+"/grants", grantTo("grace", `"kind":"insights"`))
+	if hers := g.once(ada + "/insights:stream?start=SNAPSHOT"); len(insightsIn(hers)) != 2 || marksIn(hers) != 1 || strings.Contains(hers[0].name, "/p-") {
+		t.Errorf("what a reader sees: %v", hers)
 	}
 	if mine := a.once(ada + "/insights:stream?start=SNAPSHOT&filter=n=1"); len(insightsIn(mine)) != 2 || marksIn(mine) != 1 {
 		t.Errorf("her own: %v", mine)
@@ -186,6 +192,7 @@ func TestCorrections(t *testing.T) {
 	c, pipeline := r.as("acme", "ada", "person"), r.as("acme", "", "pipeline")
 	c.must("PATCH", ada+"/profile", shares)
 	c.upFrom(ada, "s")
+	eventually(t, []string{"1"}, func() []string { return []string{count(pipeline.once(acme))} })
 	lines, _ := pipeline.follow(acme)
 	told := until(t, lines, func(l line) bool { return l.insight != nil })
 	c.must("PATCH", ada+"/setbacks/s?updateMask=occurredOn", `{"occurredOn":{"year":2026,"month":1,"day":2}}`)
@@ -218,6 +225,16 @@ func TestCorrections(t *testing.T) {
 	if snapshot := pipeline.once(acme + "?start=SNAPSHOT"); len(insightsIn(snapshot)) != 0 {
 		t.Errorf("%v stand", insightsIn(snapshot))
 	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("s", c.must("GET", "/v1/insightSchemas/setback-recovered-v1", "")["jsonSchema"]); err != nil {
+		t.Fatal(err)
+	}
+	schema := compiler.MustCompile("s")
+	for _, l := range []line{first, second, third} {
+		if err := schema.Validate(map[string]any(l.insight)); err != nil {
+			t.Errorf("%v: %v", l.insight["correction"], err)
+		}
+	}
 	events := pipeline.streamed(acme, "application/cloudevents+json", "application/x-ndjson")
 	if len(events) != 3 || len(events[0].Extensions()) != 0 || events[2].Type() != events[0].Type() ||
 		events[2].Extensions()["correction"] != "RETRACTED" || events[2].Extensions()["corrects"] != events[1].Subject() {
@@ -232,6 +249,7 @@ func TestTombstones(t *testing.T) {
 	c, g, pipeline, admin := r.as("acme", "ada", "person"), r.as("acme", "grace", "person"), r.as("acme", "", "pipeline"), r.as("acme", "", "admin")
 	c.must("PATCH", ada+"/profile", shares)
 	c.upFrom(ada, "s")
+	eventually(t, []string{"1"}, func() []string { return []string{count(pipeline.once(acme))} })
 	lines, _ := pipeline.follow(acme)
 	in := until(t, lines, func(l line) bool { return l.insight != nil })
 	g.upFrom(grace, "s") // she never shared
@@ -267,8 +285,33 @@ func TestTombstones(t *testing.T) {
 	if len(events) != 1 || events[0].Type() != "dev.rebound.tombstone.v1" || events[0].Subject() != who || events[0].Validate() != nil {
 		t.Errorf("as CloudEvents: %v", events)
 	}
+	eventually(t, []string{"tenants/acme/people/ada"}, r.betweenServices)
 	if mine := c.once(ada + "/insights:stream"); count(mine) != "0" || len(tombstones(mine)) != 0 {
 		t.Errorf("her own: %v", mine)
+	}
+}
+
+// betweenServices gives the subjects of the events that other services get from the
+// insights service.
+func (r *rig) betweenServices() (subjects []string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(r.t.Context(), "authorization", "Bearer "+r.token("", "", "service")), 10*time.Second)
+	defer cancel()
+	stream, err := eventsv1.NewEventServiceClient(dial(r.t, r.at.Insights)).StreamEvents(ctx, &eventsv1.StreamEventsRequest{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for {
+		res, err := stream.Recv()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, e := range res.GetEvents() {
+			subjects = append(subjects, e.GetSubject())
+		}
+		if res.GetHistoryEnd() {
+			return subjects
+		}
 	}
 }
 

@@ -107,8 +107,10 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		return nil, nil, err
 	}
 	env.Authority = access.NewRemote(journal)
+	people := stream.NewPeople(env.Store)
+	env.Screen = people.Screen
 	streams := &stream.Server{
-		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(env.Store),
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: people,
 		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock, Partitions: env.Store.Partitions(),
 	}
 	services, err := resource.Services(
