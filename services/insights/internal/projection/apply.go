@@ -48,9 +48,10 @@ func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
 	}
 	if e.GetData() == nil {
 		a.deleted()
-		return a.insights
+	} else {
+		a.apply()
 	}
-	a.apply()
+	a.keepTold()
 	return a.insights
 }
 
@@ -117,9 +118,10 @@ func fillMaps(p *storagev1.Projection) {
 type application struct {
 	p        *storagev1.Projection
 	e        *eventsv1.Event
-	id       string    // of the subject
-	at       time.Time // when it happened
-	told     time.Time // when it was told
+	id       string          // of the subject
+	at       time.Time       // when it happened
+	told     time.Time       // when it was told
+	before   *storagev1.Told // what was told; nil while nobody asked
 	insights []*insightsv1.Insight
 }
 

@@ -206,8 +206,8 @@ func TestToldIsBounded(t *testing.T) {
 	for i := range keptTold + 1 {
 		a.tell(day(i), fmt.Sprint("/goals/g", i), "goal.achieved", goalIn(typev1.GoalState_GOAL_STATE_ACHIEVED))
 	}
-	if len(a.p.GetTold()) != keptTold {
-		t.Errorf("%d are kept", len(a.p.GetTold()))
+	if n := len((&application{p: a.p}).toldBefore().GetEntries()); n != keptTold {
+		t.Errorf("%d are kept", n)
 	}
 	for id, want := range map[string]int{"/goals/g0": 0, "/goals/g1": 1} {
 		if got := a.tell(day(999), id, "goal.deleted", deleted()); len(got) != want {
