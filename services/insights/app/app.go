@@ -8,7 +8,6 @@ import (
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
-	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
@@ -29,7 +28,7 @@ import (
 
 // schemaVersion grows when stored documents change in a way that older releases
 // cannot read.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // Sources say where events come from.
 type Sources struct {
@@ -39,8 +38,9 @@ type Sources struct {
 }
 
 // Definition is the insights service. Tokens, when not nil, stands in for the
-// token file.
-func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
+// token file. Rebuild is the label under which projections are to be rebuilt; empty, or
+// one that was used before: they are when they have to be.
+func Definition(sources Sources, tokens auth.TokenSource, rebuild string) service.Definition {
 	return service.Definition{
 		Name:          "insights",
 		SchemaVersion: schemaVersion,
@@ -62,32 +62,39 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 				return nil, err
 			}
 			schemas, err := kind.NewSchemas()
-			return &app{sources: sources, tokens: tokens, insights: insights, fields: fields, schemas: schemas, deps: deps}, err
+			return &app{sources: sources, tokens: tokens, rebuild: rebuild, insights: insights, fields: fields, schemas: schemas, deps: deps}, err
 		},
 	}
 }
 
 type app struct {
-	sources  Sources
-	tokens   auth.TokenSource
-	insights *resource.Resource[*insightsv1.Insight]
-	fields   *filter.Fields
-	schemas  *kind.Schemas
-	deps     *resource.Deps
+	sources     Sources
+	tokens      auth.TokenSource
+	rebuild     string
+	insights    *resource.Resource[*insightsv1.Insight]
+	fields      *filter.Fields
+	schemas     *kind.Schemas
+	deps        *resource.Deps
+	generations *consume.Generations
 }
 
 // Kinds implements service.App.
 func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), a.insights.Kind()) }
 
 // Start implements service.App.
-func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
+func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
 	journal, err := env.Dial("journal", a.sources.Journal, a.tokens)
 	if err != nil {
 		return nil, nil, err
 	}
 	env.Authority = access.NewRemote(journal)
+	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
+	if err := consumer.Generations.Begin(ctx, projection.Version, a.rebuild); err != nil {
+		return nil, nil, err
+	}
+	a.generations = consumer.Generations
 	streams := &stream.Server{
-		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(env.Store),
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(a.generations),
 		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority,
 	}
 	services, err := resource.Services(
@@ -100,12 +107,11 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	if err != nil {
 		return nil, nil, err
 	}
-	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
 	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
 	var sources []consume.Source
-	for name, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
+	for name, target := range map[string]string{consume.Journal: a.sources.Journal, consume.Goals: a.sources.Goals} {
 		conn, err := env.Dial(name, target, a.tokens)
 		if err != nil {
 			return nil, nil, err
@@ -117,7 +123,7 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		Work: consume.Work, Shares: consume.Shares, Docs: env.Store, Clock: env.Clock, NewID: a.deps.NewID, Log: env.Telemetry.Logger,
 		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
 	}
-	return services, []service.Task{erasures, readers.Run}, nil
+	return services, []service.Task{erasures, readers.Run, a.generations.Run}, nil
 }
 
 // getSummary tells how a person is doing.
@@ -143,13 +149,13 @@ func (a *app) getSummary(ctx context.Context, req *insightsv1.GetSummaryRequest)
 			return nil, fault.Invalid("as_of", "TIME_TOO_EARLY", "must be at most 366 days ago")
 		}
 	}
-	p := projection.New(owner)
-	rec, err := a.deps.Store.Get(ctx, consume.Projections, projection.Name(owner))
-	switch {
-	case err == nil:
-		p = rec.Body.(*storagev1.Projection)
-	case !errors.Is(err, store.ErrNotFound):
+	known, err := a.generations.Projections(ctx, owner)
+	if err != nil {
 		return nil, err
+	}
+	p := known[owner]
+	if p == nil {
+		p = projection.New(owner)
 	}
 	return projection.Summary(p, req.GetName(), asOf), nil
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -29,30 +30,48 @@ import (
 const (
 	Projections = "projection"
 	Insights    = "insights"
+
+	nameIndex = "by_name"
 )
 
 // Kinds declares what the consumer keeps besides insights.
 func Kinds() []store.Kind {
 	return []store.Kind{
-		{Name: Projections, New: func() proto.Message { return &storagev1.Projection{} }},
+		{
+			Name: Projections, New: func() proto.Message { return &storagev1.Projection{} },
+			Indexes: []store.Index{{Name: nameIndex, Keys: []string{store.KeyName}}},
+		},
+		{Name: generationKind, New: func() proto.Message { return &storagev1.Generations{} }},
 		eventlog.CheckpointKind(), share.Kind(),
 	}
 }
 
-// Consumer applies events. Several sources may feed one consumer.
+// Consumer applies events to one generation of projections. Several sources may feed
+// one consumer.
 type Consumer struct {
+	// Generations knows which generations of projections there are.
+	Generations *Generations
+
 	docs        store.Documents
 	checkpoints *eventlog.Checkpoints
 	clock       clock.Clock
 	log         *slog.Logger
+	retireAfter time.Duration
+	builds      chan struct{} // has room for as many shares as are built at once
 	// erasing keeps a person who is being erased from being written about here; what
 	// other processes write meanwhile is swept after them.
-	erasing sync.RWMutex
+	erasing *sync.RWMutex
+
+	generation Generation
+	marked     map[string]bool // whom this generation knows from the current one, and whether they are erased
 }
 
 // New gives a consumer that writes to a store.
 func New(docs store.Documents, now clock.Clock, log *slog.Logger) *Consumer {
-	return &Consumer{docs: docs, checkpoints: eventlog.NewCheckpoints(docs, now), clock: now, log: log}
+	return &Consumer{
+		Generations: newGenerations(docs, now, log), docs: docs, checkpoints: eventlog.NewCheckpoints(docs, now), clock: now, log: log,
+		retireAfter: retireAfter, builds: make(chan struct{}, buildAtOnce), erasing: &sync.RWMutex{},
+	}
 }
 
 // Apply applies a batch of events, in order per owner: it reads every projection
@@ -77,7 +96,7 @@ func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
 	for _, e := range events {
 		if !known[e.GetOwner()] {
 			known[e.GetOwner()] = true
-			names = append(names, projection.Name(e.GetOwner()))
+			names = append(names, c.generation.Name(projection.Name(e.GetOwner())))
 		}
 	}
 	found, err := c.docs.GetBatch(ctx, Projections, names)
@@ -125,12 +144,14 @@ func (c *Consumer) commit(ctx context.Context, writes []store.Write, fine error)
 }
 
 func (c *Consumer) projectionOf(owner string, found map[string]store.Record) *store.Record {
-	name, now := projection.Name(owner), c.clock()
+	name, now := c.generation.Name(projection.Name(owner)), c.clock()
 	if rec, ok := found[name]; ok {
 		rec.UpdateTime = now
 		return &rec
 	}
-	return &store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: projection.New(owner)}
+	fresh := projection.New(owner)
+	fresh.Name = name
+	return &store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: fresh}
 }
 
 // insight is the write of an insight, which publishes it too.
@@ -151,22 +172,28 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
 	c.erasing.Lock()
 	defer c.erasing.Unlock()
+	if err := c.markAll(ctx, owner); err != nil {
+		return 0, err
+	}
+	return erase(ctx, owner)
+}
+
+// mark puts the mark in place of what one generation has of a person.
+func (c *Consumer) mark(ctx context.Context, in Generation, owner string) error {
+	one := *c
+	one.generation = in
 	for {
-		found, err := c.docs.GetBatch(ctx, Projections, []string{projection.Name(owner)})
+		found, err := c.docs.GetBatch(ctx, Projections, []string{in.Name(projection.Name(owner))})
 		if err != nil {
-			return 0, err
+			return err
 		}
-		rec, op := c.projectionOf(owner, found), store.Replace
+		rec, op := one.projectionOf(owner, found), store.Replace
 		if rec.Revision == 0 {
 			op = store.Insert
 		}
 		rec.Body = &storagev1.Projection{Name: rec.Name, Erased: true}
-		err = c.commit(ctx, []store.Write{{Op: op, Record: *rec}}, nil)
-		if err == nil {
-			return erase(ctx, owner)
-		}
-		if !outrun(err) {
-			return 0, err
+		if err = c.commit(ctx, []store.Write{{Op: op, Record: *rec}}, nil); !outrun(err) {
+			return err
 		}
 	}
 }

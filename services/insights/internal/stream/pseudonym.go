@@ -10,10 +10,7 @@ import (
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
-	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
-	"github.com/rebound-hq/rebound/services/insights/internal/projection"
-	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // Pseudonymiser hides who names are about; keys.Set.Pseudonym is what makes the
@@ -57,13 +54,13 @@ const (
 
 // Consents knows who lets pipelines read their insights, now.
 type Consents struct {
-	docs  store.Documents
-	cache *expirable.LRU[string, bool]
+	generations *consume.Generations
+	cache       *expirable.LRU[string, bool]
 }
 
 // NewConsents reads consents out of projections.
-func NewConsents(docs store.Documents) *Consents {
-	return &Consents{docs: docs, cache: expirable.NewLRU[string, bool](consentOwners, nil, consentTime)}
+func NewConsents(generations *consume.Generations) *Consents {
+	return &Consents{generations: generations, cache: expirable.NewLRU[string, bool](consentOwners, nil, consentTime)}
 }
 
 // Of tells for the owners of events whether they consent; those it does not
@@ -78,21 +75,18 @@ func (c *Consents) Of(ctx context.Context, events []*eventsv1.Event) (map[string
 		}
 		consent, ok := c.cache.Get(owner)
 		if out[owner] = consent; !ok {
-			missing = append(missing, projection.Name(owner))
+			missing = append(missing, owner)
 		}
 	}
 	if len(missing) == 0 {
 		return out, nil
 	}
-	found, err := c.docs.GetBatch(ctx, consume.Projections, missing)
+	found, err := c.generations.Projections(ctx, missing...)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range missing {
-		owner := strings.TrimSuffix(name, "/projection")
-		if rec, ok := found[name]; ok {
-			out[owner] = rec.Body.(*storagev1.Projection).GetShareWithPipeline()
-		}
+	for _, owner := range missing {
+		out[owner] = found[owner].GetShareWithPipeline()
 		c.cache.Add(owner, out[owner])
 	}
 	return out, nil
