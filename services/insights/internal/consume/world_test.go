@@ -149,7 +149,7 @@ func (w *world) replica(docs store.Documents, label string) *replica {
 	w.t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	r := &replica{Consumer: consume.New(docs, clock.System, log)}
-	r.RetireAfter(time.Second)
+	r.RetireAfter(200 * time.Millisecond)
 	if err := r.Generations.Begin(context.Background(), projection.Version, label); err != nil {
 		w.t.Fatal(err)
 	}
