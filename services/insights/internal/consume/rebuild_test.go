@@ -2,9 +2,11 @@ package consume_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
@@ -261,5 +263,37 @@ func TestVersions(t *testing.T) {
 		if got := c.Generations.Numbers(); !slices.Equal(got, row.want) {
 			t.Errorf("%s, then an earlier release: generations %v, want %v", name, got, row.want)
 		}
+	}
+}
+
+// TestLaterRelease: what a later release builds, or has built, this one leaves alone.
+func TestLaterRelease(t *testing.T) {
+	w := newWorld(t)
+	w.live(1, 20)
+	c, s := open(t)
+	first := w.replica(s, "")
+	if err := c.Generations.Begin(t.Context(), projection.Version+1, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.caughtUp(first)
+	w.await("the rebuild is known", func() bool { return len(first.Generations.Numbers()) == 2 })
+	w.live(2, 20)
+	w.caughtUp(first)
+	first.stop()
+	if projections, _ := left(t, s, 0); len(projections) != len(w.owners) {
+		t.Errorf("projections of %d people: %v", len(w.owners), projections)
+	}
+
+	later, other := open(t)
+	if err := later.Generations.Begin(t.Context(), projection.Version+1, ""); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := later.Share(ctx, store.PartitionOf(w.owners[0], store.DefaultPartitions)%consume.Shares, w.sources); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if projections, _ := left(t, other, 0); len(projections) > 0 {
+		t.Errorf("projections of a later release were changed: %v", projections)
 	}
 }

@@ -93,3 +93,20 @@ func reached(t *testing.T, s store.Documents, owner string) map[string]int64 {
 	}
 	return rec.Body.(*storagev1.Projection).GetPositions()
 }
+
+// BenchmarkShares reads the lives of many people over gRPC, in shares, and applies
+// them.
+func BenchmarkShares(b *testing.B) {
+	w := newWorld(b)
+	for seed := range uint64(60) {
+		w.live(seed, 100)
+	}
+	w.heads()
+	for b.Loop() {
+		_, s := open(b)
+		r := w.replica(s, "")
+		w.caughtUp(r)
+		r.stop()
+	}
+	b.ReportMetric(float64(len(w.told)*b.N)/b.Elapsed().Seconds(), "events/s")
+}
