@@ -47,8 +47,7 @@ func outgoing(ctx context.Context, r *http.Request) context.Context {
 func (e *Edge) download(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	if !accepts(r.Header.Values("Accept"), zipType) {
-		newProblem(ctx, http.StatusNotAcceptable, codes.InvalidArgument, "NOT_ACCEPTABLE", "archives are "+zipType).write(w)
+	if !takesArchive(w, r) {
 		return
 	}
 	ranged := rangeStart(r.Header.Get("Range"))
@@ -78,22 +77,47 @@ func (e *Edge) download(w http.ResponseWriter, r *http.Request) {
 		newProblem(ctx, http.StatusRequestedRangeNotSatisfiable, codes.OutOfRange, "RANGE_NOT_SATISFIABLE", "the archive ends there").write(w)
 		return
 	}
-	h.Set("Content-Type", zipType)
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": archiveFile}))
+	attachment(h, archiveFile)
 	h.Set("Content-Length", strconv.FormatInt(size-offset, 10))
 	h.Set("Accept-Ranges", "bytes")
 	if ranged > 0 {
 		h.Set("Content-Range", "bytes "+strconv.FormatInt(offset, 10)+"-"+strconv.FormatInt(size-1, 10)+"/"+strconv.FormatInt(size, 10))
 		w.WriteHeader(http.StatusPartialContent)
 	}
+	e.pour(w, res.GetData(), func() ([]byte, error) {
+		res, err := stream.Recv()
+		return res.GetData(), err
+	})
+}
+
+// takesArchive tells whether the client takes an archive; one that does not is told
+// so.
+func takesArchive(w http.ResponseWriter, r *http.Request) bool {
+	if accepts(r.Header.Values("Accept"), zipType) {
+		return true
+	}
+	newProblem(r.Context(), http.StatusNotAcceptable, codes.InvalidArgument, "NOT_ACCEPTABLE", "archives are "+zipType).write(w)
+	return false
+}
+
+// attachment says that the answer is a file, and how a browser may call it.
+func attachment(h http.Header, name string) {
+	h.Set("Content-Type", zipType)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+}
+
+// pour writes the parts of an answer as they come, the first one and then those that
+// next gives, to its end.
+func (e *Edge) pour(w http.ResponseWriter, part []byte, next func() ([]byte, error)) {
 	control := http.NewResponseController(w)
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // what follows on this connection has its own
+	var err error
 	for err == nil {
 		_ = control.SetWriteDeadline(time.Now().Add(e.options.Limits.WriteTimeout)) // where it is not supported, the connection's own ends it
-		if _, err := w.Write(res.GetData()); err != nil {
+		if _, err := w.Write(part); err != nil {
 			return // the client has gone
 		}
-		res, err = stream.Recv()
+		part, err = next()
 	}
 	if !errors.Is(err, io.EOF) {
 		panic(http.ErrAbortHandler) // the client must not take what it has got for all of it

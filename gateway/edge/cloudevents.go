@@ -35,6 +35,8 @@ type attributes struct {
 	// schema is the resource name of the schema of the data; "" for none.
 	schema string
 	time   *timestamppb.Timestamp
+	// correction and corrects say what it does to which earlier item; "" for nothing.
+	correction, corrects string
 }
 
 // eventsOf finds the feed that streams items of a message type: the same items are
@@ -76,34 +78,40 @@ func schemaURI(at *url.URL, a attributes) string {
 	return at.JoinPath("v1", a.schema).String()
 }
 
-// structured is a CloudEvent in the JSON format.
+// structured is a CloudEvent in the JSON format, all but its data, which comes last.
 type structured struct {
-	SpecVersion     string          `json:"specversion"`
-	ID              string          `json:"id"`
-	Source          string          `json:"source"`
-	Type            string          `json:"type"`
-	Subject         string          `json:"subject"`
-	Time            string          `json:"time"`
-	DataContentType string          `json:"datacontenttype"`
-	DataSchema      string          `json:"dataschema,omitempty"`
-	Data            json.RawMessage `json:"data"`
+	SpecVersion     string `json:"specversion"`
+	ID              string `json:"id"`
+	Source          string `json:"source"`
+	Type            string `json:"type"`
+	Subject         string `json:"subject"`
+	Time            string `json:"time"`
+	DataContentType string `json:"datacontenttype"`
+	DataSchema      string `json:"dataschema,omitempty"`
+	Correction      string `json:"correction,omitempty"`
+	Corrects        string `json:"corrects,omitempty"`
 }
 
 const specVersion = "1.0"
 
-// appendEvent writes an item as a CloudEvent in the JSON format.
-func appendEvent(buf *bytes.Buffer, f feed, at *url.URL, item proto.Message) error {
-	data, err := jsonOut.Marshal(item)
+// appendEvent writes an item as a CloudEvent in the JSON format. The item is written
+// where it belongs: it is by far the largest part, and to put it in through the
+// encoder would be to read it all again.
+func appendEvent(buf *bytes.Buffer, a attributes, at *url.URL, item proto.Message) error {
+	head, err := json.Marshal(structured{
+		SpecVersion: specVersion, ID: a.id, Source: a.source, Type: a.kind, Subject: a.subject, Time: a.time.AsTime().Format(time.RFC3339Nano),
+		DataContentType: "application/json", DataSchema: schemaURI(at, a), Correction: a.correction, Corrects: a.corrects,
+	})
 	if err != nil {
 		return err
 	}
-	a := f.attributes(item)
-	text, err := json.Marshal(structured{
-		SpecVersion: specVersion, ID: a.id, Source: a.source, Type: a.kind, Subject: a.subject, Time: a.time.AsTime().Format(time.RFC3339Nano),
-		DataContentType: "application/json", DataSchema: schemaURI(at, a), Data: data,
-	})
-	buf.Write(text)
-	return err
+	buf.Write(head[:len(head)-1]) // without its end
+	buf.WriteString(`,"data":`)
+	if err := appendJSON(buf, item); err != nil {
+		return err
+	}
+	buf.WriteByte('}')
+	return nil
 }
 
 // protoEvent is an item as a CloudEvent in the protobuf format.
@@ -125,6 +133,11 @@ func protoEvent(f feed, at *url.URL, item proto.Message) (*cloudeventsv1.CloudEv
 	}
 	if schema := schemaURI(at, a); schema != "" {
 		out.Attributes["dataschema"] = &cloudeventsv1.CloudEventAttributeValue{Attr: &cloudeventsv1.CloudEventAttributeValue_CeUri{CeUri: schema}}
+	}
+	for name, value := range map[string]string{"correction": a.correction, "corrects": a.corrects} {
+		if value != "" {
+			out.Attributes[name] = text(value)
+		}
 	}
 	return out, nil
 }
@@ -215,7 +228,7 @@ func (a eventAnswer) text(at *url.URL, items []proto.Message) ([]byte, error) {
 		if i > 0 {
 			buf.WriteByte(',')
 		}
-		if err := appendEvent(&buf, a.feed, at, item); err != nil {
+		if err := appendEvent(&buf, a.feed.attributes(item), at, item); err != nil {
 			return nil, err
 		}
 	}

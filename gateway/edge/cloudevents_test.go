@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
@@ -96,7 +97,7 @@ func TestEventAttributes(t *testing.T) {
 		t.Helper()
 		var buf bytes.Buffer
 		var out structured
-		if err := appendEvent(&buf, f, origin(r), item); err != nil {
+		if err := appendEvent(&buf, f.attributes(item), origin(r), item); err != nil {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal(buf.Bytes(), &out); err != nil {
@@ -132,5 +133,27 @@ func TestEventAttributes(t *testing.T) {
 	}
 	if again := event(feeds[0], insight); again.ID != e.ID || e.ID == first.ID {
 		t.Errorf("ids %s, %s", again.ID, e.ID)
+	}
+}
+
+// BenchmarkAppendEvent writes insights as CloudEvents in the JSON format.
+func BenchmarkAppendEvent(b *testing.B) {
+	f, _ := eventsOf((&insightsv1.Insight{}).ProtoReflect().Descriptor())
+	at, err := url.Parse("https://rebound.example")
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := &insightsv1.Insight{
+		Name: "tenants/acme/people/3f2504e0-4f89-41d3-9a0c/insights/0305e82c-3301-4f89-9a0c", Kind: insightsv1.InsightKind_INSIGHT_KIND_MOOD_SHIFT,
+		Subjects: []string{"tenants/acme/people/3f2504e0-4f89-41d3-9a0c/checkIns/0305e82c-3301-4f89-9a0c"}, Time: timestamppb.New(time.Unix(1_790_000_000, 0)),
+		N: 12, Method: "ewma", MethodVersion: "1", Data: &insightsv1.Insight_MoodShift{MoodShift: &insightsv1.MoodShift{Before: -1.25, After: 0.5}},
+	}
+	var buf bytes.Buffer
+	b.ReportAllocs()
+	for b.Loop() {
+		buf.Reset()
+		if err := appendEvent(&buf, f.attributes(in), at, in); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
+// documentPolicy lets documents have styles within, and neither load nor run anything.
+const documentPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
 // serveDocument serves an answer that is a document of its own media type: with an
 // ETag of its content, so that programs which come again and again get only what
 // has changed.
@@ -34,6 +37,7 @@ func serveDocument(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	// Weak: the same content may go out compressed or not.
 	h.Set("ETag", `W/"`+base64.RawURLEncoding.EncodeToString(sum[:18])+`"`)
 	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Content-Security-Policy", documentPolicy)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(g.body.Bytes()))
 }
 

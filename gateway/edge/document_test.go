@@ -62,6 +62,9 @@ func TestServeDocument(t *testing.T) {
 			t.Errorf("%s: ETag %q", c.name, w.Header().Get("ETag"))
 		}
 	}
+	if policy := get(calendar).Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none';") {
+		t.Errorf("a document may do what %q lets it", policy)
+	}
 	w := httptest.NewRecorder()
 	serveDocument(w, httptest.NewRequest(http.MethodHead, "/", nil), http.HandlerFunc(calendar))
 	if w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("ETag") != etag || w.Header().Get("Content-Length") != "17" {

@@ -140,7 +140,10 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Goals, goalsv1.RegisterReminderServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightSchemaServiceHandler),
+		on(o.Insights, insightsv1.RegisterInsightExportServiceHandler),
 		on(o.Insights, insightsv1.RegisterSummaryServiceHandler),
+		on(o.Insights, insightsv1.RegisterChartServiceHandler),
+		on(o.Insights, insightsv1.RegisterDigestServiceHandler),
 	}
 }
 
@@ -208,6 +211,8 @@ func (e *Edge) split(calls http.Handler) http.Handler {
 			e.stream(w, r, f, parent)
 		case r.Method == http.MethodGet && downloadPath.MatchString(path):
 			e.download(w, r)
+		case r.Method == http.MethodGet && isExport(path):
+			e.export(w, r)
 		case r.Method == http.MethodPost && uploadPath.MatchString(path) && !isJSON(r.Header.Get("Content-Type")):
 			e.upload(w, r)
 		default:

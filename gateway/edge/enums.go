@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/url"
 	"reflect"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -12,6 +13,34 @@ import (
 
 	"github.com/rebound-hq/rebound/services/kit/filter"
 )
+
+// expandQuery gives short enum values in a query their full names, as bodies may have
+// them.
+func expandQuery(query string, md protoreflect.MessageDescriptor) string {
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return query // what is wrong with it is told by who reads it
+	}
+	changed := false
+	for name, values := range q {
+		fd := md.Fields().ByJSONName(name)
+		if fd == nil {
+			fd = md.Fields().ByTextName(name)
+		}
+		if fd == nil || fd.Enum() == nil {
+			continue
+		}
+		for i, v := range values {
+			if known := filter.EnumValue(fd.Enum(), v); known != nil && string(known.Name()) != v {
+				values[i], changed = string(known.Name()), true
+			}
+		}
+	}
+	if !changed {
+		return query
+	}
+	return q.Encode()
+}
 
 // lenient is the JSON of the API, which also takes enum values without their
 // prefix, as filters do. Only what would be refused otherwise is looked at again.

@@ -66,6 +66,9 @@ func insightAttributes(item proto.Message) attributes {
 			a.kind, a.schema = traits.GetEventType(), traits.GetSchema()
 		}
 	}
+	if in.GetCorrection() != insightsv1.InsightCorrection_INSIGHT_CORRECTION_UNSPECIFIED {
+		a.correction, a.corrects = strings.TrimPrefix(in.GetCorrection().String(), "INSIGHT_CORRECTION_"), in.GetCorrects()
+	}
 	return a
 }
 
@@ -112,6 +115,7 @@ func batches[Res any, Item proto.Message](stream grpc.ServerStreamingClient[Res]
 		for _, item := range items(res) {
 			b.items = append(b.items, item)
 		}
+		addEnding(&b, res)
 		return b, nil
 	}
 }

@@ -76,7 +76,7 @@ func (e *Edge) bounded(next http.Handler) http.Handler {
 		}
 		r = r.WithContext(ctx)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		r.URL.RawQuery = snakeMask(r)
+		r.URL.RawQuery = expandQuery(snakeMask(r), to.input)
 		switch {
 		case to.whole:
 			serveDocument(w, r, next)

@@ -19,7 +19,8 @@ type route struct {
 	template string
 	path     *regexp.Regexp
 	rpc      protoreflect.FullName
-	output   protoreflect.MessageDescriptor
+	// input and output are its messages.
+	input, output protoreflect.MessageDescriptor
 	// whole is true for answers that are no JSON but a document of a media type of
 	// its own (google.api.HttpBody).
 	whole bool
@@ -62,7 +63,7 @@ func (r *routes) add(md protoreflect.MethodDescriptor) error {
 		}
 		r.all = append(r.all, route{
 			method: method, template: template, path: re, rpc: md.FullName(),
-			output: md.Output(), whole: md.Output().FullName() == "google.api.HttpBody",
+			input: md.Input(), output: md.Output(), whole: md.Output().FullName() == "google.api.HttpBody",
 		})
 	}
 	return nil

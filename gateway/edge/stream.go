@@ -25,8 +25,11 @@ const (
 // batch is one response of a stream, whatever it streams.
 type batch struct {
 	items []proto.Message
+	// gone are the tombstones, which come after the items.
+	gone  []proto.Message
 	token string
-	end   bool
+	// snapshotEnd and end are the marks after a snapshot and after history.
+	snapshotEnd, end bool
 }
 
 // stream serves a feed as Server-Sent Events or NDJSON.
@@ -173,15 +176,19 @@ func chooseFrames(r *http.Request, f feed) (frames, bool) {
 	events := len(accept) > 0 && named(accept, eventJSON)
 	item, at := appendJSON, origin(r)
 	if events {
-		item = func(buf *bytes.Buffer, m proto.Message) error { return appendEvent(buf, f, at, m) }
+		item = func(buf *bytes.Buffer, m proto.Message) error { return appendEvent(buf, f.attributes(m), at, m) }
 	}
 	switch {
 	case len(accept) > 0 && accepts(accept, sseType) && !accepts(accept, ndjsonType):
-		return sse{begin: "event: " + f.item + "\ndata: ", item: item}, true
+		gone := itemWriter(appendJSON)
+		if events {
+			gone = tombstoneEvent(at)
+		}
+		return sse{begin: "event: " + f.item + "\ndata: ", item: item, gone: gone}, true
 	case events:
-		return ndjson{end: "\n", item: item}, true
+		return ndjson{end: "\n", item: item, gone: tombstoneEvent(at)}, true
 	case accepts(accept, ndjsonType) || accepts(accept, "application/json"):
-		return ndjson{begin: `{"` + f.item + `":`, end: "}\n", item: item}, true
+		return ndjson{begin: `{"` + f.item + `":`, end: "}\n", item: item, gone: tombstoneLine}, true
 	}
 	return nil, false
 }
@@ -193,31 +200,60 @@ func chooseFrames(r *http.Request, f feed) (frames, bool) {
 type sse struct {
 	begin string
 	item  itemWriter
+	gone  itemWriter
 }
 
 func (sse) contentType() string { return sseType }
 
 func (f sse) batch(buf *bytes.Buffer, b batch) error {
-	for i, item := range b.items {
-		if i == len(b.items)-1 {
-			writeID(buf, b.token)
-		}
-		buf.WriteString(f.begin)
-		if err := f.item(buf, item); err != nil {
-			return err
-		}
-		buf.WriteString("\n\n")
-	}
-	switch {
-	case b.end:
-		writeID(buf, b.token)
-		buf.WriteString("event: history-end\ndata: {}\n\n")
-	case len(b.items) == 0:
+	marks := b.marks()
+	left := len(b.items) + len(b.gone) + len(marks)
+	if left == 0 {
 		writeID(buf, b.token)
 		buf.WriteByte('\n')
 	}
+	frame := func(begin string, item proto.Message, write itemWriter) error {
+		if left--; left == 0 {
+			writeID(buf, b.token)
+		}
+		buf.WriteString(begin)
+		err := write(buf, item)
+		buf.WriteString("\n\n")
+		return err
+	}
+	for _, item := range b.items {
+		if err := frame(f.begin, item, f.item); err != nil {
+			return err
+		}
+	}
+	for _, item := range b.gone {
+		if err := frame("event: tombstone\ndata: ", item, f.gone); err != nil {
+			return err
+		}
+	}
+	for _, m := range marks {
+		if err := frame("event: "+m.event+"\ndata: {}", nil, nothing); err != nil {
+			return err
+		}
+	}
 	return nil
 }
+
+// mark is what a batch says of the stream itself: as an event, and as a field of a line.
+type mark struct{ event, field string }
+
+func (b batch) marks() []mark {
+	var out []mark
+	if b.snapshotEnd {
+		out = append(out, mark{"snapshot-end", "snapshotEnd"})
+	}
+	if b.end {
+		out = append(out, mark{"history-end", "historyEnd"})
+	}
+	return out
+}
+
+func nothing(*bytes.Buffer, proto.Message) error { return nil }
 
 func writeID(buf *bytes.Buffer, token string) {
 	buf.WriteString("id: ")
@@ -237,6 +273,7 @@ func (sse) failure(buf *bytes.Buffer, p problem) error {
 type ndjson struct {
 	begin, end string
 	item       itemWriter
+	gone       itemWriter
 }
 
 func (ndjson) contentType() string { return ndjsonType }
@@ -249,13 +286,19 @@ func (f ndjson) batch(buf *bytes.Buffer, b batch) error {
 		}
 		buf.WriteString(f.end)
 	}
+	for _, item := range b.gone {
+		if err := f.gone(buf, item); err != nil {
+			return err
+		}
+		buf.WriteByte('\n')
+	}
 	buf.WriteString(`{"nextToken":"`)
 	buf.WriteString(b.token) // base64url needs no quoting
-	if b.end {
-		buf.WriteString(`","historyEnd":true}` + "\n")
-	} else {
-		buf.WriteString("\"}\n")
+	buf.WriteByte('"')
+	for _, m := range b.marks() {
+		buf.WriteString(`,"` + m.field + `":true`)
 	}
+	buf.WriteString("}\n")
 	return nil
 }
 

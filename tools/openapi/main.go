@@ -119,7 +119,7 @@ func merge(into, doc object) error {
 			if _, twice := target[verb]; twice {
 				return fmt.Errorf("%s %s is there twice", verb, named)
 			}
-			target[verb] = archives(named, finish(asObject(op), rename, mediaTypes[filepath.Ext(path)]))
+			target[verb] = archives(named, finish(asObject(op), rename, mediaTypesOf(named)))
 		}
 		paths[named] = target
 	}
@@ -174,12 +174,22 @@ func archives(path string, op object) object {
 	return op
 }
 
-// mediaTypes are those of answers that are no JSON, by how their paths end.
-var mediaTypes = map[string]string{".ics": "text/calendar"}
+// mediaTypesOf are those of answers that are no JSON, by how their paths end.
+func mediaTypesOf(path string) []string {
+	switch {
+	case strings.HasSuffix(path, ".ics"):
+		return []string{"text/calendar"}
+	case strings.HasSuffix(path, "/charts/{chart}"):
+		return []string{"image/svg+xml", "image/png"}
+	case strings.HasSuffix(path, ":page"):
+		return []string{"text/html"}
+	}
+	return nil
+}
 
-// finish renames an operation's path parameters, gives its answer a media type
-// other than JSON where it has one, and adds how it can fail.
-func finish(op object, rename map[string]string, mediaType string) object {
+// finish renames an operation's path parameters, gives its answer the
+// media types other than JSON where it has some, and adds how it can fail.
+func finish(op object, rename map[string]string, mediaTypes []string) object {
 	params, _ := op["parameters"].([]any)
 	for _, p := range params {
 		param := asObject(p)
@@ -189,11 +199,12 @@ func finish(op object, rename map[string]string, mediaType string) object {
 		}
 	}
 	responses := asObject(op["responses"])
-	if mediaType != "" {
-		responses["200"] = object{
-			"description": "A successful response.",
-			"content":     object{mediaType: object{"schema": object{"type": "string"}}},
+	if len(mediaTypes) > 0 {
+		content := object{}
+		for _, t := range mediaTypes {
+			content[t] = object{"schema": object{"type": "string"}}
 		}
+		responses["200"] = object{"description": "A successful response.", "content": content}
 	}
 	responses["default"] = object{
 		"description": "What went wrong.",

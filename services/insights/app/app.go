@@ -9,6 +9,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/export"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/insights/internal/share"
@@ -79,7 +80,7 @@ type app struct {
 }
 
 // Kinds implements service.App.
-func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), a.insights.Kind()) }
+func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), stream.Kind(a.insights.Kind())) }
 
 // Start implements service.App.
 func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
@@ -94,15 +95,20 @@ func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []ser
 	}
 	a.generations = consumer.Generations
 	streams := &stream.Server{
-		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(a.generations),
-		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority,
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(a.generations),
+		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock,
 	}
+	exports := export.NewServer(streams, env.Clock)
 	services, err := resource.Services(
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
 			resource.ServerStream("StreamInsights", streams.StreamInsights)),
+		resource.In(insightsv1.File_rebound_insights_v1_export_proto, nil, resource.ServerStream("ExportInsights", exports.ExportInsights)),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
 			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
+		resource.In(insightsv1.File_rebound_insights_v1_chart_proto, nil, resource.Unary("GetChart", a.getChart)),
+		resource.In(insightsv1.File_rebound_insights_v1_digest_proto, nil,
+			resource.Unary("GetDigest", a.getDigest), resource.Unary("GetDigestPage", a.getDigestPage)),
 	)
 	if err != nil {
 		return nil, nil, err
@@ -132,12 +138,9 @@ func (a *app) getSummary(ctx context.Context, req *insightsv1.GetSummaryRequest)
 	if req.GetName() != owner+"/summary" {
 		return nil, fault.Invalid("name", "NAME_INVALID", "must have the form tenants/{tenant}/people/{person}/summary")
 	}
-	if view := access.ViewOf(ctx); view != nil {
-		if _, ok := view.CoversName(req.GetName()); !ok {
-			return nil, access.Denied()
-		}
+	if err := shows(ctx, req.GetName()); err != nil {
+		return nil, err
 	}
-	access.SawNames(ctx, req.GetName())
 	now := a.deps.Clock()
 	asOf := now
 	if t := req.GetAsOf(); t != nil {
@@ -149,13 +152,9 @@ func (a *app) getSummary(ctx context.Context, req *insightsv1.GetSummaryRequest)
 			return nil, fault.Invalid("as_of", "TIME_TOO_EARLY", "must be at most 366 days ago")
 		}
 	}
-	known, err := a.generations.Projections(ctx, owner)
+	p, err := a.projectionOf(ctx, owner)
 	if err != nil {
 		return nil, err
-	}
-	p := known[owner]
-	if p == nil {
-		p = projection.New(owner)
 	}
 	return projection.Summary(p, req.GetName(), asOf), nil
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 
@@ -29,8 +30,8 @@ var Shareable = sync.OnceValue(func() map[string]string {
 					continue
 				}
 				readersWrite = readersWrite || rule.GetRate() == policyv1.Rate_RATE_WRITE
-				if r, _ := proto.GetExtension(md.Output().Options(), annotations.E_Resource).(*annotations.ResourceDescriptor); r != nil && strings.HasPrefix(string(md.Name()), "Get") {
-					got = r.GetPattern()[0]
+				if strings.HasPrefix(string(md.Name()), "Get") {
+					got = cmp.Or(patternOf(md), got)
 				}
 			}
 			if got != "" && !readersWrite {
@@ -41,6 +42,26 @@ var Shareable = sync.OnceValue(func() map[string]string {
 	})
 	return kinds
 })
+
+// patternOf is the pattern of what a Get gets: a resource, or a document that the
+// file of the Get defines a name for; "": neither.
+func patternOf(md protoreflect.MethodDescriptor) string {
+	if r, _ := proto.GetExtension(md.Output().Options(), annotations.E_Resource).(*annotations.ResourceDescriptor); r != nil {
+		return r.GetPattern()[0]
+	}
+	name := md.Input().Fields().ByName("name")
+	if name == nil {
+		return ""
+	}
+	reference, _ := proto.GetExtension(name.Options(), annotations.E_ResourceReference).(*annotations.ResourceReference)
+	defined, _ := proto.GetExtension(md.ParentFile().Options(), annotations.E_ResourceDefinition).([]*annotations.ResourceDescriptor)
+	for _, d := range defined {
+		if d.GetType() == reference.GetType() {
+			return d.GetPattern()[0]
+		}
+	}
+	return ""
+}
 
 // lets tells whether a rule lets readers in by a grant.
 func lets(rule *policyv1.Rule) bool {

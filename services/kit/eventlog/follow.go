@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"slices"
+	"sort"
 	"time"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
@@ -35,12 +36,7 @@ type Batch struct {
 // marker, then what comes, until ctx ends or emit fails. A slow emit holds
 // nobody else up.
 func (h *Hub) Follow(ctx context.Context, q Query, emit func(Batch) error) error {
-	f := &follower{hub: h, query: q, emit: emit, positions: slices.Clone(q.Positions), last: time.Now()}
-	if f.query.Partitions == nil {
-		for p := range h.log.Partitions() {
-			f.query.Partitions = append(f.query.Partitions, p)
-		}
-	}
+	f := h.follower(q, emit)
 	heads, err := h.log.Wait(ctx, nil)
 	if err != nil {
 		return err
@@ -52,6 +48,38 @@ func (h *Hub) Follow(ctx context.Context, q Query, emit func(Batch) error) error
 		return err
 	}
 	return f.live(ctx)
+}
+
+// Stretch gives emit what lies in the log after the query's positions, up to and
+// including those of until, in the order in which Follow gives it, and then ends.
+func (h *Hub) Stretch(ctx context.Context, q Query, until []int64, emit func(Batch) error) error {
+	f := h.follower(q, emit)
+	for _, p := range f.query.Partitions {
+		for f.positions[p] < until[p] {
+			events, err := h.log.Read(ctx, p, f.positions[p], readBatch)
+			if err != nil {
+				return err
+			}
+			n := sort.Search(len(events), func(i int) bool { return events[i].GetPosition() > until[p] })
+			if n == 0 {
+				break
+			}
+			if err := f.pass(p, events[:n]); err != nil {
+				return err
+			}
+		}
+	}
+	return f.giveRest()
+}
+
+func (h *Hub) follower(q Query, emit func(Batch) error) *follower {
+	f := &follower{hub: h, query: q, emit: emit, positions: slices.Clone(q.Positions), last: time.Now()}
+	if f.query.Partitions == nil {
+		for p := range h.log.Partitions() {
+			f.query.Partitions = append(f.query.Partitions, p)
+		}
+	}
+	return f
 }
 
 type follower struct {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -49,7 +50,14 @@ func NewScope(parts ...string) Scope {
 
 // Token makes the token for positions.
 func (b *Bookmarks) Token(scope Scope, positions []int64) (string, error) {
-	return b.sealer.Seal(resumeUse, &storagev1.ResumeToken{Store: b.storeID, Request: scope, Positions: positions})
+	return b.Seal(scope, &storagev1.ResumeToken{Positions: positions})
+}
+
+// Seal makes the token for positions and what else a stream wants to find in it; store
+// and scope it sets itself.
+func (b *Bookmarks) Seal(scope Scope, t *storagev1.ResumeToken) (string, error) {
+	t.Store, t.Request = b.storeID, scope
+	return b.sealer.Seal(resumeUse, t)
 }
 
 // Start gives the positions to start after: those of the token, or, without
@@ -57,7 +65,8 @@ func (b *Bookmarks) Token(scope Scope, positions []int64) (string, error) {
 // and start.
 func (b *Bookmarks) Start(ctx context.Context, scope Scope, start, resume string) ([]int64, error) {
 	if resume != "" {
-		return b.resume(ctx, scope, resume)
+		t, err := b.Resume(ctx, scope, resume)
+		return t.GetPositions(), err
 	}
 	switch start {
 	case "", Earliest:
@@ -78,7 +87,41 @@ func (b *Bookmarks) Start(ctx context.Context, scope Scope, start, resume string
 	return positions, nil
 }
 
-func (b *Bookmarks) resume(ctx context.Context, scope Scope, text string) ([]int64, error) {
+// Before gives the positions right before the first event of each partition that is
+// of the time t or later; where there is none, those at the end of the log.
+func (b *Bookmarks) Before(ctx context.Context, t time.Time) ([]int64, error) {
+	positions, err := b.log.Wait(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	for p, head := range positions {
+		if positions[p], err = b.before(ctx, p, head, t); err != nil {
+			return nil, err
+		}
+	}
+	return positions, nil
+}
+
+// before looks from where Seek finds that events of that time may begin.
+func (b *Bookmarks) before(ctx context.Context, partition int, head int64, t time.Time) (int64, error) {
+	at, err := b.log.Seek(ctx, partition, t)
+	for err == nil && at < head {
+		var events []*eventsv1.Event
+		if events, err = b.log.Read(ctx, partition, at, readBatch); len(events) == 0 {
+			break
+		}
+		for _, e := range events {
+			if e.GetPosition() > head || !e.GetTime().AsTime().Before(t) {
+				return at, nil
+			}
+			at = e.GetPosition()
+		}
+	}
+	return at, err
+}
+
+// Resume opens a token. Errors are faults on the field resume_token.
+func (b *Bookmarks) Resume(ctx context.Context, scope Scope, text string) (*storagev1.ResumeToken, error) {
 	var t storagev1.ResumeToken
 	if err := b.sealer.Open(resumeUse, text, &t); err != nil {
 		return nil, fault.Invalid("resume_token", "RESUME_TOKEN_INVALID", "is not a token this service gave")
@@ -95,5 +138,5 @@ func (b *Bookmarks) resume(ctx context.Context, scope Scope, text string) ([]int
 			return nil, fault.Invalid("resume_token", "RESUME_TOKEN_AHEAD", "lies ahead of the log, which was set back; start from EARLIEST")
 		}
 	}
-	return t.GetPositions(), nil
+	return &t, nil
 }

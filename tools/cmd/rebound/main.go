@@ -21,6 +21,7 @@ type cli struct {
 	Token       tokenCommand       `cmd:"" help:"Print a development token for a system that runs with up."`
 	Demo        demoCommand        `cmd:"" help:"Play plausible lives of people through the API."`
 	Export      exportCommand      `cmd:"" help:"Take all that a person wrote out, as a zip file."`
+	Insights    insightsCommand    `cmd:"" name:"export-insights" help:"Take insights out as files for tools that read tables."`
 	Import      importCommand      `cmd:"" help:"Bring such a zip file in, or record setbacks from a CSV file."`
 	Debrief     debriefCommand     `cmd:"" help:"Walk through a guided debrief, one prompt at a time."`
 	Goals       goalsCommand       `cmd:"" help:"Show goals, milestones and steps as a tree."`

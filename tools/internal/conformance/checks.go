@@ -135,6 +135,9 @@ func (e *evidence) complete(in *insightsv1.Insight) error {
 		}
 	}
 	data := m.WhichOneof(m.Descriptor().Oneofs().ByName("data"))
+	if in.GetCorrection() == insightsv1.InsightCorrection_INSIGHT_CORRECTION_RETRACTED && data == nil {
+		return nil
+	}
 	if data == nil || fields["properties"].GetStructValue().GetFields()[data.JSONName()] == nil {
 		return fmt.Errorf("says nothing, or what its schema does not know: %s", nameOf(data))
 	}

@@ -18,7 +18,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
-	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/share"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
@@ -42,7 +42,7 @@ func Kinds() []store.Kind {
 			Indexes: []store.Index{{Name: nameIndex, Keys: []string{store.KeyName}}},
 		},
 		{Name: generationKind, New: func() proto.Message { return &storagev1.Generations{} }},
-		eventlog.CheckpointKind(), share.Kind(),
+		facts.Kind(), eventlog.CheckpointKind(), share.Kind(),
 	}
 }
 
@@ -63,7 +63,7 @@ type Consumer struct {
 	erasing *sync.RWMutex
 
 	generation Generation
-	marked     map[string]bool // whom this generation knows from the current one, and whether they are erased
+	met        map[string]bool // whom this generation knows from the current one, and whether they are erased
 }
 
 // New gives a consumer that writes to a store.
@@ -75,7 +75,7 @@ func New(docs store.Documents, now clock.Clock, log *slog.Logger) *Consumer {
 }
 
 // Apply applies a batch of events, in order per owner: it reads every projection
-// once, and writes insights, then projections, once. Cut short anywhere, it can
+// once, and writes insights, then weekly facts, then projections, once. Cut short anywhere, it can
 // be done again.
 func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
 	c.erasing.RLock()
@@ -91,40 +91,24 @@ func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
 }
 
 func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
-	var names []string
-	known := map[string]bool{}
-	for _, e := range events {
-		if !known[e.GetOwner()] {
-			known[e.GetOwner()] = true
-			names = append(names, c.generation.Name(projection.Name(e.GetOwner())))
-		}
-	}
-	found, err := c.docs.GetBatch(ctx, Projections, names)
+	b, err := c.load(ctx, events)
 	if err != nil {
 		return err
 	}
-	records := map[string]*store.Record{} // by owner: those that change
-	var insights, projections []store.Write
+	var insights []store.Write
 	for _, e := range events {
-		rec := records[e.GetOwner()]
-		if rec == nil {
-			if rec = c.projectionOf(e.GetOwner(), found); projection.Applied(rec.Body.(*storagev1.Projection), e) {
-				continue
-			}
-			records[e.GetOwner()] = rec
-		}
-		for _, in := range projection.Apply(rec.Body.(*storagev1.Projection), e) {
+		for _, in := range b.apply(e) {
 			insights = append(insights, c.insight(e.GetOwner(), in))
 		}
 	}
-	for _, rec := range records {
-		op := store.Replace
-		if rec.Revision == 0 {
-			op = store.Insert
-		}
-		projections = append(projections, store.Write{Op: op, Record: *rec})
+	weekly, projections := b.writes()
+	if insights, err = c.marked(ctx, insights); err != nil {
+		return err
 	}
 	if err := c.commit(ctx, insights, store.ErrExists); err != nil {
+		return err
+	}
+	if err := c.commit(ctx, weekly, nil); err != nil {
 		return err
 	}
 	return c.commit(ctx, projections, nil)
@@ -143,17 +127,6 @@ func (c *Consumer) commit(ctx context.Context, writes []store.Write, fine error)
 	return nil
 }
 
-func (c *Consumer) projectionOf(owner string, found map[string]store.Record) *store.Record {
-	name, now := c.generation.Name(projection.Name(owner)), c.clock()
-	if rec, ok := found[name]; ok {
-		rec.UpdateTime = now
-		return &rec
-	}
-	fresh := projection.New(owner)
-	fresh.Name = name
-	return &store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: fresh}
-}
-
 // insight is the write of an insight, which publishes it too.
 func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 	now := c.clock()
@@ -161,14 +134,15 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 		Op:     store.Insert,
 		Record: store.Record{Kind: Insights, Name: in.GetName(), Parent: owner, Owner: owner, CreateTime: in.GetTime().AsTime(), UpdateTime: now, Body: in},
 		Events: []*eventsv1.Event{{
-			Id: ids.Derived(in.GetName()), Source: "rebound/insights", Type: "insight.concluded", Subject: in.GetName(), Owner: owner,
+			Id: ids.Derived(in.GetName()), Source: eventSource, Type: eventTypes[in.GetCorrection()], Subject: in.GetName(), Owner: owner,
 			Time: timestamppb.New(in.GetTime().AsTime()), Data: &eventsv1.Event_Insight{Insight: in},
 		}},
 	}
 }
 
-// Erase erases a person: what is kept of them becomes a mark that nothing is to be
-// kept any more, then their insights go. Events that come late find the mark.
+// Erase erases a person: what is kept of them becomes marks that nothing is to be
+// kept any more, then their insights go. Events that come late find the marks. With
+// the first goes a tombstone into the log, once, if pipelines ever could read of them.
 func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
 	c.erasing.Lock()
 	defer c.erasing.Unlock()
@@ -178,21 +152,25 @@ func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.C
 	return erase(ctx, owner)
 }
 
-// mark puts the mark in place of what one generation has of a person.
-func (c *Consumer) mark(ctx context.Context, in Generation, owner string) error {
+// mark puts the marks in place of what one generation has of a person, and, if it is to
+// tell, a tombstone into the log for those who could read of them.
+func (c *Consumer) mark(ctx context.Context, in Generation, owner string, tell bool) error {
 	one := *c
 	one.generation = in
 	for {
-		found, err := c.docs.GetBatch(ctx, Projections, []string{in.Name(projection.Name(owner))})
+		b, err := one.load(ctx, []*eventsv1.Event{{Owner: owner}})
 		if err != nil {
 			return err
 		}
-		rec, op := one.projectionOf(owner, found), store.Replace
-		if rec.Revision == 0 {
-			op = store.Insert
+		p := b.people[owner]
+		known := p.projection.Body.(*storagev1.Projection)
+		p.projection.Body = &storagev1.Projection{Name: p.projection.Name, Erased: true}
+		p.facts.Body = &storagev1.WeeklyFacts{Name: p.facts.Name, Erased: true}
+		mark := put(p.projection)
+		if tell && (known.GetSharedWithPipeline() || known.GetShareWithPipeline()) {
+			mark.Events = []*eventsv1.Event{c.tombstone(owner)}
 		}
-		rec.Body = &storagev1.Projection{Name: rec.Name, Erased: true}
-		if err = c.commit(ctx, []store.Write{{Op: op, Record: *rec}}, nil); !outrun(err) {
+		if err = c.commit(ctx, []store.Write{mark, put(p.facts)}, nil); !outrun(err) {
 			return err
 		}
 	}

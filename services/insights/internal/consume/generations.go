@@ -216,6 +216,12 @@ func (g *Generations) caughtUp(ctx context.Context, number Generation, share int
 	return err
 }
 
+// Current is the number of the current generation, for those who read along an index.
+func (g *Generations) Current() int32 {
+	state, _ := g.view()
+	return state.GetCurrent().GetNumber()
+}
+
 // Projections reads what is known about people, by owner, in the current generation.
 // Whoever has none is not in it. At most store.MaxPage owners.
 func (g *Generations) Projections(ctx context.Context, owners ...string) (map[string]*storagev1.Projection, error) {

@@ -9,6 +9,7 @@ import (
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/kit/lifecycle"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -40,13 +41,13 @@ var (
 
 // generational are the kinds of documents that there are once per generation, all
 // with the index by_name.
-var generational = []string{Projections}
+var generational = []string{Projections, facts.KindName}
 
 // of gives a consumer that keeps another generation.
 func (c *Consumer) of(g *storagev1.Generation) *Consumer {
 	other := *c
 	other.generation = Generation(g.GetNumber())
-	other.marked = map[string]bool{}
+	other.met = map[string]bool{}
 	return &other
 }
 
@@ -179,12 +180,12 @@ func (c *Consumer) unerased(ctx context.Context, events []*eventsv1.Event) ([]*e
 	if numbers(state)[0] == c.generation {
 		return events, nil
 	}
-	if len(c.marked) > 50*store.MaxPage {
-		clear(c.marked)
+	if len(c.met) > 50*store.MaxPage {
+		clear(c.met)
 	}
 	var unknown []string
 	for _, e := range events {
-		if _, ok := c.marked[e.GetOwner()]; !ok && !slices.Contains(unknown, e.GetOwner()) {
+		if _, ok := c.met[e.GetOwner()]; !ok && !slices.Contains(unknown, e.GetOwner()) {
 			unknown = append(unknown, e.GetOwner())
 		}
 	}
@@ -195,17 +196,17 @@ func (c *Consumer) unerased(ctx context.Context, events []*eventsv1.Event) ([]*e
 	for _, owner := range unknown {
 		erased := found[owner].GetErased()
 		if erased {
-			if err := c.mark(ctx, c.generation, owner); err != nil {
+			if err := c.mark(ctx, c.generation, owner, false); err != nil {
 				return nil, err
 			}
 		}
-		c.marked[owner] = erased
+		c.met[owner] = erased
 	}
-	return slices.DeleteFunc(slices.Clone(events), func(e *eventsv1.Event) bool { return c.marked[e.GetOwner()] }), nil
+	return slices.DeleteFunc(slices.Clone(events), func(e *eventsv1.Event) bool { return c.met[e.GetOwner()] }), nil
 }
 
-// markAll marks an erased person in every generation that there is, and in those that
-// come to be meanwhile.
+// markAll marks an erased person in every generation that there is, the one that is
+// read first, and in those that come to be meanwhile.
 func (c *Consumer) markAll(ctx context.Context, owner string) error {
 	var marked []Generation
 	for {
@@ -218,7 +219,7 @@ func (c *Consumer) markAll(ctx context.Context, owner string) error {
 			return nil
 		}
 		for _, g := range there {
-			if err := c.mark(ctx, g, owner); err != nil {
+			if err := c.mark(ctx, g, owner, len(marked) == 0 && g == there[0]); err != nil {
 				return err
 			}
 		}

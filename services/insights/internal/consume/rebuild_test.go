@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
@@ -16,18 +17,29 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/store/sqlite"
 )
 
-// left gives the names of all projections, and how many checkpoints there are of a
-// generation.
-func left(t testing.TB, s *sqlite.Store, g consume.Generation) (projections []string, checkpoints int) {
+// left gives the names of all projections and weekly facts, and how many checkpoints
+// there are of a generation.
+func left(t testing.TB, s *sqlite.Store, g consume.Generation) (names []string, checkpoints int) {
 	t.Helper()
-	q := store.Query{Kind: consume.Projections, Index: "by_name", Limit: store.MaxPage}
-	page, err := s.List(t.Context(), q)
+	return append(allOf(t, s, consume.Projections), allOf(t, s, facts.KindName)...), checkpointsOf(t, s, g)
+}
+
+// allOf gives the names of all documents of a kind.
+func allOf(t testing.TB, s *sqlite.Store, kind string) []string {
+	t.Helper()
+	page, err := s.List(t.Context(), store.Query{Kind: kind, Index: "by_name", Limit: store.MaxPage})
 	if err != nil {
 		t.Fatal(err)
 	}
+	var names []string
 	for _, rec := range page.Records {
-		projections = append(projections, rec.Name)
+		names = append(names, rec.Name)
 	}
+	return names
+}
+
+func checkpointsOf(t testing.TB, s *sqlite.Store, g consume.Generation) int {
+	t.Helper()
 	var names []string
 	for _, source := range []string{consume.Journal, consume.Goals} {
 		for i := range consume.Shares {
@@ -38,7 +50,7 @@ func left(t testing.TB, s *sqlite.Store, g consume.Generation) (projections []st
 	if err != nil {
 		t.Fatal(err)
 	}
-	return projections, len(found)
+	return len(found)
 }
 
 // replaced waits until a generation is current and nothing is left of those before.
@@ -48,13 +60,13 @@ func (w *world) replaced(r *replica, s *sqlite.Store, g consume.Generation) {
 		return slices.Equal(r.Generations.Numbers(), []consume.Generation{g}) && r.Generations.Oldest() == g
 	})
 	for old := range g {
-		projections, checkpoints := left(w.t, s, old)
+		names, checkpoints := left(w.t, s, old)
 		if checkpoints > 0 {
 			w.t.Errorf("%d checkpoints of generation %d are left", checkpoints, old)
 		}
 		for _, owner := range w.owners {
-			if slices.Contains(projections, old.Name(projection.Name(owner))) {
-				w.t.Errorf("the projection of %s in generation %d is left", owner, old)
+			if slices.Contains(names, old.Name(projection.Name(owner))) || slices.Contains(names, old.Name(facts.Name(owner))) {
+				w.t.Errorf("something of %s in generation %d is left", owner, old)
 			}
 		}
 	}
@@ -134,8 +146,7 @@ func TestRebuildCutShort(t *testing.T) {
 	first.stop()
 	again := w.replica(s, "again")
 	w.await("the rebuild has begun", func() bool {
-		projections, _ := left(t, s, 0)
-		return len(projections) > len(w.owners)
+		return len(allOf(t, s, consume.Projections)) > len(w.owners)
 	})
 	again.stop()
 	if got := again.Generations.Numbers(); !slices.Equal(got, []consume.Generation{0, 1}) {
@@ -280,7 +291,7 @@ func TestLaterRelease(t *testing.T) {
 	w.live(2, 20)
 	w.caughtUp(first)
 	first.stop()
-	if projections, _ := left(t, s, 0); len(projections) != len(w.owners) {
+	if projections := allOf(t, s, consume.Projections); len(projections) != len(w.owners) {
 		t.Errorf("projections of %d people: %v", len(w.owners), projections)
 	}
 
@@ -293,7 +304,7 @@ func TestLaterRelease(t *testing.T) {
 	if err := later.Share(ctx, store.PartitionOf(w.owners[0], store.DefaultPartitions)%consume.Shares, w.sources); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	if projections, _ := left(t, other, 0); len(projections) > 0 {
+	if projections := allOf(t, other, consume.Projections); len(projections) > 0 {
 		t.Errorf("projections of a later release were changed: %v", projections)
 	}
 }

@@ -76,7 +76,7 @@ func (c *Consumer) remember(ctx context.Context, owner string) error {
 	if err != nil || len(found) > 0 {
 		return err
 	}
-	return c.mark(ctx, c.generation, owner)
+	return c.mark(ctx, c.generation, owner, false)
 }
 
 // forget deletes the checkpoints of a generation.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/insights/internal/share"
 	"github.com/rebound-hq/rebound/services/kit/clock"
@@ -206,7 +208,8 @@ func (w *world) caughtUp(r *replica) {
 func (w *world) same(r *replica, s *sqlite.Store) {
 	w.t.Helper()
 	w.heads()
-	fresh, freshStore := open(w.t)
+	_, freshStore := open(w.t)
+	fresh := consume.New(freshStore, clock.System, slog.New(slog.DiscardHandler))
 	if err := fresh.Apply(w.t.Context(), w.told); err != nil {
 		w.t.Fatal(err)
 	}
@@ -218,9 +221,13 @@ func (w *world) same(r *replica, s *sqlite.Store) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	current := consume.Generation(r.Generations.Current())
 	for _, owner := range w.owners {
 		if !proto.Equal(nameless(got[owner]), nameless(want[owner])) {
 			w.t.Errorf("%s:\nrebuilt %v\nfresh   %v", owner, got[owner], want[owner])
+		}
+		if got, want := weeklyOf(w.t, s, current, owner), weeklyOf(w.t, freshStore, 0, owner); !proto.Equal(got, want) {
+			w.t.Errorf("%s:\nrebuilt %v\nfresh   %v", owner, got, want)
 		}
 	}
 	if a, b := published(w.t, s), published(w.t, freshStore); a != b {
@@ -228,8 +235,28 @@ func (w *world) same(r *replica, s *sqlite.Store) {
 	}
 }
 
+// nameless is a projection without what is not the same in every life: its name, and
+// the order in which insights from two sources were told.
 func nameless(p *storagev1.Projection) *storagev1.Projection {
 	p = proto.CloneOf(p)
 	p.Name = ""
+	slices.SortFunc(p.GetTold(), func(a, b *storagev1.ToldEntry) int { return strings.Compare(a.GetId(), b.GetId()) })
 	return p
+}
+
+// weeklyOf gives somebody's weekly facts in a generation, without their name, and
+// without when weeks changed: one that becomes empty, and is there again, forgets that,
+// and whether it does so depends on which source was first.
+func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
+	t.Helper()
+	rec, err := s.Get(t.Context(), facts.KindName, g.Name(facts.Name(owner)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := rec.Body.(*storagev1.WeeklyFacts)
+	f.Name = ""
+	for _, w := range f.GetWeeks() {
+		w.Changed = 0
+	}
+	return f
 }

@@ -28,14 +28,16 @@ func jsonSchema(k insightsv1.InsightKind, traits *insightsv1.KindTraits) map[str
 	properties["kind"] = map[string]any{"const": k.String()}
 	properties["subjects"] = map[string]any{"type": "array", "minItems": 1, "items": map[string]any{"type": "string"}}
 	properties["n"] = map[string]any{"type": "integer", "minimum": 1}
-	required := append([]any{}, always...)
-	if data != nil {
-		required = append(required, data.JSONName())
-	}
-	return map[string]any{
+	schema := map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "title": k.String(),
-		"type": "object", "properties": properties, "required": required,
+		"type": "object", "properties": properties, "required": append([]any{}, always...),
 	}
+	if data != nil { // what is retracted says nothing more
+		retracted := insightsv1.InsightCorrection_INSIGHT_CORRECTION_RETRACTED.String()
+		schema["if"] = map[string]any{"properties": map[string]any{"correction": map[string]any{"const": retracted}}, "required": []any{"correction"}}
+		schema["else"] = map[string]any{"required": []any{data.JSONName()}}
+	}
+	return schema
 }
 
 // schemaOf is the schema of a field.

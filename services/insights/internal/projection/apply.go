@@ -8,10 +8,13 @@ import (
 
 	datepb "google.golang.org/genproto/googleapis/type/date"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
@@ -37,18 +40,25 @@ func Applied(p *storagev1.Projection, e *eventsv1.Event) bool {
 // Apply applies one event and gives the insights it brings. One that was applied
 // before changes nothing.
 func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
+	return ApplyKeeping(p, nil, e)
+}
+
+// ApplyKeeping is Apply, and keeps the weekly facts that follow too.
+func ApplyKeeping(p *storagev1.Projection, weeks *facts.Keeper, e *eventsv1.Event) []*insightsv1.Insight {
 	if Applied(p, e) {
 		return nil
 	}
+	weeks.Begin(e)
+	defer weeks.End()
 	fillMaps(p)
 	p.Positions[e.GetSource()] = e.GetPosition()
-	a := &application{p: p, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime(), told: e.GetTime().AsTime()}
+	a := &application{p: p, weeks: weeks, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime(), told: e.GetTime().AsTime()}
 	if e.GetRecordTime() != nil { // it was lived before it was imported
 		a.at = e.GetRecordTime().AsTime()
 	}
 	if e.GetData() == nil {
 		a.deleted()
-		return nil
+		return a.insights
 	}
 	a.apply()
 	return a.insights
@@ -67,6 +77,10 @@ func (a *application) apply() {
 	case *eventsv1.Event_Profile:
 		a.p.TimeZone, a.p.DayStartMinutes = data.Profile.GetTimeZone(), localdate.Minutes(data.Profile.GetDayStart())
 		a.p.AggregateInsights, a.p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
+		a.p.SharedWithPipeline = a.p.GetSharedWithPipeline() || a.p.GetShareWithPipeline()
+		a.weeks.Consent(data.Profile.GetAggregateInsights())
+	case *eventsv1.Event_Affiliation:
+		a.weeks.Affiliation(days(data.Affiliation.GetEffectiveFrom()), data.Affiliation.GetAttributes())
 	case *eventsv1.Event_Debrief:
 		a.debrief(data.Debrief)
 	case *eventsv1.Event_Reframe:
@@ -115,6 +129,7 @@ func fillMaps(p *storagev1.Projection) {
 // application is one event on its way into a projection.
 type application struct {
 	p        *storagev1.Projection
+	weeks    *facts.Keeper
 	e        *eventsv1.Event
 	id       string    // of the subject
 	at       time.Time // when it happened
@@ -123,18 +138,29 @@ type application struct {
 }
 
 func (a *application) deleted() {
+	a.takenBack()
 	switch kind, _ := splitType(a.e.GetType()); kind {
 	case "setback":
 		delete(a.p.Setbacks, a.id)
+		a.weeks.NoSetback(a.id)
 	case "lesson":
+		if entry := a.p.Lessons[a.id]; entry != nil {
+			a.weeks.Lesson(entry.GetCapturedOn(), entry.AppliedOn, -1)
+		}
 		delete(a.p.Lessons, a.id)
 	case "goal":
 		delete(a.p.Goals, a.id)
 	case "checkIn":
-		a.removeCheckIn(a.id)
+		at, _ := a.removeCheckIn(a.id)
+		a.unshifted(at)
 	case "gratitude":
 		if date, err := localdate.Parse(a.id); err == nil {
-			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), int32(localdate.Days(date)))
+			day := days(date)
+			if hasDay(a.p.GetGratitudes(), day) {
+				a.weeks.Practice(typev1.Practice_PRACTICE_GRATITUDE, day, -1)
+			}
+			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), day)
+			a.brokenRuns(day)
 		}
 	default:
 		// The completions of a step that goes stay: what was completed was completed.
@@ -154,34 +180,82 @@ func (a *application) setback(f *eventsv1.SetbackFacts) {
 		on := days(f.GetRecoveredOn())
 		entry.Recovered = &on
 	}
-	if a.e.GetType() == "setback.recovered" && entry.Recovered != nil {
-		a.tell(&insightsv1.Insight{
-			Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1,
-			Data: &insightsv1.Insight_SetbackRecovered{SetbackRecovered: &insightsv1.SetbackRecovered{
-				OccurredOn: f.GetOccurredOn(), RecoveredOn: f.GetRecoveredOn(), Days: entry.GetRecovered() - entry.GetOccurred(),
-			}},
-		}, a.e.GetId())
+	a.weeks.Setback(a.id, entry)
+	a.recovered(entry)
+	a.intensityChanged(entry)
+}
+
+// recovered tells that a setback is recovered from, or that it is not as it was
+// told.
+func (a *application) recovered(b *storagev1.SetbackEntry) {
+	in := &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1}
+	told := a.standing(in.GetKind(), about(a.subject()))
+	if b.Recovered == nil {
+		a.retract(told...)
+		return
 	}
+	in.Data = &insightsv1.Insight_SetbackRecovered{SetbackRecovered: &insightsv1.SetbackRecovered{
+		OccurredOn: localdate.FromDays(int(b.GetOccurred())), RecoveredOn: localdate.FromDays(int(b.GetRecovered())), Days: b.GetRecovered() - b.GetOccurred(),
+	}}
+	switch {
+	case len(told) > 0:
+		if told[0].GetFirst() != b.GetOccurred() || told[0].GetLast() != b.GetRecovered() {
+			a.restate(told[0], in)
+		}
+	case a.e.GetType() == "setback.recovered":
+		told = append(told, a.tell(in, a.e.GetId()))
+	default:
+		return
+	}
+	told[0].First, told[0].Last = b.GetOccurred(), b.GetRecovered()
 }
 
 func (a *application) lesson(f *eventsv1.LessonFacts) {
 	entry := a.p.Lessons[a.id]
 	if entry == nil {
-		entry = &storagev1.LessonEntry{Captured: a.at.UnixMilli()}
+		entry = &storagev1.LessonEntry{Captured: a.at.UnixMilli(), CapturedOn: days(Calendar(a.p).Date(a.at))}
 		a.p.Lessons[a.id] = entry
+		a.weeks.Lesson(entry.GetCapturedOn(), nil, 1)
 	}
-	if f.GetApplyTime() == nil || entry.GetApplied() != 0 {
+	before := entry.GetApplied()
+	a.applied(entry, f.GetApplyTime())
+	told := a.standing(insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, about(a.subject()))
+	if f.GetApplyTime() == nil {
+		a.retract(told...)
 		return
 	}
-	entry.Applied = f.GetApplyTime().AsTime().UnixMilli()
+	days := wholeDays(entry.GetCaptured(), entry.GetApplied())
+	in := &insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1,
+		Data: &insightsv1.Insight_LessonApplied{LessonApplied: &insightsv1.LessonApplied{Days: days}},
+	}
+	if len(told) > 0 {
+		if told[0].GetCount() != days {
+			told[0].Count = days
+			a.restate(told[0], in)
+		}
+		return
+	}
+	if before != 0 {
+		return
+	}
 	subjects := []string{a.e.GetSubject()}
 	if f.GetSetback() != "" {
 		subjects = append(subjects, f.GetSetback())
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_LESSON_APPLIED, N: 1, Subjects: subjects,
-		Data: &insightsv1.Insight_LessonApplied{LessonApplied: &insightsv1.LessonApplied{Days: wholeDays(entry.GetCaptured(), entry.GetApplied())}},
-	}, a.e.GetId())
+	in.Subjects = subjects
+	a.tell(in, a.e.GetId()).Count = days
+}
+
+// applied notes when a lesson was applied first, or that it was not.
+func (a *application) applied(l *storagev1.LessonEntry, at *timestamppb.Timestamp) {
+	a.weeks.Lesson(l.GetCapturedOn(), l.AppliedOn, -1)
+	l.Applied, l.AppliedOn = 0, nil
+	if at != nil {
+		on := days(Calendar(a.p).Date(at.AsTime()))
+		l.Applied, l.AppliedOn = at.AsTime().UnixMilli(), &on
+	}
+	a.weeks.Lesson(l.GetCapturedOn(), l.AppliedOn, 1)
 }
 
 func (a *application) goal(f *eventsv1.GoalFacts) {
@@ -193,7 +267,11 @@ func (a *application) goal(f *eventsv1.GoalFacts) {
 	if entry.State != f.GetState() {
 		entry.State, entry.Changed = f.GetState(), a.at.UnixMilli()
 	}
-	if a.e.GetType() == "goal.achieved" && f.GetState() == typev1.GoalState_GOAL_STATE_ACHIEVED {
+	told := a.standing(insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, about(a.subject()))
+	switch {
+	case f.GetState() != typev1.GoalState_GOAL_STATE_ACHIEVED:
+		a.retract(told...)
+	case a.e.GetType() == "goal.achieved" && len(told) == 0:
 		a.tell(&insightsv1.Insight{
 			Kind: insightsv1.InsightKind_INSIGHT_KIND_GOAL_ACHIEVED, N: 1,
 			Data: &insightsv1.Insight_GoalAchieved{GoalAchieved: &insightsv1.GoalAchieved{Days: wholeDays(entry.GetCreated(), a.at.UnixMilli())}},
@@ -202,18 +280,30 @@ func (a *application) goal(f *eventsv1.GoalFacts) {
 }
 
 func (a *application) milestone(f *eventsv1.MilestoneFacts) {
-	if a.e.GetType() != "milestone.reached" {
+	in := &insightsv1.Insight{Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1}
+	told := a.standing(in.GetKind(), about(a.subject()))
+	on := days(Calendar(a.p).Date(a.at))
+	switch {
+	case f.GetState() == typev1.MilestoneState_MILESTONE_STATE_AHEAD:
+		a.retract(told...)
+		return
+	case len(told) > 0:
+		on = told[0].GetLast()
+	case a.e.GetType() != "milestone.reached":
 		return
 	}
 	var early int32
 	if f.GetDueDate() != nil {
-		early = days(f.GetDueDate()) - days(Calendar(a.p).Date(a.at))
+		early = days(f.GetDueDate()) - on
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_MILESTONE_REACHED, N: 1,
-		Subjects: []string{a.e.GetSubject(), f.GetGoal()},
-		Data:     &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: early}},
-	}, a.e.GetId())
+	in.Data = &insightsv1.Insight_MilestoneReached{MilestoneReached: &insightsv1.MilestoneReached{DaysEarly: early}}
+	if len(told) == 0 {
+		in.Subjects = []string{a.e.GetSubject(), f.GetGoal()}
+		told = append(told, a.tell(in, a.e.GetId()))
+	} else if told[0].GetCount() != early {
+		a.restate(told[0], in)
+	}
+	told[0].Last, told[0].Count = on, early
 }
 
 // Calendar is how the person counts days; in UTC and from midnight until they say

@@ -36,7 +36,7 @@ func associations(p *storagev1.Projection, mood []dayMood, today int32) []*insig
 		return nil
 	}
 	mean := stat.Mean(means(mood), nil)
-	practiced := practicedDays(p, today)
+	practiced := practicedIn(p, Span{today - lookBack, today})
 	var out []*insightsv1.Association
 	for _, each := range practiceWords {
 		var with, without []float64
@@ -59,28 +59,6 @@ func associations(p *storagev1.Projection, mood []dayMood, today int32) []*insig
 			MoodWith: stat.Mean(with, nil), MoodWithout: stat.Mean(without, nil), Difference: difference, Interval: interval(in),
 			Statement: statement(each.words, len(with), len(without), difference, in),
 		})
-	}
-	return out
-}
-
-// practicedDays are the days that associations look at, by what was practiced.
-func practicedDays(p *storagev1.Projection, today int32) map[typev1.Practice]map[int32]bool {
-	out := map[typev1.Practice]map[int32]bool{}
-	for _, each := range practiceWords {
-		out[each.practice] = map[int32]bool{}
-	}
-	for _, r := range p.GetGratitudes() {
-		for day := max(r.GetFirst(), today-lookBack); day <= min(r.GetLast(), today); day++ {
-			out[typev1.Practice_PRACTICE_GRATITUDE][day] = true
-		}
-	}
-	for _, c := range p.GetCompletions() {
-		out[typev1.Practice_PRACTICE_STEP][c.GetDay()] = true
-	}
-	for _, e := range p.GetPractices() {
-		if of := out[e.GetPractice()]; of != nil {
-			of[e.GetDay()] = true
-		}
 	}
 	return out
 }

@@ -24,7 +24,7 @@ const (
 )
 
 func (a *application) checkIn(f *eventsv1.CheckInFacts) {
-	a.removeCheckIn(a.id)
+	before, known := a.removeCheckIn(a.id)
 	entry := &storagev1.CheckInEntry{Id: a.id, Time: f.GetTime().AsTime().UnixMilli(), Pleasantness: f.GetPleasantness()}
 	if f.GetLocalDate() != nil {
 		day := days(f.GetLocalDate())
@@ -32,11 +32,16 @@ func (a *application) checkIn(f *eventsv1.CheckInFacts) {
 	}
 	i, _ := slices.BinarySearchFunc(a.p.GetCheckIns(), entry, compareCheckIns)
 	a.p.CheckIns = slices.Insert(a.p.GetCheckIns(), i, entry)
-	if over := len(a.p.GetCheckIns()) - keptCheckIns; over > 0 {
+	over := len(a.p.GetCheckIns()) - keptCheckIns
+	if known || i >= over || a.e.GetType() != "checkIn.updated" { // else it was counted already, and is no longer kept
+		a.noteCheckIn(entry, 1)
+	}
+	if over > 0 {
 		e := ewma(a.p.GetMoodBase(), a.p.GetCheckIns()[:over])
 		a.p.MoodBase = &storagev1.MoodBase{Level: e.Level, Variance: e.Variance, N: e.N}
 		a.p.CheckIns = slices.Clone(a.p.GetCheckIns()[over:])
 	}
+	a.unshifted(before)
 	a.moodShift()
 }
 
@@ -52,8 +57,24 @@ func compareCheckIns(a, b *storagev1.CheckInEntry) int {
 	return 0
 }
 
-func (a *application) removeCheckIn(id string) {
-	a.p.CheckIns = slices.DeleteFunc(a.p.GetCheckIns(), func(c *storagev1.CheckInEntry) bool { return c.GetId() == id })
+// removeCheckIn takes a check-in back, and gives the time it was about, and whether
+// it was kept.
+func (a *application) removeCheckIn(id string) (at int64, known bool) {
+	i := slices.IndexFunc(a.p.GetCheckIns(), func(c *storagev1.CheckInEntry) bool { return c.GetId() == id })
+	if i < 0 {
+		return 0, false
+	}
+	at = a.p.GetCheckIns()[i].GetTime()
+	a.noteCheckIn(a.p.GetCheckIns()[i], -1)
+	a.p.CheckIns = slices.Delete(a.p.GetCheckIns(), i, i+1)
+	return at, true
+}
+
+// noteCheckIn counts a check-in in its week, or takes it back.
+func (a *application) noteCheckIn(c *storagev1.CheckInEntry, n int32) {
+	if c.Day != nil {
+		a.weeks.CheckIn(c.GetDay(), c.GetPleasantness(), n)
+	}
 }
 
 // ewma goes on from a base over check-ins in the order of their time.
@@ -82,8 +103,29 @@ func (a *application) moodShift() {
 		return
 	}
 	a.p.ToldMood, a.p.ToldMoodN = &level, n
-	a.tell(&insightsv1.Insight{
+	told := a.tell(&insightsv1.Insight{
 		Kind: insightsv1.InsightKind_INSIGHT_KIND_MOOD_SHIFT, N: n,
 		Data: &insightsv1.Insight_MoodShift{MoodShift: &insightsv1.MoodShift{Before: before, After: level}},
 	}, a.e.GetId())
+	told.Before, told.After = before, level
+}
+
+// unshifted retracts a shift that the check-in of the event brought, which was about
+// a time and is gone or other now, when the level of that time has not moved far
+// enough any more. If no other shift was told since, the next is measured from where
+// this one was.
+func (a *application) unshifted(at int64) {
+	if at == 0 {
+		return
+	}
+	level := ewma(a.p.GetMoodBase(), checkInsUntil(a.p, at)).Level
+	for _, t := range a.standing(insightsv1.InsightKind_INSIGHT_KIND_MOOD_SHIFT, about(a.subject())) {
+		if math.Abs(level-t.GetBefore()) >= moodShift {
+			continue
+		}
+		a.retract(t)
+		if before := t.GetBefore(); a.p.ToldMood != nil && a.p.GetToldMood() == t.GetAfter() {
+			a.p.ToldMood = &before
+		}
+	}
 }

@@ -72,25 +72,60 @@ func (a *application) debrief(f *eventsv1.DebriefFacts) {
 		intensity = cmp.Or(r.GetIntensity(), intensity)
 	}
 	if n := int32(len(f.GetRevisits())); n != entry.GetRevisits() || intensity != entry.GetIntensity() {
+		again := n == entry.GetRevisits()
 		entry.Revisits, entry.Intensity, entry.Stated = n, intensity, a.at.UnixMilli()
-		a.revisited(f.GetSetback(), intensity)
+		a.revisited(f.GetSetback(), intensity, again)
 	}
 	keep(&a.p.Debriefs, key, entry)
 }
 
 // revisited tells how intense a setback is that was looked at again, when that was
-// stated then and now.
-func (a *application) revisited(setback string, now int32) {
+// stated then and now; again, when what was noted then is other now.
+func (a *application) revisited(setback string, now int32, again bool) {
 	b := a.p.GetSetbacks()[resource.LastSegment(setback)]
 	if a.e.GetType() != "debrief.revisited" || b.GetIntensity() == 0 || now == 0 {
 		return
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_INTENSITY_REVISITED, N: 2, Subjects: []string{a.e.GetSubject(), setback},
+	on := days(Calendar(a.p).Date(a.at))
+	told := a.standing(insightsv1.InsightKind_INSIGHT_KIND_INTENSITY_REVISITED, about(a.subject()))
+	if again && len(told) > 0 {
+		a.restateIntensity(told[len(told)-1], b, now, on)
+		return
+	}
+	in := intensityRevisited(b, now, on)
+	in.Subjects = []string{a.e.GetSubject(), setback}
+	t := a.tell(in, a.e.GetId())
+	t.First, t.Last, t.Before, t.After = b.GetOccurred(), on, float64(b.GetIntensity()), float64(now)
+}
+
+// intensityRevisited is what is told of a setback that was revisited on a day.
+func intensityRevisited(b *storagev1.SetbackEntry, now, on int32) *insightsv1.Insight {
+	return &insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_INTENSITY_REVISITED, N: 2,
 		Data: &insightsv1.Insight_IntensityRevisited{IntensityRevisited: &insightsv1.IntensityRevisited{
-			Before: b.GetIntensity(), After: now, Days: max(0, days(Calendar(a.p).Date(a.at))-b.GetOccurred()),
+			Before: b.GetIntensity(), After: now, Days: max(0, on-b.GetOccurred()),
 		}},
-	}, a.e.GetId())
+	}
+}
+
+func (a *application) restateIntensity(t *storagev1.ToldEntry, b *storagev1.SetbackEntry, now, on int32) {
+	a.restate(t, intensityRevisited(b, now, on))
+	t.First, t.Last, t.Before, t.After = b.GetOccurred(), on, float64(b.GetIntensity()), float64(now)
+}
+
+// intensityChanged corrects what was told of a setback's revisits, when the setback
+// itself is told otherwise now.
+func (a *application) intensityChanged(b *storagev1.SetbackEntry) {
+	setback := a.subject()
+	of := func(subjects []string) bool { return len(subjects) > 1 && subjects[1] == setback }
+	for _, t := range a.standing(insightsv1.InsightKind_INSIGHT_KIND_INTENSITY_REVISITED, of) {
+		switch {
+		case b.GetIntensity() == 0:
+			a.retract(t)
+		case float64(b.GetIntensity()) != t.GetBefore() || b.GetOccurred() != t.GetFirst():
+			a.restateIntensity(t, b, int32(t.GetAfter()), t.GetLast())
+		}
+	}
 }
 
 func (a *application) reframe(f *eventsv1.ReframeFacts) {
@@ -166,6 +201,7 @@ func (a *application) visualization(f *eventsv1.VisualizationFacts) {
 // latest is dropped.
 func (a *application) practice(what typev1.Practice, id string, day int32) {
 	a.unpractice(what, func(x string) bool { return x == id })
+	a.weeks.Practice(what, day, 1)
 	entry := &storagev1.PracticeEntry{Practice: what, Id: id, Day: day}
 	i, _ := slices.BinarySearchFunc(a.p.GetPractices(), entry, func(x, y *storagev1.PracticeEntry) int {
 		return cmp.Or(cmp.Compare(x.GetDay(), y.GetDay()), cmp.Compare(x.GetPractice(), y.GetPractice()), cmp.Compare(x.GetId(), y.GetId()))
@@ -184,7 +220,11 @@ func (a *application) practice(what typev1.Practice, id string, day int32) {
 // unpractice takes back the days of a practice whose ids are so.
 func (a *application) unpractice(what typev1.Practice, is func(id string) bool) {
 	a.p.Practices = slices.DeleteFunc(a.p.GetPractices(), func(x *storagev1.PracticeEntry) bool {
-		return x.GetPractice() == what && is(x.GetId())
+		gone := x.GetPractice() == what && is(x.GetId())
+		if gone {
+			a.weeks.Practice(what, x.GetDay(), -1)
+		}
+		return gone
 	})
 }
 

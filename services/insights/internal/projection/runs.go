@@ -7,6 +7,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
@@ -20,6 +21,7 @@ func (a *application) gratitude(f *eventsv1.GratitudeFacts) {
 	if run == nil {
 		return // the day was there already
 	}
+	a.weeks.Practice(typev1.Practice_PRACTICE_GRATITUDE, day, 1)
 	length := run.GetLast() - run.GetFirst() + 1
 	told := int32(0)
 	for _, l := range runLengths {
@@ -30,22 +32,48 @@ func (a *application) gratitude(f *eventsv1.GratitudeFacts) {
 	if told == 0 {
 		return
 	}
-	a.tell(&insightsv1.Insight{
-		Kind: insightsv1.InsightKind_INSIGHT_KIND_GRATITUDE_RUN, N: length,
+	entry := a.tell(gratitudeRun(run, told), strconv.Itoa(int(run.GetFirst())), strconv.Itoa(int(told)))
+	entry.First, entry.Last, entry.Count = run.GetFirst(), run.GetLast(), told
+}
+
+// gratitudeRun is what is told of a run that is so many days long at least.
+func gratitudeRun(run *storagev1.DayRun, told int32) *insightsv1.Insight {
+	return &insightsv1.Insight{
+		Kind: insightsv1.InsightKind_INSIGHT_KIND_GRATITUDE_RUN, N: run.GetLast() - run.GetFirst() + 1,
 		Data: &insightsv1.Insight_GratitudeRun{GratitudeRun: &insightsv1.GratitudeRun{
 			Days: told, First: localdate.FromDays(int(run.GetFirst())), Last: localdate.FromDays(int(run.GetLast())),
 		}},
-	}, strconv.Itoa(int(run.GetFirst())), strconv.Itoa(int(told)))
+	}
+}
+
+// brokenRuns corrects what was told of runs that a day is missing from now: what is
+// left of one is told when it is still as long as was told, else it is retracted.
+func (a *application) brokenRuns(day int32) {
+	for _, t := range a.standing(insightsv1.InsightKind_INSIGHT_KIND_GRATITUDE_RUN, func([]string) bool { return true }) {
+		if day < t.GetFirst() || t.GetLast() < day {
+			continue
+		}
+		left := &storagev1.DayRun{First: t.GetFirst(), Last: day - 1}
+		if t.GetLast()-day > day-t.GetFirst() {
+			left = &storagev1.DayRun{First: day + 1, Last: t.GetLast()}
+		}
+		if left.GetLast()-left.GetFirst()+1 < t.GetCount() {
+			a.retract(t)
+			continue
+		}
+		a.restate(t, gratitudeRun(left, t.GetCount()))
+		t.First, t.Last = left.GetFirst(), left.GetLast()
+	}
 }
 
 // addDay adds a day to runs of days. It gives the run the day has become part
 // of, and the length of the longest of those that it joined; no run when the day
 // was there already.
 func addDay(runs []*storagev1.DayRun, day int32) (_ []*storagev1.DayRun, run *storagev1.DayRun, longest int32) {
-	i, _ := slices.BinarySearchFunc(runs, day, func(r *storagev1.DayRun, d int32) int { return int(r.GetLast()) - int(d) })
-	if i < len(runs) && runs[i].GetFirst() <= day {
+	if hasDay(runs, day) {
 		return runs, nil, 0
 	}
+	i := firstRun(runs, day)
 	run = &storagev1.DayRun{First: day, Last: day}
 	from, to := i, i
 	if i > 0 && runs[i-1].GetLast() == day-1 {
@@ -57,6 +85,18 @@ func addDay(runs []*storagev1.DayRun, day int32) (_ []*storagev1.DayRun, run *st
 		longest = max(longest, run.Last-day)
 	}
 	return slices.Concat(runs[:from:from], []*storagev1.DayRun{run}, runs[to:]), run, longest
+}
+
+// firstRun is the place of the first run that does not end before a day.
+func firstRun(runs []*storagev1.DayRun, day int32) int {
+	i, _ := slices.BinarySearchFunc(runs, day, func(r *storagev1.DayRun, d int32) int { return int(r.GetLast()) - int(d) })
+	return i
+}
+
+// hasDay tells whether a day lies in one of the runs.
+func hasDay(runs []*storagev1.DayRun, day int32) bool {
+	i := firstRun(runs, day)
+	return i < len(runs) && runs[i].GetFirst() <= day
 }
 
 // removeDay takes a day out of runs of days.

@@ -30,8 +30,13 @@ func (a *application) step(f *eventsv1.StepFacts) {
 		return
 	}
 	id := a.id + "/" + c.GetId()
-	a.p.Completions = slices.DeleteFunc(a.p.GetCompletions(), func(x *storagev1.CompletionEntry) bool { return x.GetId() == id })
+	if i := slices.IndexFunc(a.p.GetCompletions(), func(x *storagev1.CompletionEntry) bool { return x.GetId() == id }); i >= 0 {
+		day := a.p.GetCompletions()[i].GetDay()
+		a.p.Completions = slices.Delete(a.p.GetCompletions(), i, i+1)
+		a.weeks.StepDay(day, stepDay(a.p, day))
+	}
 	if strings.HasSuffix(a.e.GetType(), ".undone") {
+		a.lostMomentum(days(c.GetLocalDate()))
 		return
 	}
 	entry := &storagev1.CompletionEntry{Id: id, Time: c.GetCompleteTime().AsTime().UnixMilli(), Day: days(c.GetLocalDate())}
@@ -42,6 +47,7 @@ func (a *application) step(f *eventsv1.StepFacts) {
 		return strings.Compare(x.GetId(), y.GetId())
 	})
 	a.p.Completions = slices.Insert(a.p.GetCompletions(), i, entry)
+	a.weeks.StepDay(entry.GetDay(), true)
 	latest := a.p.GetCompletions()[len(a.p.GetCompletions())-1].GetDay()
 	a.p.Completions = slices.DeleteFunc(a.p.GetCompletions(), func(x *storagev1.CompletionEntry) bool {
 		old := x.GetDay() < latest-keptDays
@@ -51,6 +57,12 @@ func (a *application) step(f *eventsv1.StepFacts) {
 		return old
 	})
 	a.momentum(entry.GetDay(), f.GetGoal())
+}
+
+// stepDay tells whether steps were completed on a day.
+func stepDay(p *storagev1.Projection, day int32) bool {
+	return hasDay(p.GetEarlierStepDays(), day) ||
+		slices.ContainsFunc(p.GetCompletions(), func(x *storagev1.CompletionEntry) bool { return x.GetDay() == day })
 }
 
 // earlierStepDay keeps the day of a completion that is no longer kept.
@@ -67,15 +79,33 @@ func (a *application) earlierStepDay(day int32) {
 func (a *application) momentum(day int32, goal string) {
 	active, steps := activeDays(a.p, day-momentumWindow+1, day)
 	for _, n := range momentumDays {
-		told, ever := a.p.GetToldMomentum()[n]
-		if active != n || ever && day-told < momentumWindow {
+		last, ever := a.p.GetToldMomentum()[n]
+		if active != n || ever && day-last < momentumWindow {
 			continue
 		}
 		a.p.ToldMomentum[n] = day
-		a.tell(&insightsv1.Insight{
+		told := a.tell(&insightsv1.Insight{
 			Kind: insightsv1.InsightKind_INSIGHT_KIND_STEP_MOMENTUM, N: steps, Subjects: []string{goal},
 			Data: &insightsv1.Insight_StepMomentum{StepMomentum: &insightsv1.StepMomentum{ActiveDays: n, Steps: steps}},
 		}, strconv.Itoa(int(day)), strconv.Itoa(int(n)))
+		told.Last, told.Count = day, n
+	}
+}
+
+// lostMomentum retracts what was told of windows that hold a day, when steps were
+// not completed on so many of their days after all. It can be told again, then.
+func (a *application) lostMomentum(day int32) {
+	for _, t := range a.standing(insightsv1.InsightKind_INSIGHT_KIND_STEP_MOMENTUM, func([]string) bool { return true }) {
+		if t.GetLast() < day || day <= t.GetLast()-momentumWindow {
+			continue
+		}
+		if active, _ := activeDays(a.p, t.GetLast()-momentumWindow+1, t.GetLast()); active >= t.GetCount() {
+			continue
+		}
+		a.retract(t)
+		if a.p.GetToldMomentum()[t.GetCount()] == t.GetLast() {
+			delete(a.p.GetToldMomentum(), t.GetCount())
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 package projection
 
 // Version grows with every change after which the same events give another
-// projection. Where a store has projections of an earlier one, they are rebuilt.
-const Version = 1
+// projection, or other weekly facts. Where a store has projections of an earlier one, they are rebuilt.
+const Version = 2

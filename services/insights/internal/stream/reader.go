@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/kit/access"
@@ -37,28 +36,22 @@ func (r *reader) view(ctx context.Context) (*access.View, error) {
 	return view, nil
 }
 
-// show gives the insights of events that are covered now.
-func (r *reader) show(ctx context.Context, events []*eventsv1.Event) ([]*insightsv1.Insight, error) {
-	if len(events) == 0 {
-		return nil, nil
-	}
+// show gives those insights that are covered now; nil in the place of each other one.
+func (r *reader) show(ctx context.Context, docs store.Documents, insights []*insightsv1.Insight) ([]*insightsv1.Insight, error) {
 	view, err := r.view(ctx)
 	if err != nil {
 		return nil, err
 	}
 	access.FromContext(ctx).Restrict(view)
-	var out []*insightsv1.Insight
-	for _, e := range events {
-		in := proto.CloneOf(e.GetInsight()) // events are shared
-		if _, ok := view.Covers(recordOf(in)); !ok {
-			continue
+	out := make([]*insightsv1.Insight, len(insights))
+	var shown []proto.Message
+	for i, in := range insights {
+		if _, ok := view.Covers(recordOf(in)); ok {
+			out[i] = proto.CloneOf(in) // events are shared
+			shown = append(shown, out[i])
 		}
-		if err := view.Hide(ctx, nil, in); err != nil {
-			return nil, err
-		}
-		out = append(out, in)
 	}
-	return out, nil
+	return out, view.Hide(ctx, docs, shown...)
 }
 
 // recordOf is an insight as grants judge it.

@@ -4,33 +4,36 @@ package stream
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/kit/access"
-	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
+	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // Filterable are the fields of an insight that filters may name.
-var Filterable = []string{"kind", "subjects", "time", "n"}
+var Filterable = []string{"kind", "subjects", "time", "n", "correction"}
 
 // Server serves StreamInsights.
 type Server struct {
 	Hub       *eventlog.Hub
 	Bookmarks *eventlog.Bookmarks
 	Heartbeat time.Duration
-	Consents  *Consents
+	// Docs holds the insights; what it knows of their kind is what Kind made of it.
+	Docs      store.Documents
+	People    *People
 	Names     Pseudonymiser
 	Fields    *filter.Fields
 	Authority access.Authority
+	Clock     clock.Clock
 }
 
 // StreamInsights implements the RPC. That the caller may see parent was decided
@@ -50,108 +53,138 @@ func (s *Server) StreamInsights(req *insightsv1.StreamInsightsRequest, stream gr
 		}
 		go v.reader.watch(ctx, stop)
 	}
-	scope := eventlog.NewScope("insights", v.mode, req.GetParent(), req.GetFilter())
-	positions, err := s.Bookmarks.Start(ctx, scope, req.GetStart(), req.GetResumeToken())
-	if err != nil {
-		return err
-	}
-	q := eventlog.Query{Positions: positions, Partitions: v.partitions(len(positions)), Match: v.match, Heartbeat: s.Heartbeat}
-	err = s.Hub.Follow(ctx, q, func(b eventlog.Batch) error {
-		insights, err := v.show(ctx, b.Events)
-		if err != nil {
-			return err
-		}
-		if match != nil {
-			insights = matching(insights, match)
-		}
-		token, err := s.Bookmarks.Token(scope, b.Positions)
-		if err != nil {
-			return err
-		}
-		if err := v.log(ctx, insights); err != nil {
-			return err
-		}
-		return stream.Send(&insightsv1.StreamInsightsResponse{Insights: insights, NextToken: token, HistoryEnd: b.HistoryEnd})
-	})
+	r := &run{server: s, view: v, match: match, send: stream.Send, scope: v.scope(req.GetParent(), req.GetFilter())}
+	err = r.run(ctx, req.GetStart(), req.GetResumeToken())
 	if f, ok := fault.As(context.Cause(ctx)); ok && err != nil {
 		return f
 	}
 	return err
 }
 
-func matching(insights []*insightsv1.Insight, match filter.Matcher) []*insightsv1.Insight {
+// run is one stream on its way.
+type run struct {
+	server *Server
+	view   *view
+	match  filter.Matcher
+	scope  eventlog.Scope
+	send   func(*insightsv1.StreamInsightsResponse) error
+
+	positions []int64
+	snapshot  *storagev1.Snapshot // nil: none, or it does not matter any more
+	recent    recent
+	last      time.Time // of the last response in the snapshot
+	live      bool      // history has ended
+}
+
+func (r *run) run(ctx context.Context, start, token string) error {
+	if err := r.begin(ctx, start, token); err != nil {
+		return err
+	}
+	if err := r.endSnapshot(ctx); err != nil {
+		return err
+	}
+	return r.server.Hub.Follow(ctx, r.query(), func(b eventlog.Batch) error { return r.sendBatch(ctx, b) })
+}
+
+// endSnapshot sends what is left of the snapshot, if there is one.
+func (r *run) endSnapshot(ctx context.Context) error {
+	if r.snapshot == nil || r.snapshot.GetEnded() {
+		return nil
+	}
+	return r.sendSnapshot(ctx)
+}
+
+// query is what of the log comes after the snapshot.
+func (r *run) query() eventlog.Query {
+	return eventlog.Query{
+		Positions: r.positions, Partitions: r.view.partitions(len(r.positions)), Match: r.view.match, Heartbeat: r.server.Heartbeat,
+	}
+}
+
+// begin finds out where to start.
+func (r *run) begin(ctx context.Context, start, token string) (err error) {
+	if token == "" && start == fromSnapshot {
+		return r.beginSnapshot(ctx)
+	}
+	if token == "" {
+		r.positions, err = r.server.Bookmarks.Start(ctx, r.scope, start, "")
+		return err
+	}
+	t, err := r.server.Bookmarks.Resume(ctx, r.scope, token)
+	if err != nil {
+		return err
+	}
+	r.positions, r.snapshot = t.GetPositions(), t.GetSnapshot()
+	r.recent.restore(r.snapshot.GetSent())
+	return nil
+}
+
+// token makes the token for what was sent up to now.
+func (r *run) token() (string, error) {
+	if r.snapshot != nil {
+		r.snapshot.Sent = r.recent.latest(len(r.positions))
+	}
+	return r.server.Bookmarks.Seal(r.scope, &storagev1.ResumeToken{Positions: r.positions, Snapshot: r.snapshot})
+}
+
+// sendBatch sends what a batch of the log brings the caller.
+func (r *run) sendBatch(ctx context.Context, b eventlog.Batch) error {
+	res := &insightsv1.StreamInsightsResponse{HistoryEnd: b.HistoryEnd}
+	insights, err := r.told(b.Events, res)
+	if err != nil {
+		return err
+	}
+	if insights, err = r.view.show(ctx, insights); err != nil {
+		return err
+	}
+	res.Insights = r.matching(insights)
+	r.positions, r.live = b.Positions, r.live || b.HistoryEnd
+	r.forgetSnapshot()
+	return r.respond(ctx, res)
+}
+
+// told gives the insights that events tell and the snapshot did not hold, and puts
+// tombstones into a response.
+func (r *run) told(events []*eventsv1.Event, into *insightsv1.StreamInsightsResponse) ([]*insightsv1.Insight, error) {
+	insights := make([]*insightsv1.Insight, 0, len(events))
+	for _, e := range events {
+		in := e.GetInsight()
+		if in == nil {
+			tombstone, err := r.view.tombstone(e)
+			if err != nil {
+				return nil, err
+			}
+			if r.server.People.erased(e.GetOwner()); tombstone != nil {
+				into.Tombstones = append(into.Tombstones, tombstone)
+			}
+			continue
+		}
+		if !r.recent.take(in.GetName()) {
+			insights = append(insights, in)
+		}
+	}
+	return insights, nil
+}
+
+// matching gives those that are there and fit the filter.
+func (r *run) matching(insights []*insightsv1.Insight) []*insightsv1.Insight {
 	kept := insights[:0]
 	for _, in := range insights {
-		if match(in.ProtoReflect()) {
+		if in != nil && (r.match == nil || r.match(in.ProtoReflect())) {
 			kept = append(kept, in)
 		}
 	}
 	return kept
 }
 
-// view is how one caller sees the log.
-type view struct {
-	mode string
-	// under is whose insights: an owner or a tenant.
-	under string
-	// pseudonym narrows a pipeline's view to one person.
-	pseudonym string
-	// reader sees what another person's grants cover; nil for all others.
-	reader *reader
-	server *Server
-}
-
-// view decides how the caller sees parent: a person sees their own as it is, a reader
-// as far as a grant covers it, a pipeline a tenant under pseudonyms.
-func (s *Server) view(ctx context.Context, parent string) *view {
-	if granted := access.ViewOf(ctx); granted != nil {
-		r := &reader{authority: s.Authority, owner: granted.Owner, name: granted.Reader}
-		return &view{mode: "granted", under: parent, reader: r, server: s}
+// respond sends a response with the token after it, once the owner's access log
+// knows.
+func (r *run) respond(ctx context.Context, res *insightsv1.StreamInsightsResponse) (err error) {
+	if res.NextToken, err = r.token(); err != nil {
+		return err
 	}
-	if p, ok := auth.FromContext(ctx); ok && p.Owner() == parent {
-		return &view{mode: "own", under: parent, server: s}
+	if err := r.view.log(ctx, res.GetInsights()); err != nil {
+		return err
 	}
-	segments := strings.Split(parent, "/")
-	v := &view{mode: "pseudonymous", under: strings.Join(segments[:2], "/"), server: s}
-	if len(segments) > 2 {
-		v.pseudonym = segments[len(segments)-1]
-	}
-	return v
-}
-
-func (v *view) partitions(n int) []int { return eventlog.PartitionsOf(v.under, n) }
-
-func (v *view) match(e *eventsv1.Event) bool {
-	return e.GetInsight() != nil && eventlog.Under(e.GetOwner(), v.under)
-}
-
-// show gives the insights of events as the caller may see them.
-func (v *view) show(ctx context.Context, events []*eventsv1.Event) ([]*insightsv1.Insight, error) {
-	out := make([]*insightsv1.Insight, 0, len(events))
-	if v.reader != nil {
-		return v.reader.show(ctx, events)
-	}
-	if v.mode == "own" {
-		for _, e := range events {
-			out = append(out, e.GetInsight())
-		}
-		return out, nil
-	}
-	consent, err := v.server.Consents.Of(ctx, events)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range events {
-		if !consent[e.GetOwner()] {
-			continue
-		}
-		in := proto.CloneOf(e.GetInsight()) // events are shared
-		if err := v.server.Names.hide(in); err != nil {
-			return nil, err
-		}
-		if v.pseudonym == "" || strings.Split(in.GetName(), "/")[3] == v.pseudonym {
-			out = append(out, in)
-		}
-	}
-	return out, nil
+	return r.send(res)
 }

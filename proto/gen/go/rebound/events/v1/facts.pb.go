@@ -2063,7 +2063,8 @@ func (x *StoryVersionFacts) GetPublished() bool {
 // theirs deletes it. Types: person.erased.
 type PersonErasedFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The erasure. Format: tenants/{tenant}/erasures/{erasure}.
+	// The erasure. Format: tenants/{tenant}/erasures/{erasure}. Empty among the
+	// events of the insights service.
 	Erasure       string `protobuf:"bytes,1,opt,name=erasure,proto3" json:"erasure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -103,6 +103,60 @@ func (InsightKind) EnumDescriptor() ([]byte, []int) {
 	return file_rebound_insights_v1_insight_proto_rawDescGZIP(), []int{0}
 }
 
+// InsightCorrection is what an insight does to an earlier one.
+type InsightCorrection int32
+
+const (
+	// Nothing: it is told for the first time.
+	InsightCorrection_INSIGHT_CORRECTION_UNSPECIFIED InsightCorrection = 0
+	// What the earlier one rests on was taken back: it does not stand any more, and
+	// nothing stands in its place.
+	InsightCorrection_INSIGHT_CORRECTION_RETRACTED InsightCorrection = 1
+	// What the earlier one rests on was changed: this one stands in its place.
+	InsightCorrection_INSIGHT_CORRECTION_RESTATED InsightCorrection = 2
+)
+
+// Enum value maps for InsightCorrection.
+var (
+	InsightCorrection_name = map[int32]string{
+		0: "INSIGHT_CORRECTION_UNSPECIFIED",
+		1: "INSIGHT_CORRECTION_RETRACTED",
+		2: "INSIGHT_CORRECTION_RESTATED",
+	}
+	InsightCorrection_value = map[string]int32{
+		"INSIGHT_CORRECTION_UNSPECIFIED": 0,
+		"INSIGHT_CORRECTION_RETRACTED":   1,
+		"INSIGHT_CORRECTION_RESTATED":    2,
+	}
+)
+
+func (x InsightCorrection) Enum() *InsightCorrection {
+	p := new(InsightCorrection)
+	*p = x
+	return p
+}
+
+func (x InsightCorrection) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (InsightCorrection) Descriptor() protoreflect.EnumDescriptor {
+	return file_rebound_insights_v1_insight_proto_enumTypes[1].Descriptor()
+}
+
+func (InsightCorrection) Type() protoreflect.EnumType {
+	return &file_rebound_insights_v1_insight_proto_enumTypes[1]
+}
+
+func (x InsightCorrection) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use InsightCorrection.Descriptor instead.
+func (InsightCorrection) EnumDescriptor() ([]byte, []int) {
+	return file_rebound_insights_v1_insight_proto_rawDescGZIP(), []int{1}
+}
+
 // Insight is a conclusion about one person.
 type Insight struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -113,15 +167,27 @@ type Insight struct {
 	Kind InsightKind `protobuf:"varint,2,opt,name=kind,proto3,enum=rebound.insights.v1.InsightKind" json:"kind,omitempty"`
 	// Names of the resources it is about, at least one.
 	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
-	// When what it concludes became so. UTC, to the millisecond.
+	// When what it concludes became so; of a correction, when it was corrected. UTC,
+	// to the millisecond.
 	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
-	// How many observations it rests on, at least 1.
+	// How many observations it rests on, at least 1. With RETRACTED, how many the
+	// earlier one rested on.
 	N int32 `protobuf:"varint,5,opt,name=n,proto3" json:"n,omitempty"`
 	// Name of the method, such as "ewma".
 	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
 	// Version of the method, such as "1".
 	MethodVersion string `protobuf:"bytes,7,opt,name=method_version,json=methodVersion,proto3" json:"method_version,omitempty"`
-	// What it says, by kind.
+	// What it does to the insight that corrects names. Default: UNSPECIFIED, there
+	// is none.
+	Correction InsightCorrection `protobuf:"varint,8,opt,name=correction,proto3,enum=rebound.insights.v1.InsightCorrection" json:"correction,omitempty"`
+	// The insight that does not stand any more since this one was told; it may be a
+	// correction itself. An insight is corrected once at most. Empty when correction
+	// is UNSPECIFIED.
+	Corrects string `protobuf:"bytes,9,opt,name=corrects,proto3" json:"corrects,omitempty"`
+	// The insight that corrects this one; empty while it stands. Streams carry an
+	// insight as it was told, hence without it.
+	CorrectedBy string `protobuf:"bytes,10,opt,name=corrected_by,json=correctedBy,proto3" json:"corrected_by,omitempty"`
+	// What it says, by kind. Unset when correction is RETRACTED.
 	//
 	// Types that are valid to be assigned to Data:
 	//
@@ -213,6 +279,27 @@ func (x *Insight) GetMethod() string {
 func (x *Insight) GetMethodVersion() string {
 	if x != nil {
 		return x.MethodVersion
+	}
+	return ""
+}
+
+func (x *Insight) GetCorrection() InsightCorrection {
+	if x != nil {
+		return x.Correction
+	}
+	return InsightCorrection_INSIGHT_CORRECTION_UNSPECIFIED
+}
+
+func (x *Insight) GetCorrects() string {
+	if x != nil {
+		return x.Corrects
+	}
+	return ""
+}
+
+func (x *Insight) GetCorrectedBy() string {
+	if x != nil {
+		return x.CorrectedBy
 	}
 	return ""
 }
@@ -801,7 +888,7 @@ var File_rebound_insights_v1_insight_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\n" +
-	"!rebound/insights/v1/insight.proto\x12\x13rebound.insights.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a&rebound/insights/v1/insight_kind.proto\"\x83\b\n" +
+	"!rebound/insights/v1/insight.proto\x12\x13rebound.insights.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a&rebound/insights/v1/insight_kind.proto\"\xde\t\n" +
 	"\aInsight\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12:\n" +
 	"\x04kind\x18\x02 \x01(\x0e2 .rebound.insights.v1.InsightKindB\x04\xe2A\x01\x03R\x04kind\x12&\n" +
@@ -811,7 +898,15 @@ const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\x04time\x12\x12\n" +
 	"\x01n\x18\x05 \x01(\x05B\x04\xe2A\x01\x03R\x01n\x12\x1c\n" +
 	"\x06method\x18\x06 \x01(\tB\x04\xe2A\x01\x03R\x06method\x12+\n" +
-	"\x0emethod_version\x18\a \x01(\tB\x04\xe2A\x01\x03R\rmethodVersion\x12T\n" +
+	"\x0emethod_version\x18\a \x01(\tB\x04\xe2A\x01\x03R\rmethodVersion\x12L\n" +
+	"\n" +
+	"correction\x18\b \x01(\x0e2&.rebound.insights.v1.InsightCorrectionB\x04\xe2A\x01\x03R\n" +
+	"correction\x12A\n" +
+	"\bcorrects\x18\t \x01(\tB%\xe2A\x01\x03\xfaA\x1e\n" +
+	"\x1cinsights.rebound.dev/InsightR\bcorrects\x12H\n" +
+	"\fcorrected_by\x18\n" +
+	" \x01(\tB%\xe2A\x01\x03\xfaA\x1e\n" +
+	"\x1cinsights.rebound.dev/InsightR\vcorrectedBy\x12T\n" +
 	"\x11setback_recovered\x18\x14 \x01(\v2%.rebound.insights.v1.SetbackRecoveredH\x00R\x10setbackRecovered\x12K\n" +
 	"\x0elesson_applied\x18\x15 \x01(\v2\".rebound.insights.v1.LessonAppliedH\x00R\rlessonApplied\x12H\n" +
 	"\rgratitude_run\x18\x16 \x01(\v2!.rebound.insights.v1.GratitudeRunH\x00R\fgratitudeRun\x12?\n" +
@@ -869,7 +964,11 @@ const file_rebound_insights_v1_insight_proto_rawDesc = "" +
 	"\x1aINSIGHT_KIND_GOAL_ACHIEVED\x10\a\x1am\xea\xc7\x18i\n" +
 	"\rgoal_achieved\x12\fdays-between\x1a\x011 \x01*\x1finsightSchemas/goal-achieved-v12$dev.rebound.insight.goal_achieved.v1\x12\xa5\x01\n" +
 	" INSIGHT_KIND_INTENSITY_REVISITED\x10\b\x1a\x7f\xea\xc7\x18{\n" +
-	"\x13intensity_revisited\x12\fbefore-after\x1a\x011 \x01*%insightSchemas/intensity-revisited-v12*dev.rebound.insight.intensity_revisited.v1BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
+	"\x13intensity_revisited\x12\fbefore-after\x1a\x011 \x01*%insightSchemas/intensity-revisited-v12*dev.rebound.insight.intensity_revisited.v1*z\n" +
+	"\x11InsightCorrection\x12\"\n" +
+	"\x1eINSIGHT_CORRECTION_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cINSIGHT_CORRECTION_RETRACTED\x10\x01\x12\x1f\n" +
+	"\x1bINSIGHT_CORRECTION_RESTATED\x10\x02BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
 
 var (
 	file_rebound_insights_v1_insight_proto_rawDescOnce sync.Once
@@ -883,42 +982,44 @@ func file_rebound_insights_v1_insight_proto_rawDescGZIP() []byte {
 	return file_rebound_insights_v1_insight_proto_rawDescData
 }
 
-var file_rebound_insights_v1_insight_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_rebound_insights_v1_insight_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_rebound_insights_v1_insight_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_rebound_insights_v1_insight_proto_goTypes = []any{
 	(InsightKind)(0),              // 0: rebound.insights.v1.InsightKind
-	(*Insight)(nil),               // 1: rebound.insights.v1.Insight
-	(*SetbackRecovered)(nil),      // 2: rebound.insights.v1.SetbackRecovered
-	(*LessonApplied)(nil),         // 3: rebound.insights.v1.LessonApplied
-	(*GratitudeRun)(nil),          // 4: rebound.insights.v1.GratitudeRun
-	(*MoodShift)(nil),             // 5: rebound.insights.v1.MoodShift
-	(*StepMomentum)(nil),          // 6: rebound.insights.v1.StepMomentum
-	(*MilestoneReached)(nil),      // 7: rebound.insights.v1.MilestoneReached
-	(*GoalAchieved)(nil),          // 8: rebound.insights.v1.GoalAchieved
-	(*IntensityRevisited)(nil),    // 9: rebound.insights.v1.IntensityRevisited
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*date.Date)(nil),             // 11: google.type.Date
+	(InsightCorrection)(0),        // 1: rebound.insights.v1.InsightCorrection
+	(*Insight)(nil),               // 2: rebound.insights.v1.Insight
+	(*SetbackRecovered)(nil),      // 3: rebound.insights.v1.SetbackRecovered
+	(*LessonApplied)(nil),         // 4: rebound.insights.v1.LessonApplied
+	(*GratitudeRun)(nil),          // 5: rebound.insights.v1.GratitudeRun
+	(*MoodShift)(nil),             // 6: rebound.insights.v1.MoodShift
+	(*StepMomentum)(nil),          // 7: rebound.insights.v1.StepMomentum
+	(*MilestoneReached)(nil),      // 8: rebound.insights.v1.MilestoneReached
+	(*GoalAchieved)(nil),          // 9: rebound.insights.v1.GoalAchieved
+	(*IntensityRevisited)(nil),    // 10: rebound.insights.v1.IntensityRevisited
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*date.Date)(nil),             // 12: google.type.Date
 }
 var file_rebound_insights_v1_insight_proto_depIdxs = []int32{
 	0,  // 0: rebound.insights.v1.Insight.kind:type_name -> rebound.insights.v1.InsightKind
-	10, // 1: rebound.insights.v1.Insight.time:type_name -> google.protobuf.Timestamp
-	2,  // 2: rebound.insights.v1.Insight.setback_recovered:type_name -> rebound.insights.v1.SetbackRecovered
-	3,  // 3: rebound.insights.v1.Insight.lesson_applied:type_name -> rebound.insights.v1.LessonApplied
-	4,  // 4: rebound.insights.v1.Insight.gratitude_run:type_name -> rebound.insights.v1.GratitudeRun
-	5,  // 5: rebound.insights.v1.Insight.mood_shift:type_name -> rebound.insights.v1.MoodShift
-	6,  // 6: rebound.insights.v1.Insight.step_momentum:type_name -> rebound.insights.v1.StepMomentum
-	7,  // 7: rebound.insights.v1.Insight.milestone_reached:type_name -> rebound.insights.v1.MilestoneReached
-	8,  // 8: rebound.insights.v1.Insight.goal_achieved:type_name -> rebound.insights.v1.GoalAchieved
-	9,  // 9: rebound.insights.v1.Insight.intensity_revisited:type_name -> rebound.insights.v1.IntensityRevisited
-	11, // 10: rebound.insights.v1.SetbackRecovered.occurred_on:type_name -> google.type.Date
-	11, // 11: rebound.insights.v1.SetbackRecovered.recovered_on:type_name -> google.type.Date
-	11, // 12: rebound.insights.v1.GratitudeRun.first:type_name -> google.type.Date
-	11, // 13: rebound.insights.v1.GratitudeRun.last:type_name -> google.type.Date
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 1: rebound.insights.v1.Insight.time:type_name -> google.protobuf.Timestamp
+	1,  // 2: rebound.insights.v1.Insight.correction:type_name -> rebound.insights.v1.InsightCorrection
+	3,  // 3: rebound.insights.v1.Insight.setback_recovered:type_name -> rebound.insights.v1.SetbackRecovered
+	4,  // 4: rebound.insights.v1.Insight.lesson_applied:type_name -> rebound.insights.v1.LessonApplied
+	5,  // 5: rebound.insights.v1.Insight.gratitude_run:type_name -> rebound.insights.v1.GratitudeRun
+	6,  // 6: rebound.insights.v1.Insight.mood_shift:type_name -> rebound.insights.v1.MoodShift
+	7,  // 7: rebound.insights.v1.Insight.step_momentum:type_name -> rebound.insights.v1.StepMomentum
+	8,  // 8: rebound.insights.v1.Insight.milestone_reached:type_name -> rebound.insights.v1.MilestoneReached
+	9,  // 9: rebound.insights.v1.Insight.goal_achieved:type_name -> rebound.insights.v1.GoalAchieved
+	10, // 10: rebound.insights.v1.Insight.intensity_revisited:type_name -> rebound.insights.v1.IntensityRevisited
+	12, // 11: rebound.insights.v1.SetbackRecovered.occurred_on:type_name -> google.type.Date
+	12, // 12: rebound.insights.v1.SetbackRecovered.recovered_on:type_name -> google.type.Date
+	12, // 13: rebound.insights.v1.GratitudeRun.first:type_name -> google.type.Date
+	12, // 14: rebound.insights.v1.GratitudeRun.last:type_name -> google.type.Date
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_insight_proto_init() }
@@ -942,7 +1043,7 @@ func file_rebound_insights_v1_insight_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_insights_v1_insight_proto_rawDesc), len(file_rebound_insights_v1_insight_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -12,6 +12,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -80,7 +81,7 @@ type ListInsightsRequest struct {
 	// The next_page_token of the page before; everything else must be as it was
 	// then, page_size excepted. Default: the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over kind, subjects, time and n,
+	// AIP-160 filter over kind, subjects, time, n and correction,
 	// such as: kind = GOAL_ACHIEVED. Default: all.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of time, create_time, update_time, with " desc" for the latest first.
@@ -215,13 +216,18 @@ type StreamInsightsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose insights. Format: tenants/{tenant}/people/{person} or tenants/{tenant}.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Where to start when there is no resume_token: EARLIEST, LATEST, or an
-	// RFC 3339 time: insights of that time and later. Default: EARLIEST.
+	// Where to start when there is no resume_token: EARLIEST (of what is kept),
+	// LATEST, an RFC 3339 time (insights of that time and later), or SNAPSHOT: first
+	// all insights that stand, however old, then what is told from the call on.
+	// Default: EARLIEST. A time before what is kept is refused with HISTORY_GONE.
 	Start string `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
-	// The next_token of the last response: go on after it. Parent and filter must
-	// be as they were. Default: none.
+	// The next_token of the last response: go on after it, in the middle of a
+	// snapshot too. Parent and filter must be as they were. Default: none. One whose
+	// place is no longer kept is refused with HISTORY_GONE, whose metadata holds the
+	// earliest_token of what is.
 	ResumeToken string `protobuf:"bytes,3,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// AIP-160 filter over kind, subjects, time and n. Default: all.
+	// AIP-160 filter over kind, subjects, time, n and correction. Tombstones come
+	// whatever it says. Default: all.
 	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -294,7 +300,13 @@ type StreamInsightsResponse struct {
 	NextToken string `protobuf:"bytes,2,opt,name=next_token,json=nextToken,proto3" json:"next_token,omitempty"`
 	// True once per stream: all that was there at the start has been sent, what
 	// follows is live.
-	HistoryEnd    bool `protobuf:"varint,3,opt,name=history_end,json=historyEnd,proto3" json:"history_end,omitempty"`
+	HistoryEnd bool `protobuf:"varint,3,opt,name=history_end,json=historyEnd,proto3" json:"history_end,omitempty"`
+	// People who were erased, to pipelines only: what was read of them is to be
+	// forgotten. They come after the insights of this response and of all before;
+	// none of these people follow.
+	Tombstones []*Tombstone `protobuf:"bytes,4,rep,name=tombstones,proto3" json:"tombstones,omitempty"`
+	// True once per snapshot: all insights that stood when it began have been sent.
+	SnapshotEnd   bool `protobuf:"varint,5,opt,name=snapshot_end,json=snapshotEnd,proto3" json:"snapshot_end,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -350,11 +362,81 @@ func (x *StreamInsightsResponse) GetHistoryEnd() bool {
 	return false
 }
 
+func (x *StreamInsightsResponse) GetTombstones() []*Tombstone {
+	if x != nil {
+		return x.Tombstones
+	}
+	return nil
+}
+
+func (x *StreamInsightsResponse) GetSnapshotEnd() bool {
+	if x != nil {
+		return x.SnapshotEnd
+	}
+	return false
+}
+
+// Tombstone says that a person was erased.
+type Tombstone struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who. Format: tenants/{tenant}/people/{person}, the person being the pseudonym
+	// that their insights had.
+	Person string `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	// When. UTC, to the millisecond.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tombstone) Reset() {
+	*x = Tombstone{}
+	mi := &file_rebound_insights_v1_insight_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tombstone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tombstone) ProtoMessage() {}
+
+func (x *Tombstone) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_insights_v1_insight_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
+func (*Tombstone) Descriptor() ([]byte, []int) {
+	return file_rebound_insights_v1_insight_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Tombstone) GetPerson() string {
+	if x != nil {
+		return x.Person
+	}
+	return ""
+}
+
+func (x *Tombstone) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 var File_rebound_insights_v1_insight_service_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_insight_service_proto_rawDesc = "" +
 	"\n" +
-	")rebound/insights/v1/insight_service.proto\x12\x13rebound.insights.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a!rebound/insights/v1/insight.proto\x1a\x1erebound/policy/v1/policy.proto\"N\n" +
+	")rebound/insights/v1/insight_service.proto\x12\x13rebound.insights.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!rebound/insights/v1/insight.proto\x1a\x1erebound/policy/v1/policy.proto\"N\n" +
 	"\x11GetInsightRequest\x129\n" +
 	"\x04name\x18\x01 \x01(\tB%\xe2A\x01\x02\xfaA\x1e\n" +
 	"\x1cinsights.rebound.dev/InsightR\x04name\"\xc3\x01\n" +
@@ -372,13 +454,20 @@ const file_rebound_insights_v1_insight_service_proto_rawDesc = "" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12\x1d\n" +
 	"\x05start\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05start\x12+\n" +
 	"\fresume_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80 R\vresumeToken\x12\x16\n" +
-	"\x06filter\x18\x04 \x01(\tR\x06filter\"\x98\x01\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\"\xfb\x01\n" +
 	"\x16StreamInsightsResponse\x128\n" +
 	"\binsights\x18\x01 \x03(\v2\x1c.rebound.insights.v1.InsightR\binsights\x12#\n" +
 	"\n" +
 	"next_token\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\tnextToken\x12\x1f\n" +
 	"\vhistory_end\x18\x03 \x01(\bR\n" +
-	"historyEnd2\xf5\x04\n" +
+	"historyEnd\x12>\n" +
+	"\n" +
+	"tombstones\x18\x04 \x03(\v2\x1e.rebound.insights.v1.TombstoneR\n" +
+	"tombstones\x12!\n" +
+	"\fsnapshot_end\x18\x05 \x01(\bR\vsnapshotEnd\"S\n" +
+	"\tTombstone\x12\x16\n" +
+	"\x06person\x18\x01 \x01(\tR\x06person\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time2\xf5\x04\n" +
 	"\x0eInsightService\x12\xa9\x01\n" +
 	"\n" +
 	"GetInsight\x12&.rebound.insights.v1.GetInsightRequest\x1a\x1c.rebound.insights.v1.Insight\"U\xdaA\x04name\xaa\xbb\x18\x1a\n" +
@@ -407,29 +496,33 @@ func file_rebound_insights_v1_insight_service_proto_rawDescGZIP() []byte {
 	return file_rebound_insights_v1_insight_service_proto_rawDescData
 }
 
-var file_rebound_insights_v1_insight_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_rebound_insights_v1_insight_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_rebound_insights_v1_insight_service_proto_goTypes = []any{
 	(*GetInsightRequest)(nil),      // 0: rebound.insights.v1.GetInsightRequest
 	(*ListInsightsRequest)(nil),    // 1: rebound.insights.v1.ListInsightsRequest
 	(*ListInsightsResponse)(nil),   // 2: rebound.insights.v1.ListInsightsResponse
 	(*StreamInsightsRequest)(nil),  // 3: rebound.insights.v1.StreamInsightsRequest
 	(*StreamInsightsResponse)(nil), // 4: rebound.insights.v1.StreamInsightsResponse
-	(*Insight)(nil),                // 5: rebound.insights.v1.Insight
+	(*Tombstone)(nil),              // 5: rebound.insights.v1.Tombstone
+	(*Insight)(nil),                // 6: rebound.insights.v1.Insight
+	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
 }
 var file_rebound_insights_v1_insight_service_proto_depIdxs = []int32{
-	5, // 0: rebound.insights.v1.ListInsightsResponse.insights:type_name -> rebound.insights.v1.Insight
-	5, // 1: rebound.insights.v1.StreamInsightsResponse.insights:type_name -> rebound.insights.v1.Insight
-	0, // 2: rebound.insights.v1.InsightService.GetInsight:input_type -> rebound.insights.v1.GetInsightRequest
-	1, // 3: rebound.insights.v1.InsightService.ListInsights:input_type -> rebound.insights.v1.ListInsightsRequest
-	3, // 4: rebound.insights.v1.InsightService.StreamInsights:input_type -> rebound.insights.v1.StreamInsightsRequest
-	5, // 5: rebound.insights.v1.InsightService.GetInsight:output_type -> rebound.insights.v1.Insight
-	2, // 6: rebound.insights.v1.InsightService.ListInsights:output_type -> rebound.insights.v1.ListInsightsResponse
-	4, // 7: rebound.insights.v1.InsightService.StreamInsights:output_type -> rebound.insights.v1.StreamInsightsResponse
-	5, // [5:8] is the sub-list for method output_type
-	2, // [2:5] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	6, // 0: rebound.insights.v1.ListInsightsResponse.insights:type_name -> rebound.insights.v1.Insight
+	6, // 1: rebound.insights.v1.StreamInsightsResponse.insights:type_name -> rebound.insights.v1.Insight
+	5, // 2: rebound.insights.v1.StreamInsightsResponse.tombstones:type_name -> rebound.insights.v1.Tombstone
+	7, // 3: rebound.insights.v1.Tombstone.time:type_name -> google.protobuf.Timestamp
+	0, // 4: rebound.insights.v1.InsightService.GetInsight:input_type -> rebound.insights.v1.GetInsightRequest
+	1, // 5: rebound.insights.v1.InsightService.ListInsights:input_type -> rebound.insights.v1.ListInsightsRequest
+	3, // 6: rebound.insights.v1.InsightService.StreamInsights:input_type -> rebound.insights.v1.StreamInsightsRequest
+	6, // 7: rebound.insights.v1.InsightService.GetInsight:output_type -> rebound.insights.v1.Insight
+	2, // 8: rebound.insights.v1.InsightService.ListInsights:output_type -> rebound.insights.v1.ListInsightsResponse
+	4, // 9: rebound.insights.v1.InsightService.StreamInsights:output_type -> rebound.insights.v1.StreamInsightsResponse
+	7, // [7:10] is the sub-list for method output_type
+	4, // [4:7] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_insight_service_proto_init() }
@@ -444,7 +537,7 @@ func file_rebound_insights_v1_insight_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_insights_v1_insight_service_proto_rawDesc), len(file_rebound_insights_v1_insight_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -7,7 +7,8 @@
 package storagev1
 
 import (
-	v1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	v1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	v11 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -81,9 +82,14 @@ type Projection struct {
 	Steps map[string]*StepEntry `protobuf:"bytes,25,rep,name=steps,proto3" json:"steps,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What was practiced on the days of the last months, besides gratitudes and
 	// steps, by day. At most 2000, the latest.
-	Practices     []*PracticeEntry `protobuf:"bytes,26,rep,name=practices,proto3" json:"practices,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Practices []*PracticeEntry `protobuf:"bytes,26,rep,name=practices,proto3" json:"practices,omitempty"`
+	// What was told, in order: the latest 500. What is no longer here cannot be
+	// corrected any more.
+	Told []*ToldEntry `protobuf:"bytes,30,rep,name=told,proto3" json:"told,omitempty"`
+	// Pipelines could read their insights at some time.
+	SharedWithPipeline bool `protobuf:"varint,31,opt,name=shared_with_pipeline,json=sharedWithPipeline,proto3" json:"shared_with_pipeline,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Projection) Reset() {
@@ -298,6 +304,156 @@ func (x *Projection) GetPractices() []*PracticeEntry {
 	return nil
 }
 
+func (x *Projection) GetTold() []*ToldEntry {
+	if x != nil {
+		return x.Told
+	}
+	return nil
+}
+
+func (x *Projection) GetSharedWithPipeline() bool {
+	if x != nil {
+		return x.SharedWithPipeline
+	}
+	return false
+}
+
+// ToldEntry is an insight that was told, and what it rests on.
+type ToldEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the insight that stands; of the one that retracted it, when none does.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What it concludes.
+	Kind v1.InsightKind `protobuf:"varint,2,opt,name=kind,proto3,enum=rebound.insights.v1.InsightKind" json:"kind,omitempty"`
+	// Names of its subjects below the person.
+	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// How many observations it rests on.
+	N int32 `protobuf:"varint,4,opt,name=n,proto3" json:"n,omitempty"`
+	// It was retracted.
+	Retracted bool `protobuf:"varint,5,opt,name=retracted,proto3" json:"retracted,omitempty"`
+	// First day: of the setback, or of the run.
+	First int32 `protobuf:"varint,6,opt,name=first,proto3" json:"first,omitempty"`
+	// Last day: of the recovery, the revisit, the milestone, the window or the run.
+	Last int32 `protobuf:"varint,7,opt,name=last,proto3" json:"last,omitempty"`
+	// What was counted: days, or active days.
+	Count int32 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
+	// Level or intensity before.
+	Before float64 `protobuf:"fixed64,9,opt,name=before,proto3" json:"before,omitempty"`
+	// Level or intensity after.
+	After float64 `protobuf:"fixed64,10,opt,name=after,proto3" json:"after,omitempty"`
+	// Id of the insight that was told first; empty when it was never corrected.
+	FirstId       string `protobuf:"bytes,11,opt,name=first_id,json=firstId,proto3" json:"first_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToldEntry) Reset() {
+	*x = ToldEntry{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToldEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToldEntry) ProtoMessage() {}
+
+func (x *ToldEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToldEntry.ProtoReflect.Descriptor instead.
+func (*ToldEntry) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ToldEntry) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ToldEntry) GetKind() v1.InsightKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.InsightKind(0)
+}
+
+func (x *ToldEntry) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+func (x *ToldEntry) GetN() int32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *ToldEntry) GetRetracted() bool {
+	if x != nil {
+		return x.Retracted
+	}
+	return false
+}
+
+func (x *ToldEntry) GetFirst() int32 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *ToldEntry) GetLast() int32 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *ToldEntry) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ToldEntry) GetBefore() float64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *ToldEntry) GetAfter() float64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *ToldEntry) GetFirstId() string {
+	if x != nil {
+		return x.FirstId
+	}
+	return ""
+}
+
 // SetbackEntry is a setback.
 type SetbackEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -306,13 +462,13 @@ type SetbackEntry struct {
 	// Day of recovery; unset until then.
 	Recovered *int32 `protobuf:"varint,2,opt,name=recovered,proto3,oneof" json:"recovered,omitempty"`
 	// State.
-	State v1.SetbackState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.SetbackState" json:"state,omitempty"`
+	State v11.SetbackState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.SetbackState" json:"state,omitempty"`
 	// Time it was recorded.
 	Recorded int64 `protobuf:"varint,4,opt,name=recorded,proto3" json:"recorded,omitempty"`
 	// Part of life.
-	Area v1.Area `protobuf:"varint,5,opt,name=area,proto3,enum=rebound.type.v1.Area" json:"area,omitempty"`
+	Area v11.Area `protobuf:"varint,5,opt,name=area,proto3,enum=rebound.type.v1.Area" json:"area,omitempty"`
 	// Kind of failure.
-	FailureKind v1.FailureKind `protobuf:"varint,6,opt,name=failure_kind,json=failureKind,proto3,enum=rebound.type.v1.FailureKind" json:"failure_kind,omitempty"`
+	FailureKind v11.FailureKind `protobuf:"varint,6,opt,name=failure_kind,json=failureKind,proto3,enum=rebound.type.v1.FailureKind" json:"failure_kind,omitempty"`
 	// 1 to 10; 0: not stated.
 	Intensity     int32 `protobuf:"varint,7,opt,name=intensity,proto3" json:"intensity,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -321,7 +477,7 @@ type SetbackEntry struct {
 
 func (x *SetbackEntry) Reset() {
 	*x = SetbackEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[1]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -333,7 +489,7 @@ func (x *SetbackEntry) String() string {
 func (*SetbackEntry) ProtoMessage() {}
 
 func (x *SetbackEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[1]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -346,7 +502,7 @@ func (x *SetbackEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetbackEntry.ProtoReflect.Descriptor instead.
 func (*SetbackEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{1}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SetbackEntry) GetOccurred() int32 {
@@ -363,11 +519,11 @@ func (x *SetbackEntry) GetRecovered() int32 {
 	return 0
 }
 
-func (x *SetbackEntry) GetState() v1.SetbackState {
+func (x *SetbackEntry) GetState() v11.SetbackState {
 	if x != nil {
 		return x.State
 	}
-	return v1.SetbackState(0)
+	return v11.SetbackState(0)
 }
 
 func (x *SetbackEntry) GetRecorded() int64 {
@@ -377,18 +533,18 @@ func (x *SetbackEntry) GetRecorded() int64 {
 	return 0
 }
 
-func (x *SetbackEntry) GetArea() v1.Area {
+func (x *SetbackEntry) GetArea() v11.Area {
 	if x != nil {
 		return x.Area
 	}
-	return v1.Area(0)
+	return v11.Area(0)
 }
 
-func (x *SetbackEntry) GetFailureKind() v1.FailureKind {
+func (x *SetbackEntry) GetFailureKind() v11.FailureKind {
 	if x != nil {
 		return x.FailureKind
 	}
-	return v1.FailureKind(0)
+	return v11.FailureKind(0)
 }
 
 func (x *SetbackEntry) GetIntensity() int32 {
@@ -404,14 +560,18 @@ type LessonEntry struct {
 	// Time of capture.
 	Captured int64 `protobuf:"varint,1,opt,name=captured,proto3" json:"captured,omitempty"`
 	// Time of first application; 0: none.
-	Applied       int64 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
+	Applied int64 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
+	// Day of capture, as the person counted days then.
+	CapturedOn int32 `protobuf:"varint,3,opt,name=captured_on,json=capturedOn,proto3" json:"captured_on,omitempty"`
+	// Day of first application, likewise; unset: none.
+	AppliedOn     *int32 `protobuf:"varint,4,opt,name=applied_on,json=appliedOn,proto3,oneof" json:"applied_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LessonEntry) Reset() {
 	*x = LessonEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[2]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +583,7 @@ func (x *LessonEntry) String() string {
 func (*LessonEntry) ProtoMessage() {}
 
 func (x *LessonEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[2]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +596,7 @@ func (x *LessonEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LessonEntry.ProtoReflect.Descriptor instead.
 func (*LessonEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{2}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LessonEntry) GetCaptured() int64 {
@@ -453,13 +613,27 @@ func (x *LessonEntry) GetApplied() int64 {
 	return 0
 }
 
+func (x *LessonEntry) GetCapturedOn() int32 {
+	if x != nil {
+		return x.CapturedOn
+	}
+	return 0
+}
+
+func (x *LessonEntry) GetAppliedOn() int32 {
+	if x != nil && x.AppliedOn != nil {
+		return *x.AppliedOn
+	}
+	return 0
+}
+
 // GoalEntry is a goal.
 type GoalEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Time it was made.
 	Created int64 `protobuf:"varint,1,opt,name=created,proto3" json:"created,omitempty"`
 	// State.
-	State v1.GoalState `protobuf:"varint,2,opt,name=state,proto3,enum=rebound.type.v1.GoalState" json:"state,omitempty"`
+	State v11.GoalState `protobuf:"varint,2,opt,name=state,proto3,enum=rebound.type.v1.GoalState" json:"state,omitempty"`
 	// Time of the last change of state.
 	Changed       int64 `protobuf:"varint,3,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -468,7 +642,7 @@ type GoalEntry struct {
 
 func (x *GoalEntry) Reset() {
 	*x = GoalEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[3]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +654,7 @@ func (x *GoalEntry) String() string {
 func (*GoalEntry) ProtoMessage() {}
 
 func (x *GoalEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[3]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +667,7 @@ func (x *GoalEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoalEntry.ProtoReflect.Descriptor instead.
 func (*GoalEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{3}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GoalEntry) GetCreated() int64 {
@@ -503,11 +677,11 @@ func (x *GoalEntry) GetCreated() int64 {
 	return 0
 }
 
-func (x *GoalEntry) GetState() v1.GoalState {
+func (x *GoalEntry) GetState() v11.GoalState {
 	if x != nil {
 		return x.State
 	}
-	return v1.GoalState(0)
+	return v11.GoalState(0)
 }
 
 func (x *GoalEntry) GetChanged() int64 {
@@ -535,7 +709,7 @@ type CheckInEntry struct {
 
 func (x *CheckInEntry) Reset() {
 	*x = CheckInEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[4]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +721,7 @@ func (x *CheckInEntry) String() string {
 func (*CheckInEntry) ProtoMessage() {}
 
 func (x *CheckInEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[4]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +734,7 @@ func (x *CheckInEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckInEntry.ProtoReflect.Descriptor instead.
 func (*CheckInEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{4}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CheckInEntry) GetId() string {
@@ -607,7 +781,7 @@ type MoodBase struct {
 
 func (x *MoodBase) Reset() {
 	*x = MoodBase{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[5]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +793,7 @@ func (x *MoodBase) String() string {
 func (*MoodBase) ProtoMessage() {}
 
 func (x *MoodBase) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[5]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +806,7 @@ func (x *MoodBase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoodBase.ProtoReflect.Descriptor instead.
 func (*MoodBase) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{5}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MoodBase) GetLevel() float64 {
@@ -669,7 +843,7 @@ type DayRun struct {
 
 func (x *DayRun) Reset() {
 	*x = DayRun{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[6]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +855,7 @@ func (x *DayRun) String() string {
 func (*DayRun) ProtoMessage() {}
 
 func (x *DayRun) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[6]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +868,7 @@ func (x *DayRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DayRun.ProtoReflect.Descriptor instead.
 func (*DayRun) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{6}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DayRun) GetFirst() int32 {
@@ -726,7 +900,7 @@ type CompletionEntry struct {
 
 func (x *CompletionEntry) Reset() {
 	*x = CompletionEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[7]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +912,7 @@ func (x *CompletionEntry) String() string {
 func (*CompletionEntry) ProtoMessage() {}
 
 func (x *CompletionEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[7]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +925,7 @@ func (x *CompletionEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletionEntry.ProtoReflect.Descriptor instead.
 func (*CompletionEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{7}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CompletionEntry) GetId() string {
@@ -796,7 +970,7 @@ type DebriefEntry struct {
 
 func (x *DebriefEntry) Reset() {
 	*x = DebriefEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +982,7 @@ func (x *DebriefEntry) String() string {
 func (*DebriefEntry) ProtoMessage() {}
 
 func (x *DebriefEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +995,7 @@ func (x *DebriefEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DebriefEntry.ProtoReflect.Descriptor instead.
 func (*DebriefEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{8}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DebriefEntry) GetRecorded() int64 {
@@ -874,7 +1048,7 @@ type ReframeEntry struct {
 	// Time it was last told of.
 	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
 	// What the twin does.
-	Kind v1.ReframeKind `protobuf:"varint,3,opt,name=kind,proto3,enum=rebound.type.v1.ReframeKind" json:"kind,omitempty"`
+	Kind v11.ReframeKind `protobuf:"varint,3,opt,name=kind,proto3,enum=rebound.type.v1.ReframeKind" json:"kind,omitempty"`
 	// There is a twin.
 	Reframed bool `protobuf:"varint,4,opt,name=reframed,proto3" json:"reframed,omitempty"`
 	// Belief before, 0 to 100; unset: not stated.
@@ -887,7 +1061,7 @@ type ReframeEntry struct {
 
 func (x *ReframeEntry) Reset() {
 	*x = ReframeEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -899,7 +1073,7 @@ func (x *ReframeEntry) String() string {
 func (*ReframeEntry) ProtoMessage() {}
 
 func (x *ReframeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +1086,7 @@ func (x *ReframeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReframeEntry.ProtoReflect.Descriptor instead.
 func (*ReframeEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{9}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReframeEntry) GetRecorded() int64 {
@@ -929,11 +1103,11 @@ func (x *ReframeEntry) GetChanged() int64 {
 	return 0
 }
 
-func (x *ReframeEntry) GetKind() v1.ReframeKind {
+func (x *ReframeEntry) GetKind() v11.ReframeKind {
 	if x != nil {
 		return x.Kind
 	}
-	return v1.ReframeKind(0)
+	return v11.ReframeKind(0)
 }
 
 func (x *ReframeEntry) GetReframed() bool {
@@ -972,7 +1146,7 @@ type StrengthEntry struct {
 
 func (x *StrengthEntry) Reset() {
 	*x = StrengthEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -984,7 +1158,7 @@ func (x *StrengthEntry) String() string {
 func (*StrengthEntry) ProtoMessage() {}
 
 func (x *StrengthEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -997,7 +1171,7 @@ func (x *StrengthEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrengthEntry.ProtoReflect.Descriptor instead.
 func (*StrengthEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{10}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StrengthEntry) GetRecorded() int64 {
@@ -1036,7 +1210,7 @@ type ConnectionEntry struct {
 
 func (x *ConnectionEntry) Reset() {
 	*x = ConnectionEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1048,7 +1222,7 @@ func (x *ConnectionEntry) String() string {
 func (*ConnectionEntry) ProtoMessage() {}
 
 func (x *ConnectionEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1061,7 +1235,7 @@ func (x *ConnectionEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionEntry.ProtoReflect.Descriptor instead.
 func (*ConnectionEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{11}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConnectionEntry) GetRecorded() int64 {
@@ -1093,7 +1267,7 @@ type OutreachEntry struct {
 	// Time it was last told of.
 	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
 	// State.
-	State v1.OutreachState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.OutreachState" json:"state,omitempty"`
+	State v11.OutreachState `protobuf:"varint,3,opt,name=state,proto3,enum=rebound.type.v1.OutreachState" json:"state,omitempty"`
 	// Something opened up through it.
 	Opportunity   bool `protobuf:"varint,4,opt,name=opportunity,proto3" json:"opportunity,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1102,7 +1276,7 @@ type OutreachEntry struct {
 
 func (x *OutreachEntry) Reset() {
 	*x = OutreachEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1288,7 @@ func (x *OutreachEntry) String() string {
 func (*OutreachEntry) ProtoMessage() {}
 
 func (x *OutreachEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1301,7 @@ func (x *OutreachEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutreachEntry.ProtoReflect.Descriptor instead.
 func (*OutreachEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{12}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OutreachEntry) GetRecorded() int64 {
@@ -1144,11 +1318,11 @@ func (x *OutreachEntry) GetChanged() int64 {
 	return 0
 }
 
-func (x *OutreachEntry) GetState() v1.OutreachState {
+func (x *OutreachEntry) GetState() v11.OutreachState {
 	if x != nil {
 		return x.State
 	}
-	return v1.OutreachState(0)
+	return v11.OutreachState(0)
 }
 
 func (x *OutreachEntry) GetOpportunity() bool {
@@ -1173,7 +1347,7 @@ type CelebrationEntry struct {
 
 func (x *CelebrationEntry) Reset() {
 	*x = CelebrationEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1359,7 @@ func (x *CelebrationEntry) String() string {
 func (*CelebrationEntry) ProtoMessage() {}
 
 func (x *CelebrationEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1372,7 @@ func (x *CelebrationEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CelebrationEntry.ProtoReflect.Descriptor instead.
 func (*CelebrationEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{13}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CelebrationEntry) GetRecorded() int64 {
@@ -1237,7 +1411,7 @@ type StepEntry struct {
 
 func (x *StepEntry) Reset() {
 	*x = StepEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1423,7 @@ func (x *StepEntry) String() string {
 func (*StepEntry) ProtoMessage() {}
 
 func (x *StepEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1436,7 @@ func (x *StepEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepEntry.ProtoReflect.Descriptor instead.
 func (*StepEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{14}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StepEntry) GetRecorded() int64 {
@@ -1290,7 +1464,7 @@ func (x *StepEntry) GetStrength() float64 {
 type PracticeEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What.
-	Practice v1.Practice `protobuf:"varint,1,opt,name=practice,proto3,enum=rebound.type.v1.Practice" json:"practice,omitempty"`
+	Practice v11.Practice `protobuf:"varint,1,opt,name=practice,proto3,enum=rebound.type.v1.Practice" json:"practice,omitempty"`
 	// Which: the resource's id, and what tells its days apart.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// Local day.
@@ -1301,7 +1475,7 @@ type PracticeEntry struct {
 
 func (x *PracticeEntry) Reset() {
 	*x = PracticeEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1487,7 @@ func (x *PracticeEntry) String() string {
 func (*PracticeEntry) ProtoMessage() {}
 
 func (x *PracticeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,14 +1500,14 @@ func (x *PracticeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PracticeEntry.ProtoReflect.Descriptor instead.
 func (*PracticeEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{15}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{16}
 }
 
-func (x *PracticeEntry) GetPractice() v1.Practice {
+func (x *PracticeEntry) GetPractice() v11.Practice {
 	if x != nil {
 		return x.Practice
 	}
-	return v1.Practice(0)
+	return v11.Practice(0)
 }
 
 func (x *PracticeEntry) GetId() string {
@@ -1354,7 +1528,7 @@ var File_rebound_storage_v1_projection_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\n" +
-	"#rebound/storage/v1/projection.proto\x12\x12rebound.storage.v1\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\x81\x15\n" +
+	"#rebound/storage/v1/projection.proto\x12\x12rebound.storage.v1\x1a!rebound/insights/v1/insight.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xe6\x15\n" +
 	"\n" +
 	"Projection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12K\n" +
@@ -1387,7 +1561,9 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"outreaches\x12T\n" +
 	"\fcelebrations\x18\x18 \x03(\v20.rebound.storage.v1.Projection.CelebrationsEntryR\fcelebrations\x12?\n" +
 	"\x05steps\x18\x19 \x03(\v2).rebound.storage.v1.Projection.StepsEntryR\x05steps\x12?\n" +
-	"\tpractices\x18\x1a \x03(\v2!.rebound.storage.v1.PracticeEntryR\tpractices\x1a<\n" +
+	"\tpractices\x18\x1a \x03(\v2!.rebound.storage.v1.PracticeEntryR\tpractices\x121\n" +
+	"\x04told\x18\x1e \x03(\v2\x1d.rebound.storage.v1.ToldEntryR\x04told\x120\n" +
+	"\x14shared_with_pipeline\x18\x1f \x01(\bR\x12sharedWithPipeline\x1a<\n" +
 	"\x0ePositionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a]\n" +
@@ -1427,7 +1603,20 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x123\n" +
 	"\x05value\x18\x02 \x01(\v2\x1d.rebound.storage.v1.StepEntryR\x05value:\x028\x01B\f\n" +
 	"\n" +
-	"_told_mood\"\xb6\x02\n" +
+	"_told_mood\"\xa2\x02\n" +
+	"\tToldEntry\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
+	"\x04kind\x18\x02 \x01(\x0e2 .rebound.insights.v1.InsightKindR\x04kind\x12\x1a\n" +
+	"\bsubjects\x18\x03 \x03(\tR\bsubjects\x12\f\n" +
+	"\x01n\x18\x04 \x01(\x05R\x01n\x12\x1c\n" +
+	"\tretracted\x18\x05 \x01(\bR\tretracted\x12\x14\n" +
+	"\x05first\x18\x06 \x01(\x05R\x05first\x12\x12\n" +
+	"\x04last\x18\a \x01(\x05R\x04last\x12\x14\n" +
+	"\x05count\x18\b \x01(\x05R\x05count\x12\x16\n" +
+	"\x06before\x18\t \x01(\x01R\x06before\x12\x14\n" +
+	"\x05after\x18\n" +
+	" \x01(\x01R\x05after\x12\x19\n" +
+	"\bfirst_id\x18\v \x01(\tR\afirstId\"\xb6\x02\n" +
 	"\fSetbackEntry\x12\x1a\n" +
 	"\boccurred\x18\x01 \x01(\x05R\boccurred\x12!\n" +
 	"\trecovered\x18\x02 \x01(\x05H\x00R\trecovered\x88\x01\x01\x123\n" +
@@ -1437,10 +1626,15 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\ffailure_kind\x18\x06 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x12\x1c\n" +
 	"\tintensity\x18\a \x01(\x05R\tintensityB\f\n" +
 	"\n" +
-	"_recovered\"C\n" +
+	"_recovered\"\x97\x01\n" +
 	"\vLessonEntry\x12\x1a\n" +
 	"\bcaptured\x18\x01 \x01(\x03R\bcaptured\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\x03R\aapplied\"q\n" +
+	"\aapplied\x18\x02 \x01(\x03R\aapplied\x12\x1f\n" +
+	"\vcaptured_on\x18\x03 \x01(\x05R\n" +
+	"capturedOn\x12\"\n" +
+	"\n" +
+	"applied_on\x18\x04 \x01(\x05H\x00R\tappliedOn\x88\x01\x01B\r\n" +
+	"\v_applied_on\"q\n" +
 	"\tGoalEntry\x12\x18\n" +
 	"\acreated\x18\x01 \x01(\x03R\acreated\x120\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.rebound.type.v1.GoalStateR\x05state\x12\x18\n" +
@@ -1519,85 +1713,89 @@ func file_rebound_storage_v1_projection_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_projection_proto_rawDescData
 }
 
-var file_rebound_storage_v1_projection_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_rebound_storage_v1_projection_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_rebound_storage_v1_projection_proto_goTypes = []any{
 	(*Projection)(nil),       // 0: rebound.storage.v1.Projection
-	(*SetbackEntry)(nil),     // 1: rebound.storage.v1.SetbackEntry
-	(*LessonEntry)(nil),      // 2: rebound.storage.v1.LessonEntry
-	(*GoalEntry)(nil),        // 3: rebound.storage.v1.GoalEntry
-	(*CheckInEntry)(nil),     // 4: rebound.storage.v1.CheckInEntry
-	(*MoodBase)(nil),         // 5: rebound.storage.v1.MoodBase
-	(*DayRun)(nil),           // 6: rebound.storage.v1.DayRun
-	(*CompletionEntry)(nil),  // 7: rebound.storage.v1.CompletionEntry
-	(*DebriefEntry)(nil),     // 8: rebound.storage.v1.DebriefEntry
-	(*ReframeEntry)(nil),     // 9: rebound.storage.v1.ReframeEntry
-	(*StrengthEntry)(nil),    // 10: rebound.storage.v1.StrengthEntry
-	(*ConnectionEntry)(nil),  // 11: rebound.storage.v1.ConnectionEntry
-	(*OutreachEntry)(nil),    // 12: rebound.storage.v1.OutreachEntry
-	(*CelebrationEntry)(nil), // 13: rebound.storage.v1.CelebrationEntry
-	(*StepEntry)(nil),        // 14: rebound.storage.v1.StepEntry
-	(*PracticeEntry)(nil),    // 15: rebound.storage.v1.PracticeEntry
-	nil,                      // 16: rebound.storage.v1.Projection.PositionsEntry
-	nil,                      // 17: rebound.storage.v1.Projection.SetbacksEntry
-	nil,                      // 18: rebound.storage.v1.Projection.LessonsEntry
-	nil,                      // 19: rebound.storage.v1.Projection.GoalsEntry
-	nil,                      // 20: rebound.storage.v1.Projection.ToldMomentumEntry
-	nil,                      // 21: rebound.storage.v1.Projection.DebriefsEntry
-	nil,                      // 22: rebound.storage.v1.Projection.ReframesEntry
-	nil,                      // 23: rebound.storage.v1.Projection.StrengthsEntry
-	nil,                      // 24: rebound.storage.v1.Projection.ConnectionsEntry
-	nil,                      // 25: rebound.storage.v1.Projection.OutreachesEntry
-	nil,                      // 26: rebound.storage.v1.Projection.CelebrationsEntry
-	nil,                      // 27: rebound.storage.v1.Projection.StepsEntry
-	(v1.SetbackState)(0),     // 28: rebound.type.v1.SetbackState
-	(v1.Area)(0),             // 29: rebound.type.v1.Area
-	(v1.FailureKind)(0),      // 30: rebound.type.v1.FailureKind
-	(v1.GoalState)(0),        // 31: rebound.type.v1.GoalState
-	(v1.ReframeKind)(0),      // 32: rebound.type.v1.ReframeKind
-	(v1.OutreachState)(0),    // 33: rebound.type.v1.OutreachState
-	(v1.Practice)(0),         // 34: rebound.type.v1.Practice
+	(*ToldEntry)(nil),        // 1: rebound.storage.v1.ToldEntry
+	(*SetbackEntry)(nil),     // 2: rebound.storage.v1.SetbackEntry
+	(*LessonEntry)(nil),      // 3: rebound.storage.v1.LessonEntry
+	(*GoalEntry)(nil),        // 4: rebound.storage.v1.GoalEntry
+	(*CheckInEntry)(nil),     // 5: rebound.storage.v1.CheckInEntry
+	(*MoodBase)(nil),         // 6: rebound.storage.v1.MoodBase
+	(*DayRun)(nil),           // 7: rebound.storage.v1.DayRun
+	(*CompletionEntry)(nil),  // 8: rebound.storage.v1.CompletionEntry
+	(*DebriefEntry)(nil),     // 9: rebound.storage.v1.DebriefEntry
+	(*ReframeEntry)(nil),     // 10: rebound.storage.v1.ReframeEntry
+	(*StrengthEntry)(nil),    // 11: rebound.storage.v1.StrengthEntry
+	(*ConnectionEntry)(nil),  // 12: rebound.storage.v1.ConnectionEntry
+	(*OutreachEntry)(nil),    // 13: rebound.storage.v1.OutreachEntry
+	(*CelebrationEntry)(nil), // 14: rebound.storage.v1.CelebrationEntry
+	(*StepEntry)(nil),        // 15: rebound.storage.v1.StepEntry
+	(*PracticeEntry)(nil),    // 16: rebound.storage.v1.PracticeEntry
+	nil,                      // 17: rebound.storage.v1.Projection.PositionsEntry
+	nil,                      // 18: rebound.storage.v1.Projection.SetbacksEntry
+	nil,                      // 19: rebound.storage.v1.Projection.LessonsEntry
+	nil,                      // 20: rebound.storage.v1.Projection.GoalsEntry
+	nil,                      // 21: rebound.storage.v1.Projection.ToldMomentumEntry
+	nil,                      // 22: rebound.storage.v1.Projection.DebriefsEntry
+	nil,                      // 23: rebound.storage.v1.Projection.ReframesEntry
+	nil,                      // 24: rebound.storage.v1.Projection.StrengthsEntry
+	nil,                      // 25: rebound.storage.v1.Projection.ConnectionsEntry
+	nil,                      // 26: rebound.storage.v1.Projection.OutreachesEntry
+	nil,                      // 27: rebound.storage.v1.Projection.CelebrationsEntry
+	nil,                      // 28: rebound.storage.v1.Projection.StepsEntry
+	(v1.InsightKind)(0),      // 29: rebound.insights.v1.InsightKind
+	(v11.SetbackState)(0),    // 30: rebound.type.v1.SetbackState
+	(v11.Area)(0),            // 31: rebound.type.v1.Area
+	(v11.FailureKind)(0),     // 32: rebound.type.v1.FailureKind
+	(v11.GoalState)(0),       // 33: rebound.type.v1.GoalState
+	(v11.ReframeKind)(0),     // 34: rebound.type.v1.ReframeKind
+	(v11.OutreachState)(0),   // 35: rebound.type.v1.OutreachState
+	(v11.Practice)(0),        // 36: rebound.type.v1.Practice
 }
 var file_rebound_storage_v1_projection_proto_depIdxs = []int32{
-	16, // 0: rebound.storage.v1.Projection.positions:type_name -> rebound.storage.v1.Projection.PositionsEntry
-	17, // 1: rebound.storage.v1.Projection.setbacks:type_name -> rebound.storage.v1.Projection.SetbacksEntry
-	18, // 2: rebound.storage.v1.Projection.lessons:type_name -> rebound.storage.v1.Projection.LessonsEntry
-	19, // 3: rebound.storage.v1.Projection.goals:type_name -> rebound.storage.v1.Projection.GoalsEntry
-	4,  // 4: rebound.storage.v1.Projection.check_ins:type_name -> rebound.storage.v1.CheckInEntry
-	6,  // 5: rebound.storage.v1.Projection.gratitudes:type_name -> rebound.storage.v1.DayRun
-	7,  // 6: rebound.storage.v1.Projection.completions:type_name -> rebound.storage.v1.CompletionEntry
-	5,  // 7: rebound.storage.v1.Projection.mood_base:type_name -> rebound.storage.v1.MoodBase
-	20, // 8: rebound.storage.v1.Projection.told_momentum:type_name -> rebound.storage.v1.Projection.ToldMomentumEntry
-	6,  // 9: rebound.storage.v1.Projection.earlier_step_days:type_name -> rebound.storage.v1.DayRun
-	21, // 10: rebound.storage.v1.Projection.debriefs:type_name -> rebound.storage.v1.Projection.DebriefsEntry
-	22, // 11: rebound.storage.v1.Projection.reframes:type_name -> rebound.storage.v1.Projection.ReframesEntry
-	23, // 12: rebound.storage.v1.Projection.strengths:type_name -> rebound.storage.v1.Projection.StrengthsEntry
-	24, // 13: rebound.storage.v1.Projection.connections:type_name -> rebound.storage.v1.Projection.ConnectionsEntry
-	25, // 14: rebound.storage.v1.Projection.outreaches:type_name -> rebound.storage.v1.Projection.OutreachesEntry
-	26, // 15: rebound.storage.v1.Projection.celebrations:type_name -> rebound.storage.v1.Projection.CelebrationsEntry
-	27, // 16: rebound.storage.v1.Projection.steps:type_name -> rebound.storage.v1.Projection.StepsEntry
-	15, // 17: rebound.storage.v1.Projection.practices:type_name -> rebound.storage.v1.PracticeEntry
-	28, // 18: rebound.storage.v1.SetbackEntry.state:type_name -> rebound.type.v1.SetbackState
-	29, // 19: rebound.storage.v1.SetbackEntry.area:type_name -> rebound.type.v1.Area
-	30, // 20: rebound.storage.v1.SetbackEntry.failure_kind:type_name -> rebound.type.v1.FailureKind
-	31, // 21: rebound.storage.v1.GoalEntry.state:type_name -> rebound.type.v1.GoalState
-	32, // 22: rebound.storage.v1.ReframeEntry.kind:type_name -> rebound.type.v1.ReframeKind
-	33, // 23: rebound.storage.v1.OutreachEntry.state:type_name -> rebound.type.v1.OutreachState
-	34, // 24: rebound.storage.v1.PracticeEntry.practice:type_name -> rebound.type.v1.Practice
-	1,  // 25: rebound.storage.v1.Projection.SetbacksEntry.value:type_name -> rebound.storage.v1.SetbackEntry
-	2,  // 26: rebound.storage.v1.Projection.LessonsEntry.value:type_name -> rebound.storage.v1.LessonEntry
-	3,  // 27: rebound.storage.v1.Projection.GoalsEntry.value:type_name -> rebound.storage.v1.GoalEntry
-	8,  // 28: rebound.storage.v1.Projection.DebriefsEntry.value:type_name -> rebound.storage.v1.DebriefEntry
-	9,  // 29: rebound.storage.v1.Projection.ReframesEntry.value:type_name -> rebound.storage.v1.ReframeEntry
-	10, // 30: rebound.storage.v1.Projection.StrengthsEntry.value:type_name -> rebound.storage.v1.StrengthEntry
-	11, // 31: rebound.storage.v1.Projection.ConnectionsEntry.value:type_name -> rebound.storage.v1.ConnectionEntry
-	12, // 32: rebound.storage.v1.Projection.OutreachesEntry.value:type_name -> rebound.storage.v1.OutreachEntry
-	13, // 33: rebound.storage.v1.Projection.CelebrationsEntry.value:type_name -> rebound.storage.v1.CelebrationEntry
-	14, // 34: rebound.storage.v1.Projection.StepsEntry.value:type_name -> rebound.storage.v1.StepEntry
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	17, // 0: rebound.storage.v1.Projection.positions:type_name -> rebound.storage.v1.Projection.PositionsEntry
+	18, // 1: rebound.storage.v1.Projection.setbacks:type_name -> rebound.storage.v1.Projection.SetbacksEntry
+	19, // 2: rebound.storage.v1.Projection.lessons:type_name -> rebound.storage.v1.Projection.LessonsEntry
+	20, // 3: rebound.storage.v1.Projection.goals:type_name -> rebound.storage.v1.Projection.GoalsEntry
+	5,  // 4: rebound.storage.v1.Projection.check_ins:type_name -> rebound.storage.v1.CheckInEntry
+	7,  // 5: rebound.storage.v1.Projection.gratitudes:type_name -> rebound.storage.v1.DayRun
+	8,  // 6: rebound.storage.v1.Projection.completions:type_name -> rebound.storage.v1.CompletionEntry
+	6,  // 7: rebound.storage.v1.Projection.mood_base:type_name -> rebound.storage.v1.MoodBase
+	21, // 8: rebound.storage.v1.Projection.told_momentum:type_name -> rebound.storage.v1.Projection.ToldMomentumEntry
+	7,  // 9: rebound.storage.v1.Projection.earlier_step_days:type_name -> rebound.storage.v1.DayRun
+	22, // 10: rebound.storage.v1.Projection.debriefs:type_name -> rebound.storage.v1.Projection.DebriefsEntry
+	23, // 11: rebound.storage.v1.Projection.reframes:type_name -> rebound.storage.v1.Projection.ReframesEntry
+	24, // 12: rebound.storage.v1.Projection.strengths:type_name -> rebound.storage.v1.Projection.StrengthsEntry
+	25, // 13: rebound.storage.v1.Projection.connections:type_name -> rebound.storage.v1.Projection.ConnectionsEntry
+	26, // 14: rebound.storage.v1.Projection.outreaches:type_name -> rebound.storage.v1.Projection.OutreachesEntry
+	27, // 15: rebound.storage.v1.Projection.celebrations:type_name -> rebound.storage.v1.Projection.CelebrationsEntry
+	28, // 16: rebound.storage.v1.Projection.steps:type_name -> rebound.storage.v1.Projection.StepsEntry
+	16, // 17: rebound.storage.v1.Projection.practices:type_name -> rebound.storage.v1.PracticeEntry
+	1,  // 18: rebound.storage.v1.Projection.told:type_name -> rebound.storage.v1.ToldEntry
+	29, // 19: rebound.storage.v1.ToldEntry.kind:type_name -> rebound.insights.v1.InsightKind
+	30, // 20: rebound.storage.v1.SetbackEntry.state:type_name -> rebound.type.v1.SetbackState
+	31, // 21: rebound.storage.v1.SetbackEntry.area:type_name -> rebound.type.v1.Area
+	32, // 22: rebound.storage.v1.SetbackEntry.failure_kind:type_name -> rebound.type.v1.FailureKind
+	33, // 23: rebound.storage.v1.GoalEntry.state:type_name -> rebound.type.v1.GoalState
+	34, // 24: rebound.storage.v1.ReframeEntry.kind:type_name -> rebound.type.v1.ReframeKind
+	35, // 25: rebound.storage.v1.OutreachEntry.state:type_name -> rebound.type.v1.OutreachState
+	36, // 26: rebound.storage.v1.PracticeEntry.practice:type_name -> rebound.type.v1.Practice
+	2,  // 27: rebound.storage.v1.Projection.SetbacksEntry.value:type_name -> rebound.storage.v1.SetbackEntry
+	3,  // 28: rebound.storage.v1.Projection.LessonsEntry.value:type_name -> rebound.storage.v1.LessonEntry
+	4,  // 29: rebound.storage.v1.Projection.GoalsEntry.value:type_name -> rebound.storage.v1.GoalEntry
+	9,  // 30: rebound.storage.v1.Projection.DebriefsEntry.value:type_name -> rebound.storage.v1.DebriefEntry
+	10, // 31: rebound.storage.v1.Projection.ReframesEntry.value:type_name -> rebound.storage.v1.ReframeEntry
+	11, // 32: rebound.storage.v1.Projection.StrengthsEntry.value:type_name -> rebound.storage.v1.StrengthEntry
+	12, // 33: rebound.storage.v1.Projection.ConnectionsEntry.value:type_name -> rebound.storage.v1.ConnectionEntry
+	13, // 34: rebound.storage.v1.Projection.OutreachesEntry.value:type_name -> rebound.storage.v1.OutreachEntry
+	14, // 35: rebound.storage.v1.Projection.CelebrationsEntry.value:type_name -> rebound.storage.v1.CelebrationEntry
+	15, // 36: rebound.storage.v1.Projection.StepsEntry.value:type_name -> rebound.storage.v1.StepEntry
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_rebound_storage_v1_projection_proto_init() }
@@ -1606,17 +1804,18 @@ func file_rebound_storage_v1_projection_proto_init() {
 		return
 	}
 	file_rebound_storage_v1_projection_proto_msgTypes[0].OneofWrappers = []any{}
-	file_rebound_storage_v1_projection_proto_msgTypes[1].OneofWrappers = []any{}
-	file_rebound_storage_v1_projection_proto_msgTypes[4].OneofWrappers = []any{}
-	file_rebound_storage_v1_projection_proto_msgTypes[9].OneofWrappers = []any{}
-	file_rebound_storage_v1_projection_proto_msgTypes[11].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[2].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[3].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[5].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[10].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_projection_proto_rawDesc), len(file_rebound_storage_v1_projection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -377,7 +377,9 @@ type ResumeToken struct {
 	// Hash of scope and filter.
 	Request []byte `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	// Position per partition.
-	Positions     []int64 `protobuf:"varint,3,rep,packed,name=positions,proto3" json:"positions,omitempty"`
+	Positions []int64 `protobuf:"varint,3,rep,packed,name=positions,proto3" json:"positions,omitempty"`
+	// The snapshot that the stream began with, as long as it matters; unset: none.
+	Snapshot      *Snapshot `protobuf:"bytes,4,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -433,6 +435,107 @@ func (x *ResumeToken) GetPositions() []int64 {
 	return nil
 }
 
+func (x *ResumeToken) GetSnapshot() *Snapshot {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+// Snapshot is how far a reader has come with a snapshot. Keys are those of the
+// index that it goes along, in milliseconds since 1970.
+type Snapshot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key up to which all was sent; what follows is left.
+	After int64 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
+	// The last key that belongs to it.
+	Until int64 `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
+	// True: it was sent to its end.
+	Ended bool `protobuf:"varint,3,opt,name=ended,proto3" json:"ended,omitempty"`
+	// When it began, in milliseconds since 1970.
+	Begin int64 `protobuf:"varint,4,opt,name=begin,proto3" json:"begin,omitempty"`
+	// Written at this time or later, in milliseconds since 1970, an insight may be in
+	// the snapshot and lie in the log after the positions, too.
+	Recent int64 `protobuf:"varint,5,opt,name=recent,proto3" json:"recent,omitempty"`
+	// Digests of the names of such insights that were sent: at most 200, those sent
+	// last.
+	Sent          []uint64 `protobuf:"fixed64,6,rep,packed,name=sent,proto3" json:"sent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Snapshot) Reset() {
+	*x = Snapshot{}
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Snapshot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Snapshot) ProtoMessage() {}
+
+func (x *Snapshot) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
+func (*Snapshot) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Snapshot) GetAfter() int64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *Snapshot) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *Snapshot) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+func (x *Snapshot) GetBegin() int64 {
+	if x != nil {
+		return x.Begin
+	}
+	return 0
+}
+
+func (x *Snapshot) GetRecent() int64 {
+	if x != nil {
+		return x.Recent
+	}
+	return 0
+}
+
+func (x *Snapshot) GetSent() []uint64 {
+	if x != nil {
+		return x.Sent
+	}
+	return nil
+}
+
 // LibraryMarks is who has marked a library story, apart from the story itself.
 type LibraryMarks struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -449,7 +552,7 @@ type LibraryMarks struct {
 
 func (x *LibraryMarks) Reset() {
 	*x = LibraryMarks{}
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[6]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +564,7 @@ func (x *LibraryMarks) String() string {
 func (*LibraryMarks) ProtoMessage() {}
 
 func (x *LibraryMarks) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[6]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +577,7 @@ func (x *LibraryMarks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LibraryMarks.ProtoReflect.Descriptor instead.
 func (*LibraryMarks) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{6}
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LibraryMarks) GetName() string {
@@ -511,7 +614,7 @@ type ErasureQueue struct {
 
 func (x *ErasureQueue) Reset() {
 	*x = ErasureQueue{}
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[7]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +626,7 @@ func (x *ErasureQueue) String() string {
 func (*ErasureQueue) ProtoMessage() {}
 
 func (x *ErasureQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[7]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +639,7 @@ func (x *ErasureQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErasureQueue.ProtoReflect.Descriptor instead.
 func (*ErasureQueue) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{7}
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ErasureQueue) GetName() string {
@@ -570,7 +673,7 @@ type EraseConfirmation struct {
 
 func (x *EraseConfirmation) Reset() {
 	*x = EraseConfirmation{}
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[8]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +685,7 @@ func (x *EraseConfirmation) String() string {
 func (*EraseConfirmation) ProtoMessage() {}
 
 func (x *EraseConfirmation) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[8]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +698,7 @@ func (x *EraseConfirmation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseConfirmation.ProtoReflect.Descriptor instead.
 func (*EraseConfirmation) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{8}
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *EraseConfirmation) GetPerson() string {
@@ -639,7 +742,7 @@ type CalendarSecret struct {
 
 func (x *CalendarSecret) Reset() {
 	*x = CalendarSecret{}
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[9]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +754,7 @@ func (x *CalendarSecret) String() string {
 func (*CalendarSecret) ProtoMessage() {}
 
 func (x *CalendarSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[9]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +767,7 @@ func (x *CalendarSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CalendarSecret.ProtoReflect.Descriptor instead.
 func (*CalendarSecret) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{9}
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CalendarSecret) GetPerson() string {
@@ -697,7 +800,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[10]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +812,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[10]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +825,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{10}
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Job) GetName() string {
@@ -759,7 +862,7 @@ type ArchiveChunk struct {
 
 func (x *ArchiveChunk) Reset() {
 	*x = ArchiveChunk{}
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[11]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +874,7 @@ func (x *ArchiveChunk) String() string {
 func (*ArchiveChunk) ProtoMessage() {}
 
 func (x *ArchiveChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_storage_proto_msgTypes[11]
+	mi := &file_rebound_storage_v1_storage_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +887,7 @@ func (x *ArchiveChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArchiveChunk.ProtoReflect.Descriptor instead.
 func (*ArchiveChunk) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{11}
+	return file_rebound_storage_v1_storage_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ArchiveChunk) GetName() string {
@@ -831,11 +934,19 @@ const file_rebound_storage_v1_storage_proto_rawDesc = "" +
 	"\x05Value\x12\x14\n" +
 	"\x04text\x18\x01 \x01(\tH\x00R\x04text\x12\x18\n" +
 	"\x06number\x18\x02 \x01(\x03H\x00R\x06numberB\x06\n" +
-	"\x04kind\"[\n" +
+	"\x04kind\"\x95\x01\n" +
 	"\vResumeToken\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\fR\arequest\x12\x1c\n" +
-	"\tpositions\x18\x03 \x03(\x03R\tpositions\"\xd7\x01\n" +
+	"\tpositions\x18\x03 \x03(\x03R\tpositions\x128\n" +
+	"\bsnapshot\x18\x04 \x01(\v2\x1c.rebound.storage.v1.SnapshotR\bsnapshot\"\x8e\x01\n" +
+	"\bSnapshot\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\x03R\x05after\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x14\n" +
+	"\x05ended\x18\x03 \x01(\bR\x05ended\x12\x14\n" +
+	"\x05begin\x18\x04 \x01(\x03R\x05begin\x12\x16\n" +
+	"\x06recent\x18\x05 \x01(\x03R\x06recent\x12\x12\n" +
+	"\x04sent\x18\x06 \x03(\x06R\x04sent\"\xd7\x01\n" +
 	"\fLibraryMarks\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1e\n" +
 	"\ahelpful\x18\x02 \x03(\tB\x04\xc8\xc1\x18\x01R\ahelpful\x12\x1b\n" +
@@ -873,7 +984,7 @@ func file_rebound_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_storage_proto_rawDescData
 }
 
-var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_rebound_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*Sealed)(nil),                // 0: rebound.storage.v1.Sealed
 	(*DataKey)(nil),               // 1: rebound.storage.v1.DataKey
@@ -881,26 +992,28 @@ var file_rebound_storage_v1_storage_proto_goTypes = []any{
 	(*PageToken)(nil),             // 3: rebound.storage.v1.PageToken
 	(*Value)(nil),                 // 4: rebound.storage.v1.Value
 	(*ResumeToken)(nil),           // 5: rebound.storage.v1.ResumeToken
-	(*LibraryMarks)(nil),          // 6: rebound.storage.v1.LibraryMarks
-	(*ErasureQueue)(nil),          // 7: rebound.storage.v1.ErasureQueue
-	(*EraseConfirmation)(nil),     // 8: rebound.storage.v1.EraseConfirmation
-	(*CalendarSecret)(nil),        // 9: rebound.storage.v1.CalendarSecret
-	(*Job)(nil),                   // 10: rebound.storage.v1.Job
-	(*ArchiveChunk)(nil),          // 11: rebound.storage.v1.ArchiveChunk
-	nil,                           // 12: rebound.storage.v1.Sealed.TextsEntry
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*Snapshot)(nil),              // 6: rebound.storage.v1.Snapshot
+	(*LibraryMarks)(nil),          // 7: rebound.storage.v1.LibraryMarks
+	(*ErasureQueue)(nil),          // 8: rebound.storage.v1.ErasureQueue
+	(*EraseConfirmation)(nil),     // 9: rebound.storage.v1.EraseConfirmation
+	(*CalendarSecret)(nil),        // 10: rebound.storage.v1.CalendarSecret
+	(*Job)(nil),                   // 11: rebound.storage.v1.Job
+	(*ArchiveChunk)(nil),          // 12: rebound.storage.v1.ArchiveChunk
+	nil,                           // 13: rebound.storage.v1.Sealed.TextsEntry
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 }
 var file_rebound_storage_v1_storage_proto_depIdxs = []int32{
-	12, // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
+	13, // 0: rebound.storage.v1.Sealed.texts:type_name -> rebound.storage.v1.Sealed.TextsEntry
 	4,  // 1: rebound.storage.v1.PageToken.cursor:type_name -> rebound.storage.v1.Value
-	13, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
-	13, // 3: rebound.storage.v1.EraseConfirmation.expire_time:type_name -> google.protobuf.Timestamp
-	13, // 4: rebound.storage.v1.Job.due_time:type_name -> google.protobuf.Timestamp
-	5,  // [5:5] is the sub-list for method output_type
-	5,  // [5:5] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	14, // 2: rebound.storage.v1.PageToken.expire_time:type_name -> google.protobuf.Timestamp
+	6,  // 3: rebound.storage.v1.ResumeToken.snapshot:type_name -> rebound.storage.v1.Snapshot
+	14, // 4: rebound.storage.v1.EraseConfirmation.expire_time:type_name -> google.protobuf.Timestamp
+	14, // 5: rebound.storage.v1.Job.due_time:type_name -> google.protobuf.Timestamp
+	6,  // [6:6] is the sub-list for method output_type
+	6,  // [6:6] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_rebound_storage_v1_storage_proto_init() }
@@ -918,7 +1031,7 @@ func file_rebound_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_storage_proto_rawDesc), len(file_rebound_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
