@@ -166,12 +166,19 @@ func singular(collection string) string {
 func archives(path string, op object) object {
 	zip := object{"application/zip": object{"schema": object{"type": "string", "format": "binary"}}}
 	switch {
-	case strings.HasSuffix(path, ":download"):
+	case strings.HasSuffix(path, ":download"), strings.HasSuffix(path, ":export") && isDocument(op):
 		asObject(op["responses"])["200"] = object{"description": "The archive.", "content": zip}
 	case strings.HasSuffix(path, ":import"):
 		maps.Copy(asObject(asObject(op["requestBody"])["content"]), zip)
 	}
 	return op
+}
+
+// isDocument tells whether an operation answers with a document of its own media type.
+func isDocument(op object) bool {
+	answer := asObject(asObject(asObject(op["responses"])["200"])["content"])
+	ref, _ := asObject(asObject(answer["application/json"])["schema"])["$ref"].(string)
+	return strings.HasSuffix(ref, "google.api.HttpBody")
 }
 
 // mediaTypesOf are those of answers that are no JSON, by how their paths end.

@@ -216,10 +216,10 @@ func (g *Generations) caughtUp(ctx context.Context, number Generation, share int
 	return err
 }
 
-// Current is the number of the current generation, for those who read along an index.
-func (g *Generations) Current() int32 {
+// Current is the generation that is read, as last seen.
+func (g *Generations) Current() Generation {
 	state, _ := g.view()
-	return state.GetCurrent().GetNumber()
+	return numbers(state)[0]
 }
 
 // Projections reads what is known about people, by owner, in the current generation.

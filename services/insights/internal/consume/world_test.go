@@ -221,7 +221,7 @@ func (w *world) same(r *replica, s *sqlite.Store) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	current := consume.Generation(r.Generations.Current())
+	current := r.Generations.Current()
 	for _, owner := range w.owners {
 		if !proto.Equal(nameless(got[owner]), nameless(want[owner])) {
 			w.t.Errorf("%s:\nrebuilt %v\nfresh   %v", owner, got[owner], want[owner])

@@ -35,10 +35,9 @@ type Metric struct {
 	ByWeek bool
 	// Strict: needs the stricter minimum.
 	Strict bool
-	// Mask has a bit for each week of the window in which a person has something to
-	// say; 0: they do not contribute. asOf is the day (since 1970, UTC) after which
-	// nothing is known.
-	Mask func(p *facts.Person, w Window, asOf int32) uint64
+	// Mask has a bit for each week of the window in which the person of a row has
+	// something to say; 0: they do not contribute.
+	Mask func(l *Look, row int32) uint64
 	// Alike is the weeks of a group in which all people are alike, and the mean of a
 	// week would be known of each: they are not to be counted either. Measure leaves
 	// them out in any case. Nil where no week is shown by itself.
@@ -50,16 +49,13 @@ type Metric struct {
 
 // Group is who is measured.
 type Group struct {
-	// People who contribute anything that counts, in a stable order.
-	People []*facts.Person
+	Look *Look
+	// Rows are those of the people who contribute anything that counts, in order.
+	Rows []int32
 	// Counts are the weeks of each that count, as of Metric.Mask and within it.
 	Counts []uint64
 	// Weeks are the weeks that count at all.
-	Weeks  uint64
-	Window Window
-	// AsOf is the day after which nothing is known: since 1970, UTC, not before the
-	// window's end.
-	AsOf int32
+	Weeks uint64
 	// Minimum is the least number of people behind any number shown.
 	Minimum int32
 }
@@ -75,27 +71,27 @@ func Metrics() []Metric {
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_MOOD_LEVEL,
 			Method: "mean-of-people", Version: "1", ByWeek: true,
-			Mask: moodWeeks, Alike: func(g Group) uint64 { return tally(g, mood).alike }, Measure: moodLevel,
+			Mask: func(l *Look, row int32) uint64 { return l.mood.weeks[row] }, Alike: func(g Group) uint64 { return tally(g, &g.Look.mood).alike }, Measure: moodLevel,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_MOOD_DISTRIBUTION,
 			Method: "merged-bands", Version: "1", ByWeek: true,
-			Mask: moodWeeks, Measure: moodDistribution,
+			Mask: func(l *Look, row int32) uint64 { return l.mood.weeks[row] }, Measure: moodDistribution,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE,
 			Method: "kaplan-meier", Version: "1", Strict: true,
-			Mask: setbackWeeks, Measure: recoveryCurve,
+			Mask: func(l *Look, row int32) uint64 { return l.setbacks.weeks[row] }, Measure: recoveryCurve,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_LESSONS_APPLIED,
 			Method: "mean-share", Version: "1",
-			Mask: lessonWeeks, Measure: lessonsApplied,
+			Mask: func(l *Look, row int32) uint64 { return l.lessons.weeks[row] }, Measure: lessonsApplied,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_STEP_MOMENTUM,
 			Method: "mean-of-people", Version: "1", ByWeek: true,
-			Mask: stepWeeks, Alike: func(g Group) uint64 { return tally(g, stepDays).alike }, Measure: stepMomentum,
+			Mask: func(l *Look, row int32) uint64 { return l.steps.weeks[row] }, Alike: func(g Group) uint64 { return tally(g, &g.Look.steps).alike }, Measure: stepMomentum,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_FAILURE_KINDS,
@@ -112,55 +108,10 @@ func Metrics() []Metric {
 
 // everyWeek: whoever may be counted has something to say, if only that they did
 // nothing.
-func everyWeek(_ *facts.Person, w Window, _ int32) uint64 { return w.All() }
+func everyWeek(l *Look, _ int32) uint64 { return l.window.All() }
 
-// counts are the weeks of person i that count.
+// counts are the weeks that count of the person of place i in Rows.
 func (g Group) counts(i int) uint64 { return g.Counts[i] & g.Weeks }
-
-// weeksOf are the weeks of a person within a window.
-func weeksOf(p *facts.Person, w Window) []facts.Week {
-	weeks := p.Weeks
-	for len(weeks) > 0 && weeks[len(weeks)-1].Week > w.Last {
-		weeks = weeks[:len(weeks)-1]
-	}
-	// Each week is there once: what is within begins no earlier than this.
-	weeks = weeks[max(0, len(weeks)-int(w.Last-w.First+1)):]
-	for len(weeks) > 0 && weeks[0].Week < w.First {
-		weeks = weeks[1:]
-	}
-	return weeks
-}
-
-// bit of a week within a window.
-func (w Window) bit(week int32) uint64 { return 1 << (week - w.First) }
-
-// maskOf are the weeks of a person within a window of which something holds.
-func maskOf(p *facts.Person, w Window, holds func(*facts.Week) bool) uint64 {
-	var mask uint64
-	weeks := weeksOf(p, w)
-	for i := range weeks {
-		if holds(&weeks[i]) {
-			mask |= w.bit(weeks[i].Week)
-		}
-	}
-	return mask
-}
-
-// setbacksOf are the setbacks of a person within a window.
-func setbacksOf(p *facts.Person, w Window) []facts.Setback {
-	all, from, to := p.Setbacks, facts.Monday(w.First), facts.Monday(w.Last+1)
-	for len(all) > 0 && all[len(all)-1].Occurred >= to {
-		all = all[:len(all)-1]
-	}
-	first := len(all)
-	for first > 0 && all[first-1].Occurred >= from {
-		first--
-	}
-	return all[first:]
-}
-
-// bitOfDay is that of the week of a day within a window.
-func (w Window) bitOfDay(day int32) uint64 { return 1 << ((day - facts.Monday(w.First)) / 7) }
 
 // about sets what every cell says beside its values.
 func about(cell *insightsv1.CohortCell, people int32, weeks uint64) {

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
@@ -19,7 +18,7 @@ const first = 2923
 
 var four = Window{First: first, Last: first + 3}
 
-// monday is a day of a window's week, 0 being its Monday.
+// day is a day of a window's week, 0 being its Monday.
 func day(week, of int32) int32 { return facts.Monday(first+week) + of }
 
 func metric(t testing.TB, kind insightsv1.CohortMetric) Metric {
@@ -35,10 +34,14 @@ func metric(t testing.TB, kind insightsv1.CohortMetric) Metric {
 
 // group is all who contribute to a metric, all weeks counting.
 func group(m Metric, w Window, asOf, minimum int32, people ...*facts.Person) Group {
-	g := Group{Weeks: w.All(), Window: w, AsOf: asOf, Minimum: minimum}
-	for _, p := range people {
-		if mask := m.Mask(p, w, asOf); mask != 0 {
-			g.People, g.Counts = append(g.People, p), append(g.Counts, mask)
+	return of(m, NewLook(people, w, asOf), minimum)
+}
+
+func of(m Metric, l *Look, minimum int32) Group {
+	g := Group{Look: l, Weeks: l.window.All(), Minimum: minimum}
+	for row := range int32(len(l.active)) {
+		if mask := m.Mask(l, row); mask != 0 {
+			g.Rows, g.Counts = append(g.Rows, row), append(g.Counts, mask)
 		}
 	}
 	return g
@@ -94,7 +97,7 @@ func checkNumbers(t testing.TB, m protoreflect.Message) {
 	}
 }
 
-// alike tells what a group is called in a failure.
+// wantAlike fails when there is a cell.
 func wantAlike(t *testing.T, what string, cell *insightsv1.CohortCell) {
 	t.Helper()
 	if cell != nil {
@@ -125,7 +128,7 @@ func TestMetrics(t *testing.T) {
 		if m.Alike != nil && !m.ByWeek || m.Strict != (m.Kind == insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE) {
 			t.Errorf("%v: by week %v, strict %v", m.Kind, m.ByWeek, m.Strict)
 		}
-		if _, homogeneous := m.Measure(Group{Weeks: four.All(), Window: four, Minimum: 5}); !homogeneous {
+		if _, homogeneous := m.Measure(group(m, four, day(3, 6), 5)); !homogeneous {
 			t.Errorf("%v of nobody", m.Kind)
 		}
 	}
@@ -148,7 +151,7 @@ func TestWindow(t *testing.T) {
 	if got := setbacksOf(p, four); len(got) != 8 || got[0].Occurred != day(0, 0) || got[7].Occurred != day(3, 6) {
 		t.Errorf("setbacks %v", got)
 	}
-	if got := setbackWeeks(p, four, 0); got != 15 {
+	if got := NewLook([]*facts.Person{p}, four, 0).setbacks.weeks[0]; got != 15 {
 		t.Errorf("setbacks in weeks %b", got)
 	}
 	for _, w := range []Window{{First: first - 9, Last: first - 4}, {First: first + 8, Last: first + 9}} {
@@ -171,7 +174,7 @@ func TestRound(t *testing.T) {
 }
 
 // crowd is many people as they may be, for benchmarks and properties.
-func crowd(random *rand.Rand, n int, w Window, asOf int32) []*facts.Person {
+func crowd(random *rand.Rand, n int, w Window) []*facts.Person {
 	people := make([]*facts.Person, n)
 	for i := range people {
 		p := &facts.Person{}
@@ -203,25 +206,39 @@ func crowd(random *rand.Rand, n int, w Window, asOf int32) []*facts.Person {
 	return people
 }
 
-// BenchmarkMetrics is all metrics of 100,000 people and 12 weeks, on one core: masks
-// and measures.
-func BenchmarkMetrics(b *testing.B) {
+// BenchmarkReport is all metrics of 100,000 people and 12 weeks, on one core: a look
+// at them, each metric by itself, and all together.
+func BenchmarkReport(b *testing.B) {
 	w := Window{First: first, Last: first + 11}
 	asOf := facts.Monday(w.Last + 1)
-	people := crowd(rand.New(rand.NewPCG(1, 2)), 100_000, w, asOf)
+	people := crowd(rand.New(rand.NewPCG(1, 2)), 100_000, w)
+	look := func() *Look { return NewLook(people, w, asOf) }
+	measure := func(l *Look, m Metric) {
+		fill, homogeneous := m.Measure(of(m, l, 5))
+		if homogeneous {
+			b.Fatal("nothing to show")
+		}
+		fill(&insightsv1.CohortCell{})
+	}
+	b.Run("look", func(b *testing.B) {
+		for b.Loop() {
+			look()
+		}
+	})
+	shared := look()
 	for _, m := range Metrics() {
-		g := group(m, w, asOf, 5, people...)
 		b.Run(m.Kind.String(), func(b *testing.B) {
 			for b.Loop() {
-				measured(b, m.Kind, g)
-			}
-		})
-		b.Run(m.Kind.String()+"/mask", func(b *testing.B) {
-			for b.Loop() {
-				group(m, w, asOf, 5, people...)
+				measure(shared, m)
 			}
 		})
 	}
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			l := look()
+			for _, m := range Metrics() {
+				measure(l, m)
+			}
+		}
+	})
 }
-
-var _ proto.Message = (*insightsv1.CohortCell)(nil)

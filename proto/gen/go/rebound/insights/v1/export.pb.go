@@ -11,6 +11,7 @@ import (
 	_ "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
+	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -559,11 +560,188 @@ func (x *ExportColumn) GetType() string {
 	return ""
 }
 
+// CohortReportRow is a row of the table of a cohort report: one number, or a cell
+// without any.
+type CohortReportRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The report. Format: tenants/{tenant}/cohortReports/{cohort_report}.
+	Report string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
+	// The metric of the cell.
+	Metric CohortMetric `protobuf:"varint,2,opt,name=metric,proto3,enum=rebound.insights.v1.CohortMetric" json:"metric,omitempty"`
+	// The group of the cell: a JSON object of attribute keys and values, by key; {} for
+	// all groups together.
+	Group string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	// The other group, where two are compared; else empty.
+	Other string `protobuf:"bytes,4,opt,name=other,proto3" json:"other,omitempty"`
+	// How many people the cell rests on. Unset when suppressed.
+	N *int32 `protobuf:"varint,5,opt,name=n,proto3,oneof" json:"n,omitempty"`
+	// How many weeks it rests on. Unset when suppressed, and where groups are compared.
+	Weeks *int32 `protobuf:"varint,6,opt,name=weeks,proto3,oneof" json:"weeks,omitempty"`
+	// First day of the weeks it is about.
+	StartDate *date.Date `protobuf:"bytes,7,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
+	// Last day of the weeks it is about.
+	EndDate *date.Date `protobuf:"bytes,8,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
+	// Name of the method, such as "kaplan-meier".
+	Method string `protobuf:"bytes,9,opt,name=method,proto3" json:"method,omitempty"`
+	// Version of the method, such as "1".
+	MethodVersion string `protobuf:"bytes,10,opt,name=method_version,json=methodVersion,proto3" json:"method_version,omitempty"`
+	// Why there are no numbers; unset: there are.
+	Suppressed SuppressionReason `protobuf:"varint,11,opt,name=suppressed,proto3,enum=rebound.insights.v1.SuppressionReason" json:"suppressed,omitempty"`
+	// What the number is: its path in what the cell says, such as "mean", "interval.low"
+	// or "by_week.value". Empty when suppressed.
+	Measure string `protobuf:"bytes,12,opt,name=measure,proto3" json:"measure,omitempty"`
+	// Which item of a list it belongs to, from 0: numbers of the same item have the same.
+	// Unset outside of lists.
+	Item *int32 `protobuf:"varint,13,opt,name=item,proto3,oneof" json:"item,omitempty"`
+	// What the item is about, where that is no number: the Monday of a week as
+	// YYYY-MM-DD, a kind of failure or a practice. Empty elsewhere.
+	Label string `protobuf:"bytes,14,opt,name=label,proto3" json:"label,omitempty"`
+	// The number. Unset when suppressed.
+	Value         *float64 `protobuf:"fixed64,15,opt,name=value,proto3,oneof" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CohortReportRow) Reset() {
+	*x = CohortReportRow{}
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CohortReportRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CohortReportRow) ProtoMessage() {}
+
+func (x *CohortReportRow) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CohortReportRow.ProtoReflect.Descriptor instead.
+func (*CohortReportRow) Descriptor() ([]byte, []int) {
+	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CohortReportRow) GetReport() string {
+	if x != nil {
+		return x.Report
+	}
+	return ""
+}
+
+func (x *CohortReportRow) GetMetric() CohortMetric {
+	if x != nil {
+		return x.Metric
+	}
+	return CohortMetric_COHORT_METRIC_UNSPECIFIED
+}
+
+func (x *CohortReportRow) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *CohortReportRow) GetOther() string {
+	if x != nil {
+		return x.Other
+	}
+	return ""
+}
+
+func (x *CohortReportRow) GetN() int32 {
+	if x != nil && x.N != nil {
+		return *x.N
+	}
+	return 0
+}
+
+func (x *CohortReportRow) GetWeeks() int32 {
+	if x != nil && x.Weeks != nil {
+		return *x.Weeks
+	}
+	return 0
+}
+
+func (x *CohortReportRow) GetStartDate() *date.Date {
+	if x != nil {
+		return x.StartDate
+	}
+	return nil
+}
+
+func (x *CohortReportRow) GetEndDate() *date.Date {
+	if x != nil {
+		return x.EndDate
+	}
+	return nil
+}
+
+func (x *CohortReportRow) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *CohortReportRow) GetMethodVersion() string {
+	if x != nil {
+		return x.MethodVersion
+	}
+	return ""
+}
+
+func (x *CohortReportRow) GetSuppressed() SuppressionReason {
+	if x != nil {
+		return x.Suppressed
+	}
+	return SuppressionReason_SUPPRESSION_REASON_UNSPECIFIED
+}
+
+func (x *CohortReportRow) GetMeasure() string {
+	if x != nil {
+		return x.Measure
+	}
+	return ""
+}
+
+func (x *CohortReportRow) GetItem() int32 {
+	if x != nil && x.Item != nil {
+		return *x.Item
+	}
+	return 0
+}
+
+func (x *CohortReportRow) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *CohortReportRow) GetValue() float64 {
+	if x != nil && x.Value != nil {
+		return *x.Value
+	}
+	return 0
+}
+
 var File_rebound_insights_v1_export_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_export_proto_rawDesc = "" +
 	"\n" +
-	" rebound/insights/v1/export.proto\x12\x13rebound.insights.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!rebound/insights/v1/insight.proto\x1a)rebound/insights/v1/insight_service.proto\x1a\x1erebound/policy/v1/policy.proto\"\xf9\x01\n" +
+	" rebound/insights/v1/export.proto\x12\x13rebound.insights.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a'rebound/insights/v1/cohort_report.proto\x1a!rebound/insights/v1/insight.proto\x1a)rebound/insights/v1/insight_service.proto\x1a\x1erebound/policy/v1/policy.proto\"\xf9\x01\n" +
 	"\x15ExportInsightsRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12C\n" +
 	"\x06format\x18\x02 \x01(\x0e2!.rebound.insights.v1.ExportFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12\x1d\n" +
@@ -607,7 +785,31 @@ const file_rebound_insights_v1_export_proto_rawDesc = "" +
 	"\x04rows\x18\x04 \x01(\x03B\x04\xe2A\x01\x03R\x04rows\"B\n" +
 	"\fExportColumn\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\x04name\x12\x18\n" +
-	"\x04type\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\x04type*y\n" +
+	"\x04type\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\x04type\"\x86\x05\n" +
+	"\x0fCohortReportRow\x12\x1c\n" +
+	"\x06report\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\x06report\x12?\n" +
+	"\x06metric\x18\x02 \x01(\x0e2!.rebound.insights.v1.CohortMetricB\x04\xe2A\x01\x03R\x06metric\x12\x1a\n" +
+	"\x05group\x18\x03 \x01(\tB\x04\xe2A\x01\x03R\x05group\x12\x1a\n" +
+	"\x05other\x18\x04 \x01(\tB\x04\xe2A\x01\x03R\x05other\x12\x17\n" +
+	"\x01n\x18\x05 \x01(\x05B\x04\xe2A\x01\x03H\x00R\x01n\x88\x01\x01\x12\x1f\n" +
+	"\x05weeks\x18\x06 \x01(\x05B\x04\xe2A\x01\x03H\x01R\x05weeks\x88\x01\x01\x126\n" +
+	"\n" +
+	"start_date\x18\a \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\tstartDate\x122\n" +
+	"\bend_date\x18\b \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\aendDate\x12\x1c\n" +
+	"\x06method\x18\t \x01(\tB\x04\xe2A\x01\x03R\x06method\x12+\n" +
+	"\x0emethod_version\x18\n" +
+	" \x01(\tB\x04\xe2A\x01\x03R\rmethodVersion\x12L\n" +
+	"\n" +
+	"suppressed\x18\v \x01(\x0e2&.rebound.insights.v1.SuppressionReasonB\x04\xe2A\x01\x03R\n" +
+	"suppressed\x12\x1e\n" +
+	"\ameasure\x18\f \x01(\tB\x04\xe2A\x01\x03R\ameasure\x12\x1d\n" +
+	"\x04item\x18\r \x01(\x05B\x04\xe2A\x01\x03H\x02R\x04item\x88\x01\x01\x12\x1a\n" +
+	"\x05label\x18\x0e \x01(\tB\x04\xe2A\x01\x03R\x05label\x12\x1f\n" +
+	"\x05value\x18\x0f \x01(\x01B\x04\xe2A\x01\x03H\x03R\x05value\x88\x01\x01B\x04\n" +
+	"\x02_nB\b\n" +
+	"\x06_weeksB\a\n" +
+	"\x05_itemB\b\n" +
+	"\x06_value*y\n" +
 	"\fExportFormat\x12\x1d\n" +
 	"\x19EXPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14EXPORT_FORMAT_NDJSON\x10\x01\x12\x15\n" +
@@ -631,7 +833,7 @@ func file_rebound_insights_v1_export_proto_rawDescGZIP() []byte {
 }
 
 var file_rebound_insights_v1_export_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_rebound_insights_v1_export_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_rebound_insights_v1_export_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_rebound_insights_v1_export_proto_goTypes = []any{
 	(ExportFormat)(0),             // 0: rebound.insights.v1.ExportFormat
 	(*ExportInsightsRequest)(nil), // 1: rebound.insights.v1.ExportInsightsRequest
@@ -639,27 +841,35 @@ var file_rebound_insights_v1_export_proto_goTypes = []any{
 	(*ExportFile)(nil),            // 3: rebound.insights.v1.ExportFile
 	(*ExportKind)(nil),            // 4: rebound.insights.v1.ExportKind
 	(*ExportColumn)(nil),          // 5: rebound.insights.v1.ExportColumn
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*Tombstone)(nil),             // 7: rebound.insights.v1.Tombstone
-	(InsightKind)(0),              // 8: rebound.insights.v1.InsightKind
-	(*httpbody.HttpBody)(nil),     // 9: google.api.HttpBody
+	(*CohortReportRow)(nil),       // 6: rebound.insights.v1.CohortReportRow
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Tombstone)(nil),             // 8: rebound.insights.v1.Tombstone
+	(InsightKind)(0),              // 9: rebound.insights.v1.InsightKind
+	(CohortMetric)(0),             // 10: rebound.insights.v1.CohortMetric
+	(*date.Date)(nil),             // 11: google.type.Date
+	(SuppressionReason)(0),        // 12: rebound.insights.v1.SuppressionReason
+	(*httpbody.HttpBody)(nil),     // 13: google.api.HttpBody
 }
 var file_rebound_insights_v1_export_proto_depIdxs = []int32{
-	0, // 0: rebound.insights.v1.ExportInsightsRequest.format:type_name -> rebound.insights.v1.ExportFormat
-	0, // 1: rebound.insights.v1.ExportManifest.format:type_name -> rebound.insights.v1.ExportFormat
-	6, // 2: rebound.insights.v1.ExportManifest.create_time:type_name -> google.protobuf.Timestamp
-	3, // 3: rebound.insights.v1.ExportManifest.files:type_name -> rebound.insights.v1.ExportFile
-	4, // 4: rebound.insights.v1.ExportManifest.kinds:type_name -> rebound.insights.v1.ExportKind
-	5, // 5: rebound.insights.v1.ExportManifest.columns:type_name -> rebound.insights.v1.ExportColumn
-	7, // 6: rebound.insights.v1.ExportManifest.tombstones:type_name -> rebound.insights.v1.Tombstone
-	8, // 7: rebound.insights.v1.ExportKind.kind:type_name -> rebound.insights.v1.InsightKind
-	1, // 8: rebound.insights.v1.InsightExportService.ExportInsights:input_type -> rebound.insights.v1.ExportInsightsRequest
-	9, // 9: rebound.insights.v1.InsightExportService.ExportInsights:output_type -> google.api.HttpBody
-	9, // [9:10] is the sub-list for method output_type
-	8, // [8:9] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	0,  // 0: rebound.insights.v1.ExportInsightsRequest.format:type_name -> rebound.insights.v1.ExportFormat
+	0,  // 1: rebound.insights.v1.ExportManifest.format:type_name -> rebound.insights.v1.ExportFormat
+	7,  // 2: rebound.insights.v1.ExportManifest.create_time:type_name -> google.protobuf.Timestamp
+	3,  // 3: rebound.insights.v1.ExportManifest.files:type_name -> rebound.insights.v1.ExportFile
+	4,  // 4: rebound.insights.v1.ExportManifest.kinds:type_name -> rebound.insights.v1.ExportKind
+	5,  // 5: rebound.insights.v1.ExportManifest.columns:type_name -> rebound.insights.v1.ExportColumn
+	8,  // 6: rebound.insights.v1.ExportManifest.tombstones:type_name -> rebound.insights.v1.Tombstone
+	9,  // 7: rebound.insights.v1.ExportKind.kind:type_name -> rebound.insights.v1.InsightKind
+	10, // 8: rebound.insights.v1.CohortReportRow.metric:type_name -> rebound.insights.v1.CohortMetric
+	11, // 9: rebound.insights.v1.CohortReportRow.start_date:type_name -> google.type.Date
+	11, // 10: rebound.insights.v1.CohortReportRow.end_date:type_name -> google.type.Date
+	12, // 11: rebound.insights.v1.CohortReportRow.suppressed:type_name -> rebound.insights.v1.SuppressionReason
+	1,  // 12: rebound.insights.v1.InsightExportService.ExportInsights:input_type -> rebound.insights.v1.ExportInsightsRequest
+	13, // 13: rebound.insights.v1.InsightExportService.ExportInsights:output_type -> google.api.HttpBody
+	13, // [13:14] is the sub-list for method output_type
+	12, // [12:13] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_export_proto_init() }
@@ -667,15 +877,17 @@ func file_rebound_insights_v1_export_proto_init() {
 	if File_rebound_insights_v1_export_proto != nil {
 		return
 	}
+	file_rebound_insights_v1_cohort_report_proto_init()
 	file_rebound_insights_v1_insight_proto_init()
 	file_rebound_insights_v1_insight_service_proto_init()
+	file_rebound_insights_v1_export_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_insights_v1_export_proto_rawDesc), len(file_rebound_insights_v1_export_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
