@@ -38,10 +38,27 @@ type Sources struct {
 	TokenFile string `type:"path" help:"File with the service token to read events with, renewed by the platform."`
 }
 
+// Retention says how long the insight stream is kept.
+type Retention struct {
+	Days    int  `default:"30" help:"How many days the insight stream is kept, 1 to 36500. Readers that come back later start with a snapshot."`
+	Forever bool `help:"Keep the insight stream for ever, whatever retention-days says."`
+}
+
+// age is how old events of the log get; 0: it is not trimmed.
+func (r Retention) age() (time.Duration, error) {
+	switch {
+	case r.Forever:
+		return 0, nil
+	case r.Days < 1 || r.Days > 36500:
+		return 0, errors.New("retention-days must be 1 to 36500; retention-forever keeps all")
+	}
+	return time.Duration(r.Days) * 24 * time.Hour, nil
+}
+
 // Definition is the insights service. Tokens, when not nil, stands in for the
 // token file. Rebuild is the label under which projections are to be rebuilt; empty, or
 // one that was used before: they are when they have to be.
-func Definition(sources Sources, tokens auth.TokenSource, rebuild string) service.Definition {
+func Definition(sources Sources, retention Retention, tokens auth.TokenSource, rebuild string) service.Definition {
 	return service.Definition{
 		Name:          "insights",
 		SchemaVersion: schemaVersion,
@@ -51,6 +68,10 @@ func Definition(sources Sources, tokens auth.TokenSource, rebuild string) servic
 					return nil, errors.New("source-token-file is required: events are read with a service token")
 				}
 				tokens = auth.FileSource(sources.TokenFile)
+			}
+			age, err := retention.age()
+			if err != nil {
+				return nil, err
 			}
 			fields, err := filter.New((&insightsv1.Insight{}).ProtoReflect().Descriptor(), stream.Filterable...)
 			if err != nil {
@@ -63,13 +84,16 @@ func Definition(sources Sources, tokens auth.TokenSource, rebuild string) servic
 				return nil, err
 			}
 			schemas, err := kind.NewSchemas()
-			return &app{sources: sources, tokens: tokens, rebuild: rebuild, insights: insights, fields: fields, schemas: schemas, deps: deps}, err
+			return &app{
+				sources: sources, age: age, tokens: tokens, rebuild: rebuild, insights: insights, fields: fields, schemas: schemas, deps: deps,
+			}, err
 		},
 	}
 }
 
 type app struct {
 	sources     Sources
+	age         time.Duration
 	tokens      auth.TokenSource
 	rebuild     string
 	insights    *resource.Resource[*insightsv1.Insight]
@@ -94,9 +118,11 @@ func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []ser
 		return nil, nil, err
 	}
 	a.generations = consumer.Generations
+	people := stream.NewPeople(a.generations)
+	env.Screen = people.Screen
 	streams := &stream.Server{
-		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(a.generations),
-		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock,
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: people,
+		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock, Partitions: env.Store.Partitions(),
 	}
 	exports := export.NewServer(streams, env.Clock)
 	services, err := resource.Services(
@@ -116,6 +142,10 @@ func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []ser
 	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
+	tasks := []service.Task{erasures}
+	if a.age > 0 {
+		tasks = append(tasks, eventlog.Retention{Log: env.Store, Age: a.age, Clock: env.Clock, Logger: env.Telemetry.Logger}.Run)
+	}
 	var sources []consume.Source
 	for name, target := range map[string]string{consume.Journal: a.sources.Journal, consume.Goals: a.sources.Goals} {
 		conn, err := env.Dial(name, target, a.tokens)
@@ -129,7 +159,7 @@ func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []ser
 		Work: consume.Work, Shares: consume.Shares, Docs: env.Store, Clock: env.Clock, NewID: a.deps.NewID, Log: env.Telemetry.Logger,
 		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
 	}
-	return services, []service.Task{erasures, readers.Run, a.generations.Run}, nil
+	return services, append(tasks, readers.Run, a.generations.Run), nil
 }
 
 // getSummary tells how a person is doing.

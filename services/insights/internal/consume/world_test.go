@@ -223,7 +223,7 @@ func (w *world) same(r *replica, s *sqlite.Store) {
 	}
 	current := r.Generations.Current()
 	for _, owner := range w.owners {
-		if !proto.Equal(nameless(got[owner]), nameless(want[owner])) {
+		if !proto.Equal(nameless(w.t, got[owner]), nameless(w.t, want[owner])) {
 			w.t.Errorf("%s:\nrebuilt %v\nfresh   %v", owner, got[owner], want[owner])
 		}
 		if got, want := weeklyOf(w.t, s, current, owner), weeklyOf(w.t, freshStore, 0, owner); !proto.Equal(got, want) {
@@ -237,10 +237,19 @@ func (w *world) same(r *replica, s *sqlite.Store) {
 
 // nameless is a projection without what is not the same in every life: its name, and
 // the order in which insights from two sources were told.
-func nameless(p *storagev1.Projection) *storagev1.Projection {
+func nameless(t testing.TB, p *storagev1.Projection) *storagev1.Projection {
+	t.Helper()
 	p = proto.CloneOf(p)
 	p.Name = ""
-	slices.SortFunc(p.GetTold(), func(a, b *storagev1.ToldEntry) int { return strings.Compare(a.GetId(), b.GetId()) })
+	var told storagev1.Told
+	if err := proto.Unmarshal(p.GetTold(), &told); err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(told.GetEntries(), func(a, b *storagev1.ToldEntry) int { return strings.Compare(a.GetId(), b.GetId()) })
+	var err error
+	if p.Told, err = (proto.MarshalOptions{Deterministic: true}).Marshal(&told); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
