@@ -56,8 +56,9 @@ func (r Retention) age() (time.Duration, error) {
 }
 
 // Definition is the insights service. Tokens, when not nil, stands in for the
-// token file.
-func Definition(sources Sources, retention Retention, tokens auth.TokenSource) service.Definition {
+// token file. Rebuild is the label under which projections are to be rebuilt; empty, or
+// one that was used before: they are when they have to be.
+func Definition(sources Sources, retention Retention, tokens auth.TokenSource, rebuild string) service.Definition {
 	return service.Definition{
 		Name:          "insights",
 		SchemaVersion: schemaVersion,
@@ -83,32 +84,41 @@ func Definition(sources Sources, retention Retention, tokens auth.TokenSource) s
 				return nil, err
 			}
 			schemas, err := kind.NewSchemas()
-			return &app{sources: sources, age: age, tokens: tokens, insights: insights, fields: fields, schemas: schemas, deps: deps}, err
+			return &app{
+				sources: sources, age: age, tokens: tokens, rebuild: rebuild, insights: insights, fields: fields, schemas: schemas, deps: deps,
+			}, err
 		},
 	}
 }
 
 type app struct {
-	sources  Sources
-	age      time.Duration
-	tokens   auth.TokenSource
-	insights *resource.Resource[*insightsv1.Insight]
-	fields   *filter.Fields
-	schemas  *kind.Schemas
-	deps     *resource.Deps
+	sources     Sources
+	age         time.Duration
+	tokens      auth.TokenSource
+	rebuild     string
+	insights    *resource.Resource[*insightsv1.Insight]
+	fields      *filter.Fields
+	schemas     *kind.Schemas
+	deps        *resource.Deps
+	generations *consume.Generations
 }
 
 // Kinds implements service.App.
 func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), stream.Kind(a.insights.Kind())) }
 
 // Start implements service.App.
-func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
+func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
 	journal, err := env.Dial("journal", a.sources.Journal, a.tokens)
 	if err != nil {
 		return nil, nil, err
 	}
 	env.Authority = access.NewRemote(journal)
-	people := stream.NewPeople(env.Store)
+	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
+	if err := consumer.Generations.Begin(ctx, projection.Version, a.rebuild); err != nil {
+		return nil, nil, err
+	}
+	a.generations = consumer.Generations
+	people := stream.NewPeople(a.generations)
 	env.Screen = people.Screen
 	streams := &stream.Server{
 		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: people,
@@ -129,7 +139,6 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	if err != nil {
 		return nil, nil, err
 	}
-	consumer := consume.New(env.Store, env.Clock, env.Telemetry.Logger)
 	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
@@ -138,7 +147,7 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		tasks = append(tasks, eventlog.Retention{Log: env.Store, Age: a.age, Clock: env.Clock, Logger: env.Telemetry.Logger}.Run)
 	}
 	var sources []consume.Source
-	for name, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
+	for name, target := range map[string]string{consume.Journal: a.sources.Journal, consume.Goals: a.sources.Goals} {
 		conn, err := env.Dial(name, target, a.tokens)
 		if err != nil {
 			return nil, nil, err
@@ -150,7 +159,7 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		Work: consume.Work, Shares: consume.Shares, Docs: env.Store, Clock: env.Clock, NewID: a.deps.NewID, Log: env.Telemetry.Logger,
 		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
 	}
-	return services, append(tasks, readers.Run), nil
+	return services, append(tasks, readers.Run, a.generations.Run), nil
 }
 
 // getSummary tells how a person is doing.

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"errors"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -11,12 +10,10 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/chart"
-	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/kit/access"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/resource"
-	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // shows tells whether the caller may see what a name stands for, all of it, and notes
@@ -33,14 +30,14 @@ func shows(ctx context.Context, name string) error {
 
 // projectionOf gives what is known about a person; an empty one of whom nothing is.
 func (a *app) projectionOf(ctx context.Context, owner string) (*storagev1.Projection, error) {
-	rec, err := a.deps.Store.Get(ctx, consume.Projections, projection.Name(owner))
-	switch {
-	case err == nil:
-		return rec.Body.(*storagev1.Projection), nil
-	case errors.Is(err, store.ErrNotFound):
-		return projection.New(owner), nil
+	known, err := a.generations.Projections(ctx, owner)
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	if p := known[owner]; p != nil {
+		return p, nil
+	}
+	return projection.New(owner), nil
 }
 
 // chartDays are how many days charts look back by default.

@@ -80,3 +80,15 @@ func (c *Checkpoints) Save(ctx context.Context, at Checkpoint, token string) Che
 	}
 	return at
 }
+
+// Delete deletes the place reached in a source, if there is one.
+func (c *Checkpoints) Delete(ctx context.Context, source string) error {
+	rec, err := c.docs.Get(ctx, checkpoints, "checkpoints/"+source)
+	if err == nil {
+		err = c.docs.Commit(ctx, store.Write{Op: store.Delete, Record: rec})[0].Err
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -115,7 +115,7 @@ func Open(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	sources := insights.Sources{Journal: journalAt, Goals: goalsAt}
-	if s.insights, err = s.service(ctx, o, at[2], insights.Definition(sources, o.retention(), tokens("insights"))); err != nil {
+	if s.insights, err = s.service(ctx, o, at[2], insights.Definition(sources, o.retention(), tokens("insights"), "")); err != nil {
 		return nil, err
 	}
 	s.gateway, err = gateway.Open(ctx, gateway.Config{

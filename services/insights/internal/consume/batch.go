@@ -36,7 +36,8 @@ func (c *Consumer) load(ctx context.Context, events []*eventsv1.Event) (*batch, 
 			p := &person{}
 			b.people[e.GetOwner()], b.order = p, append(b.order, p)
 			owners = append(owners, e.GetOwner())
-			projections, weekly = append(projections, projection.Name(e.GetOwner())), append(weekly, facts.Name(e.GetOwner()))
+			projections = append(projections, c.generation.Name(projection.Name(e.GetOwner())))
+			weekly = append(weekly, c.generation.Name(facts.Name(e.GetOwner())))
 		}
 	}
 	projected, err := c.docs.GetBatch(ctx, Projections, projections)
@@ -49,8 +50,8 @@ func (c *Consumer) load(ctx context.Context, events []*eventsv1.Event) (*batch, 
 	}
 	now := c.clock()
 	for i, p := range b.order {
-		p.projection = projectionOf(owners[i], projected, now)
-		p.facts = factsOf(owners[i], kept, now)
+		p.projection = projectionOf(owners[i], projections[i], projected, now)
+		p.facts = factsOf(owners[i], weekly[i], kept, now)
 		p.keeper = facts.NewKeeper(p.facts.Body.(*storagev1.WeeklyFacts), now)
 	}
 	return b, nil
@@ -89,20 +90,21 @@ func put(rec store.Record) store.Write {
 	return store.Write{Op: op, Record: rec}
 }
 
-// projectionOf is the projection of a person to write now, among those that were found.
-func projectionOf(owner string, found map[string]store.Record, now time.Time) store.Record {
-	name := projection.Name(owner)
+// projectionOf is the projection of a person to write now, by its name among those that
+// were found.
+func projectionOf(owner, name string, found map[string]store.Record, now time.Time) store.Record {
 	rec, ok := found[name]
 	if !ok {
-		rec = store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, Body: projection.New(owner)}
+		fresh := projection.New(owner)
+		fresh.Name = name
+		rec = store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, Body: fresh}
 	}
 	rec.UpdateTime = now
 	return rec
 }
 
 // factsOf is the weekly facts of a person likewise.
-func factsOf(owner string, found map[string]store.Record, now time.Time) store.Record {
-	name := facts.Name(owner)
+func factsOf(owner, name string, found map[string]store.Record, now time.Time) store.Record {
 	rec, ok := found[name]
 	if !ok {
 		rec = store.Record{Kind: facts.KindName, Name: name, Parent: owner, Owner: owner, CreateTime: now, Body: &storagev1.WeeklyFacts{Name: name}}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -29,30 +30,48 @@ import (
 const (
 	Projections = "projection"
 	Insights    = "insights"
+
+	nameIndex = "by_name"
 )
 
 // Kinds declares what the consumer keeps besides insights.
 func Kinds() []store.Kind {
 	return []store.Kind{
-		{Name: Projections, New: func() proto.Message { return &storagev1.Projection{} }},
+		{
+			Name: Projections, New: func() proto.Message { return &storagev1.Projection{} },
+			Indexes: []store.Index{{Name: nameIndex, Keys: []string{store.KeyName}}},
+		},
+		{Name: generationKind, New: func() proto.Message { return &storagev1.Generations{} }},
 		facts.Kind(), eventlog.CheckpointKind(), share.Kind(),
 	}
 }
 
-// Consumer applies events. Several sources may feed one consumer.
+// Consumer applies events to one generation of projections. Several sources may feed
+// one consumer.
 type Consumer struct {
+	// Generations knows which generations of projections there are.
+	Generations *Generations
+
 	docs        store.Documents
 	checkpoints *eventlog.Checkpoints
 	clock       clock.Clock
 	log         *slog.Logger
+	retireAfter time.Duration
+	builds      chan struct{} // has room for as many shares as are built at once
 	// erasing keeps a person who is being erased from being written about here; what
 	// other processes write meanwhile is swept after them.
-	erasing sync.RWMutex
+	erasing *sync.RWMutex
+
+	generation Generation
+	met        map[string]bool // whom this generation knows from the current one, and whether they are erased
 }
 
 // New gives a consumer that writes to a store.
 func New(docs store.Documents, now clock.Clock, log *slog.Logger) *Consumer {
-	return &Consumer{docs: docs, checkpoints: eventlog.NewCheckpoints(docs, now), clock: now, log: log}
+	return &Consumer{
+		Generations: newGenerations(docs, now, log), docs: docs, checkpoints: eventlog.NewCheckpoints(docs, now), clock: now, log: log,
+		retireAfter: retireAfter, builds: make(chan struct{}, buildAtOnce), erasing: &sync.RWMutex{},
+	}
 }
 
 // Apply applies a batch of events, in order per owner: it reads every projection
@@ -125,25 +144,32 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
 	c.erasing.Lock()
 	defer c.erasing.Unlock()
+	if err := c.markAll(ctx, owner); err != nil {
+		return 0, err
+	}
+	return erase(ctx, owner)
+}
+
+// mark puts the marks in place of what one generation has of a person, and, if it is to
+// tell, a tombstone into the log for those who could read of them.
+func (c *Consumer) mark(ctx context.Context, in Generation, owner string, tell bool) error {
+	one := *c
+	one.generation = in
 	for {
-		b, err := c.load(ctx, []*eventsv1.Event{{Owner: owner}})
+		b, err := one.load(ctx, []*eventsv1.Event{{Owner: owner}})
 		if err != nil {
-			return 0, err
+			return err
 		}
 		p := b.people[owner]
 		known := p.projection.Body.(*storagev1.Projection)
 		p.projection.Body = &storagev1.Projection{Name: p.projection.Name, Erased: true}
 		p.facts.Body = &storagev1.WeeklyFacts{Name: p.facts.Name, Erased: true}
 		mark := put(p.projection)
-		if known.GetSharedWithPipeline() || known.GetShareWithPipeline() {
+		if tell && (known.GetSharedWithPipeline() || known.GetShareWithPipeline()) {
 			mark.Events = []*eventsv1.Event{c.tombstone(owner)}
 		}
-		err = c.commit(ctx, []store.Write{mark, put(p.facts)}, nil)
-		if err == nil {
-			return erase(ctx, owner)
-		}
-		if !outrun(err) {
-			return 0, err
+		if err = c.commit(ctx, []store.Write{mark, put(p.facts)}, nil); !outrun(err) {
+			return err
 		}
 	}
 }

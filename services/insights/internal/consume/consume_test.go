@@ -2,6 +2,7 @@ package consume_test
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -45,7 +46,7 @@ func open(t testing.TB) (*consume.Consumer, *sqlite.Store) {
 			t.Error(err)
 		}
 	})
-	return consume.New(s, clock.NewManual(begin).Now, nil), s
+	return consume.New(s, clock.NewManual(begin).Now, slog.New(slog.DiscardHandler)), s
 }
 
 // history is a random life of a few people, as the journal and goals tell it.

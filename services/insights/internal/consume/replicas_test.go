@@ -2,6 +2,7 @@ package consume_test
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -25,7 +26,7 @@ func TestTwoBelieve(t *testing.T) {
 			t.Fatal(err)
 		}
 		one, s := open(t)
-		two := consume.New(s, clock.NewManual(begin).Now, nil)
+		two := consume.New(s, clock.NewManual(begin).Now, slog.New(slog.DiscardHandler))
 		var both sync.WaitGroup
 		for i, c := range []*consume.Consumer{one, two} {
 			both.Go(func() {
@@ -63,7 +64,7 @@ func TestSourcesApart(t *testing.T) {
 		}
 	}
 	one, s := open(t)
-	two := consume.New(s, clock.NewManual(begin).Now, nil)
+	two := consume.New(s, clock.NewManual(begin).Now, slog.New(slog.DiscardHandler))
 	var both sync.WaitGroup
 	for source, c := range map[string]*consume.Consumer{"rebound/journal": one, "rebound/goals": two} {
 		both.Go(func() {
@@ -91,4 +92,21 @@ func reached(t *testing.T, s store.Documents, owner string) map[string]int64 {
 		t.Fatal(err)
 	}
 	return rec.Body.(*storagev1.Projection).GetPositions()
+}
+
+// BenchmarkShares reads the lives of many people over gRPC, in shares, and applies
+// them.
+func BenchmarkShares(b *testing.B) {
+	w := newWorld(b)
+	for seed := range uint64(60) {
+		w.live(seed, 100)
+	}
+	w.heads()
+	for b.Loop() {
+		_, s := open(b)
+		r := w.replica(s, "")
+		w.caughtUp(r)
+		r.stop()
+	}
+	b.ReportMetric(float64(len(w.told)*b.N)/b.Elapsed().Seconds(), "events/s")
 }

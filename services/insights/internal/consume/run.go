@@ -35,20 +35,58 @@ const (
 
 // Source is a service whose events are read.
 type Source struct {
+	// Name is one of Journal and Goals.
 	Name   string
 	Client *eventlog.Client
 }
 
-// Share reads one share of all sources until ctx ends or a source refuses for good.
-func (c *Consumer) Share(ctx context.Context, share int, sources []Source) error {
+// The sources.
+const (
+	Journal = "journal"
+	Goals   = "goals"
+)
+
+var sourceNames = []string{Journal, Goals}
+
+// checkpoint is the name of the place that a generation has reached in a share of a
+// source.
+func (g Generation) checkpoint(source string, share int) string {
+	return g.Name(fmt.Sprintf("%s/%d-of-%d", source, share, Shares))
+}
+
+// follow reads a share of all sources until ctx ends or a source refuses for good. What
+// is applied is then applied to the generation that is kept along, too; nil: none.
+// ended, unless nil, is called when the history of all sources has been applied.
+func (c *Consumer) follow(ctx context.Context, share int, sources []Source, along *Consumer, ended func(context.Context) error) error {
 	var one sync.Mutex // batch at a time: sources that meet in a projection would only make each other try again
+	left := map[string]bool{}
+	for _, s := range sources {
+		left[s.Name] = true
+	}
+	handle := func(ctx context.Context, source string, res *eventsv1.StreamEventsResponse) error {
+		one.Lock()
+		defer one.Unlock()
+		if err := c.patiently(ctx, res.GetEvents()); err != nil {
+			return err
+		}
+		if along != nil {
+			if err := along.patiently(ctx, res.GetEvents()); err != nil {
+				return err
+			}
+		}
+		if !res.GetHistoryEnd() || ended == nil || !left[source] {
+			return nil
+		}
+		if delete(left, source); len(left) > 0 {
+			return nil
+		}
+		return c.insist(ctx, "that projections have caught up could not be noted; trying again", ended)
+	}
 	var tasks []func(context.Context) error
 	for _, s := range sources {
 		tasks = append(tasks, func(ctx context.Context) error {
-			return c.read(ctx, share, s, func(ctx context.Context, events []*eventsv1.Event) error {
-				one.Lock()
-				defer one.Unlock()
-				return c.patiently(ctx, events)
+			return c.read(ctx, share, s, func(ctx context.Context, res *eventsv1.StreamEventsResponse) error {
+				return handle(ctx, s.Name, res)
 			})
 		})
 	}
@@ -57,30 +95,31 @@ func (c *Consumer) Share(ctx context.Context, share int, sources []Source) error
 
 // read reads one share of a source, from where it was left. A release that did not
 // know of shares left one place for the whole source, which is good for each.
-func (c *Consumer) read(ctx context.Context, share int, source Source, apply func(context.Context, []*eventsv1.Event) error) error {
-	at, err := c.checkpoints.Load(ctx, fmt.Sprintf("%s/%d-of-%d", source.Name, share, Shares))
+func (c *Consumer) read(ctx context.Context, share int, source Source, handle func(context.Context, *eventsv1.StreamEventsResponse) error) error {
+	at, err := c.checkpoints.Load(ctx, c.generation.checkpoint(source.Name, share))
 	if err != nil {
 		return err
 	}
 	token := at.Token()
-	if token == "" {
+	if token == "" && c.generation == 0 {
 		if token, err = c.checkpoints.Peek(ctx, source.Name); err != nil {
 			return err
 		}
 	}
 	saved, unsaved := time.Time{}, ""
 	err = source.Client.Share(share, Shares).Run(ctx, token, func(ctx context.Context, res *eventsv1.StreamEventsResponse) error {
-		if len(res.GetEvents()) == 0 {
+		if len(res.GetEvents()) == 0 && !res.GetHistoryEnd() {
 			return nil
 		}
-		if err := apply(ctx, res.GetEvents()); err != nil {
+		err := handle(ctx, res)
+		if err != nil && !errors.Is(err, errNear) {
 			return err
 		}
 		unsaved = res.GetNextToken()
 		if now := c.clock(); now.Sub(saved) >= checkpointEvery {
 			at, saved, unsaved = c.checkpoints.Save(ctx, at, unsaved), now, ""
 		}
-		return nil
+		return err
 	})
 	if unsaved != "" { // so that whoever goes on begins here
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
@@ -90,16 +129,23 @@ func (c *Consumer) read(ctx context.Context, share int, source Source, apply fun
 	return err
 }
 
-// patiently applies a batch, again and ever more slowly while the store cannot.
+// patiently applies a batch, however long the store cannot.
 func (c *Consumer) patiently(ctx context.Context, events []*eventsv1.Event) error {
+	return c.insist(ctx, "events could not be applied; trying again", func(ctx context.Context) error {
+		return c.Apply(ctx, events)
+	})
+}
+
+// insist does something, again and ever more slowly while it fails.
+func (c *Consumer) insist(ctx context.Context, failed string, do func(context.Context) error) error {
 	pause := backoff.NewExponentialBackOff()
 	for {
-		err := c.Apply(ctx, events)
-		if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
+		err := do(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrClosed) || errors.Is(err, errRetired) {
 			return errors.Join(err, ctx.Err())
 		}
 		wait := pause.NextBackOff()
-		c.log.WarnContext(ctx, "events could not be applied; trying again", "cause", err.Error(), "wait_ms", wait.Milliseconds())
+		c.log.WarnContext(ctx, failed, "cause", err.Error(), "wait_ms", wait.Milliseconds())
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
@@ -113,7 +159,18 @@ func (c *Consumer) again(ctx context.Context, events []*eventsv1.Event) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = time.Millisecond, 100*time.Millisecond
 	for {
-		err := c.apply(ctx, events)
+		if err := c.alive(ctx, false); err != nil {
+			return err
+		}
+		kept, err := c.unerased(ctx, events)
+		if err == nil && len(kept) > 0 {
+			err = c.apply(ctx, kept)
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			if err := c.alive(ctx, true); err != nil {
+				return err
+			}
+		}
 		if !outrun(err) {
 			return err
 		}

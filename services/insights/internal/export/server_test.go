@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -85,7 +86,7 @@ func newRig(t testing.TB, log store.Log) *rig {
 	}
 	streams := &stream.Server{
 		Hub: eventlog.NewHub(log), Bookmarks: eventlog.NewBookmarks(log, s.ID(), token.New(key)), Heartbeat: time.Minute,
-		Docs: s, People: stream.NewPeople(s), Fields: fields, Clock: now, Partitions: log.Partitions(),
+		Docs: s, People: stream.NewPeople(consume.New(s, now, slog.New(slog.DiscardHandler)).Generations), Fields: fields, Clock: now, Partitions: log.Partitions(),
 		Names: func(_, name string) (string, error) { return "pseudo-" + ids.Derived(name)[:8], nil },
 	}
 	return &rig{t: t, store: s, streams: streams, server: NewServer(streams, now)}

@@ -27,7 +27,10 @@ func Kind() store.Kind {
 		Keys: []store.Key{{Name: "scope", Type: store.Text, Of: func(body proto.Message) store.Value {
 			return scopeOf(body.(*storagev1.WeeklyFacts).GetName())
 		}}},
-		Indexes: []store.Index{{Name: byChange, Keys: []string{"scope", store.KeyUpdateTime}}},
+		Indexes: []store.Index{
+			{Name: byChange, Keys: []string{"scope", store.KeyUpdateTime}},
+			{Name: "by_name", Keys: []string{store.KeyName}}, // to find what is left of old generations
+		},
 	}
 }
 

@@ -2,16 +2,12 @@ package stream
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/expirable"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
-	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
-	"github.com/rebound-hq/rebound/services/insights/internal/projection"
-	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 // Limits of what is remembered of people.
@@ -31,13 +27,13 @@ type standing struct {
 
 // People knows who lets pipelines read their insights, and who was erased, now.
 type People struct {
-	docs  store.Documents
-	cache *expirable.LRU[string, standing]
+	generations *consume.Generations
+	cache       *expirable.LRU[string, standing]
 }
 
 // NewPeople reads it out of projections.
-func NewPeople(docs store.Documents) *People {
-	return &People{docs: docs, cache: expirable.NewLRU[string, standing](knownPeople, nil, knownTime)}
+func NewPeople(generations *consume.Generations) *People {
+	return &People{generations: generations, cache: expirable.NewLRU[string, standing](knownPeople, nil, knownTime)}
 }
 
 // of tells how some people stand; those it does not remember it looks up together.
@@ -50,22 +46,18 @@ func (p *People) of(ctx context.Context, owners []string) (map[string]standing, 
 		}
 		known, ok := p.cache.Get(owner)
 		if out[owner] = known; !ok {
-			missing = append(missing, projection.Name(owner))
+			missing = append(missing, owner)
 		}
 	}
 	if len(missing) == 0 {
 		return out, nil
 	}
-	found, err := p.docs.GetBatch(ctx, consume.Projections, missing)
+	found, err := p.generations.Projections(ctx, missing...)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range missing {
-		owner := strings.TrimSuffix(name, "/projection")
-		if rec, ok := found[name]; ok {
-			body := rec.Body.(*storagev1.Projection)
-			out[owner] = standing{consents: body.GetShareWithPipeline(), erased: body.GetErased()}
-		}
+	for _, owner := range missing {
+		out[owner] = standing{consents: found[owner].GetShareWithPipeline(), erased: found[owner].GetErased()}
 		p.cache.Add(owner, out[owner])
 	}
 	return out, nil

@@ -80,7 +80,7 @@ func newRig(t testing.TB) *rig {
 	r.consumer = consume.New(s, r.clock.Now, nil)
 	r.server = &Server{
 		Hub: eventlog.NewHub(s), Bookmarks: eventlog.NewBookmarks(s, s.ID(), token.New(key)), Heartbeat: 2 * time.Millisecond, Docs: s,
-		People: NewPeople(s), Fields: fields, Clock: r.clock.Now, Partitions: s.Partitions(), page: 3,
+		People: NewPeople(r.consumer.Generations), Fields: fields, Clock: r.clock.Now, Partitions: s.Partitions(), page: 3,
 		Names: func(_, name string) (string, error) { return "p-" + ids.Derived(name), nil },
 	}
 	ctx, cancel := context.WithCancel(context.Background())
