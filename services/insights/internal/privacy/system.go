@@ -1,0 +1,291 @@
+package privacy
+
+import (
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
+
+// System is what is known of sums over people, as a system of linear equations: one
+// for each set that was released.
+//
+// People who are in the same sets are one atom: each equation has the same coefficient
+// for all of them. The equations are kept as a reduced row echelon form over atoms. A
+// sum over people can be found out from those that were released if, and only if, it
+// is a combination of rows; so what a reader can find out about a few people is a
+// vector of the rows' span that is 0 for all others. In particular an atom's own sum
+// can be found out if, and only if, its unit vector is a row: were it a combination
+// of several rows, it would not be 0 at the pivot of each of these, and rows are 0 at
+// each other's pivots; so it is a multiple of one row, whose pivot is the atom.
+//
+// A System is never changed: With gives another one.
+type System struct {
+	minimum int
+	atoms   []atom
+	rows    []row
+}
+
+// atom is the people who are in the same sets.
+type atom struct {
+	set Set
+	// large tells that they are the minimum or more.
+	large bool
+	size  int
+}
+
+// row is an equation, whose coefficient at the pivot is 1 and that of others 0. The
+// pivot is a large atom, unless the row is 0 for all of these.
+type row struct {
+	pivot        int
+	coefficients []uint64
+}
+
+// NewSystem knows of nothing.
+func NewSystem(minimum int) *System { return &System{minimum: minimum} }
+
+// split tells how a set divides the atoms.
+type split struct {
+	// inside are the parts of atoms that lie in the set; empty where none does.
+	inside []Set
+	// cut tells which atoms lie in it only in part.
+	cut []bool
+	// rest is what is in no atom.
+	rest  Set
+	clean bool // no atom is cut, and there is no rest
+}
+
+func (y *System) split(s Set) split {
+	p := split{inside: make([]Set, len(y.atoms)), cut: make([]bool, len(y.atoms)), rest: s, clean: true}
+	for i, a := range y.atoms {
+		if len(p.rest) == 0 {
+			break
+		}
+		if !a.set.intersects(p.rest) {
+			continue
+		}
+		p.inside[i] = a.set.and(p.rest)
+		p.rest = p.rest.without(a.set)
+		if p.inside[i].Size() < a.size {
+			p.cut[i], p.clean = true, false
+		}
+	}
+	p.clean = p.clean && len(p.rest) == 0
+	return p
+}
+
+// vector of a set that cuts no atom.
+func (p split) vector() []uint64 {
+	v := make([]uint64, len(p.inside))
+	for i, in := range p.inside {
+		if len(in) > 0 {
+			v[i] = 1
+		}
+	}
+	return v
+}
+
+// Spans tells whether a sum over a set can be found out.
+func (y *System) Spans(s Set) bool {
+	p := y.split(s)
+	if !p.clean {
+		return false // rows do not tell the two sides of a cut apart
+	}
+	v := p.vector()
+	y.reduce(v)
+	return !slices.ContainsFunc(v, func(c uint64) bool { return c != 0 })
+}
+
+// With is the system that knows of one more set; fresh is false when that tells
+// nothing that did not follow already.
+func (y *System) With(s Set) (next *System, fresh bool) {
+	p := y.split(s)
+	if p.clean {
+		v := p.vector()
+		if y.reduce(v); !slices.ContainsFunc(v, func(c uint64) bool { return c != 0 }) {
+			return y, false
+		}
+	}
+	next = y.refined(p)
+	v := make([]uint64, len(next.atoms))
+	for i, in := range p.inside {
+		if len(in) > 0 && !p.cut[i] {
+			v[i] = 1
+		}
+	}
+	for i := len(y.atoms); i < len(v); i++ { // what was cut off, and the rest
+		v[i] = 1
+	}
+	next.reduce(v)
+	next.insert(v)
+	return next, true
+}
+
+// refined is the system with atoms cut, the same in what it knows.
+func (y *System) refined(p split) *System {
+	next := &System{minimum: y.minimum, atoms: slices.Clone(y.atoms), rows: make([]row, len(y.rows))}
+	var from []int // which atom those that are added were part of
+	for i, cut := range p.cut {
+		if cut {
+			next.atoms[i] = y.atom(y.atoms[i].set.without(p.inside[i]))
+			next.atoms = append(next.atoms, y.atom(p.inside[i]))
+			from = append(from, i)
+		}
+	}
+	if len(p.rest) > 0 {
+		next.atoms = append(next.atoms, y.atom(p.rest))
+	}
+	for k, r := range y.rows {
+		c := make([]uint64, len(next.atoms))
+		copy(c, r.coefficients)
+		for j, i := range from {
+			c[len(y.atoms)+j] = c[i]
+		}
+		next.rows[k] = row{r.pivot, c}
+	}
+	for k := range next.rows { // an atom that was cut may be large no more
+		if r := next.rows[k]; !next.atoms[r.pivot].large {
+			if at := next.best(r.coefficients); at != r.pivot && next.atoms[at].large {
+				next.pivot(k, at)
+			}
+		}
+	}
+	return next
+}
+
+func (y *System) atom(s Set) atom {
+	return atom{set: s, size: s.Size(), large: s.headcount(y.minimum) >= y.minimum}
+}
+
+// best is where to pivot a vector that is not 0: at the largest atom.
+func (y *System) best(v []uint64) int {
+	at := -1
+	for i, c := range v {
+		if c == 0 {
+			continue
+		}
+		if at < 0 || y.atoms[i].large && !y.atoms[at].large || y.atoms[i].large == y.atoms[at].large && y.atoms[i].size > y.atoms[at].size {
+			at = i
+		}
+	}
+	return at
+}
+
+// reduce makes a vector 0 at all pivots.
+func (y *System) reduce(v []uint64) {
+	for _, r := range y.rows {
+		subtract(v, v[r.pivot], r.coefficients)
+	}
+}
+
+// subtract takes a multiple of one vector from another.
+func subtract(v []uint64, factor uint64, of []uint64) {
+	if factor == 0 {
+		return
+	}
+	for i, c := range of {
+		if c != 0 {
+			v[i] = sub(v[i], mul(factor, c))
+		}
+	}
+}
+
+// insert adds a reduced vector that is not 0.
+func (y *System) insert(v []uint64) {
+	y.rows = append(y.rows, row{-1, v})
+	y.pivot(len(y.rows)-1, y.best(v))
+}
+
+// pivot makes a row's coefficient at an atom 1, and that of the other rows 0.
+func (y *System) pivot(k, at int) {
+	c := y.rows[k].coefficients
+	scale := inverse(c[at])
+	for i := range c {
+		c[i] = mul(c[i], scale)
+	}
+	y.rows[k].pivot = at
+	for j := range y.rows {
+		if j != k {
+			subtract(y.rows[j].coefficients, y.rows[j].coefficients[at], c)
+		}
+	}
+}
+
+// maxLooked is how many combinations Tells looks at; of a system that is more
+// entangled, it is taken for granted that it tells.
+const maxLooked = 20_000
+
+// Tells tells whether some combination of what is known is about fewer people than
+// the minimum.
+//
+// Such a combination is 0 for all large atoms. It has no part in a row whose pivot is
+// large, since it would not be 0 there; so only rows of small atoms take part. One that
+// takes part in several is not 0 at the pivot of each, nor at an atom where only one of
+// them is not 0. If these alone are the minimum or more, it is not about fewer. That
+// is exact for single rows, and for several errs on the safe side only: others of
+// their atoms may or may not cancel out.
+func (y *System) Tells() bool {
+	var small []row
+	for _, r := range y.rows {
+		if !y.atoms[r.pivot].large {
+			small = append(small, r)
+		}
+	}
+	looked := 0
+	var look func(from int, taken []row) bool
+	look = func(from int, taken []row) bool {
+		for i := from; i < len(small); i++ {
+			if looked++; looked > maxLooked {
+				return true
+			}
+			more := append(slices.Clone(taken), small[i])
+			if !y.fewer(pivots(more)) {
+				continue // nor are more of them fewer
+			}
+			if y.fewer(surely(more)) || look(i+1, more) {
+				return true
+			}
+		}
+		return false
+	}
+	return look(0, nil)
+}
+
+func pivots(rows []row) []int {
+	out := make([]int, len(rows))
+	for i, r := range rows {
+		out[i] = r.pivot
+	}
+	return out
+}
+
+// surely are the atoms at which no combination of all these rows is 0.
+func surely(rows []row) []int {
+	out := pivots(rows)
+	for i := range rows[0].coefficients {
+		n := 0
+		for _, r := range rows {
+			if r.coefficients[i] != 0 {
+				n++
+			}
+		}
+		if n == 1 && !slices.Contains(out, i) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// fewer tells whether the people of some atoms are fewer than the minimum.
+func (y *System) fewer(atoms []int) bool {
+	people := roaring.New()
+	for _, i := range atoms {
+		if y.atoms[i].large {
+			return false
+		}
+		people.Or(y.atoms[i].set.people())
+		if int(people.GetCardinality()) >= y.minimum {
+			return false
+		}
+	}
+	return true
+}
