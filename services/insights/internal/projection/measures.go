@@ -50,7 +50,7 @@ func change(before, after []float64) *insightsv1.Change {
 	for i := range before {
 		differences[i] = after[i] - before[i]
 	}
-	if _, in, ok := stats.PairedMean(differences, stats.Level); ok {
+	if _, _, in, ok := stats.Mean(differences, stats.Level); ok {
 		c.Interval = interval(in)
 	}
 	return c

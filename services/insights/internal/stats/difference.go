@@ -24,18 +24,18 @@ func Difference(x, y []float64, level float64) (difference float64, interval Int
 	return mx - my, Interval{Low: mx - my - reach, High: mx - my + reach}, true
 }
 
-// PairedMean is the mean of differences within pairs, with Student's interval
-// (Student 1908, Biometrika 6, 1-25). It is not ok below two values or when they
-// do not vary.
-func PairedMean(differences []float64, level float64) (mean float64, interval Interval, ok bool) {
-	n := float64(len(differences))
+// Mean is the mean of values, their standard deviation, and Student's interval of
+// the mean (Student 1908, Biometrika 6, 1-25); of differences within pairs, it tells
+// whether the pairs changed. It is not ok below two values or when they do not vary.
+func Mean(x []float64, level float64) (mean, deviation float64, interval Interval, ok bool) {
+	n := float64(len(x))
 	if n < 2 {
-		return 0, Interval{}, false
+		return 0, 0, Interval{}, false
 	}
-	m, v := stat.MeanVariance(differences, nil)
+	m, v := stat.MeanVariance(x, nil)
 	if v == 0 {
-		return 0, Interval{}, false
+		return 0, 0, Interval{}, false
 	}
 	reach := studentQuantile(level, n-1) * math.Sqrt(v/n)
-	return m, Interval{Low: m - reach, High: m + reach}, true
+	return m, math.Sqrt(v), Interval{Low: m - reach, High: m + reach}, true
 }

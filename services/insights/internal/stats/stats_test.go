@@ -159,11 +159,12 @@ func TestDifferences(t *testing.T) {
 	for i := range pairs {
 		pairs[i] = sleep[0][i] - sleep[1][i]
 	}
-	m, in, ok := PairedMean(pairs, 0.95)
+	m, deviation, in, ok := Mean(pairs, 0.95)
 	if !ok {
 		t.Fatal("there is no mean")
 	}
 	near(t, "mean of pairs", m, -1.58, 1e-9)
+	near(t, "deviation of pairs", deviation, 1.2299955, 1e-6)
 	near(t, "low of pairs", in.Low, -2.4598858, 1e-6)
 	near(t, "high of pairs", in.High, -0.7001142, 1e-6)
 	for _, c := range [][2][]float64{{{1}, {1, 2}}, {{1, 2}, nil}, {{3, 3}, {4, 4}}} {
@@ -171,7 +172,7 @@ func TestDifferences(t *testing.T) {
 			t.Errorf("%v differ", c)
 		}
 	}
-	if _, _, ok := PairedMean([]float64{2, 2, 2}, Level); ok {
+	if _, _, _, ok := Mean([]float64{2, 2, 2}, Level); ok {
 		t.Error("what does not vary has an interval")
 	}
 }
