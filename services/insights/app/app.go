@@ -28,7 +28,7 @@ import (
 
 // schemaVersion grows when stored documents change in a way that older releases
 // cannot read.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // Sources say where events come from.
 type Sources struct {

@@ -19,7 +19,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
-	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/ids"
@@ -36,6 +36,7 @@ const (
 func Kinds() []store.Kind {
 	return []store.Kind{
 		{Name: Projections, New: func() proto.Message { return &storagev1.Projection{} }},
+		facts.Kind(),
 		eventlog.CheckpointKind(),
 	}
 }
@@ -101,7 +102,7 @@ func (c *Consumer) patiently(ctx context.Context, events []*eventsv1.Event) erro
 }
 
 // Apply applies a batch of events, in order per owner: it reads every projection
-// once, and writes insights, then projections, once. Cut short anywhere, it can
+// once, and writes insights, then weekly facts, then projections, once. Cut short anywhere, it can
 // be done again.
 func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
 	c.mu.Lock()
@@ -117,40 +118,21 @@ func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
 }
 
 func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
-	var names []string
-	known := map[string]bool{}
-	for _, e := range events {
-		if !known[e.GetOwner()] {
-			known[e.GetOwner()] = true
-			names = append(names, projection.Name(e.GetOwner()))
-		}
-	}
-	found, err := c.docs.GetBatch(ctx, Projections, names)
+	b, err := c.load(ctx, events)
 	if err != nil {
 		return err
 	}
-	records := map[string]*store.Record{} // by owner: those that change
-	var insights, projections []store.Write
+	var insights []store.Write
 	for _, e := range events {
-		rec := records[e.GetOwner()]
-		if rec == nil {
-			if rec = c.projectionOf(e.GetOwner(), found); projection.Applied(rec.Body.(*storagev1.Projection), e) {
-				continue
-			}
-			records[e.GetOwner()] = rec
-		}
-		for _, in := range projection.Apply(rec.Body.(*storagev1.Projection), e) {
+		for _, in := range b.apply(e) {
 			insights = append(insights, c.insight(e.GetOwner(), in))
 		}
 	}
-	for _, rec := range records {
-		op := store.Replace
-		if rec.Revision == 0 {
-			op = store.Insert
-		}
-		projections = append(projections, store.Write{Op: op, Record: *rec})
-	}
+	weekly, projections := b.writes()
 	if err := c.commit(ctx, insights, store.ErrExists); err != nil {
+		return err
+	}
+	if err := c.commit(ctx, weekly, nil); err != nil {
 		return err
 	}
 	return c.commit(ctx, projections, nil)
@@ -169,15 +151,6 @@ func (c *Consumer) commit(ctx context.Context, writes []store.Write, fine error)
 	return nil
 }
 
-func (c *Consumer) projectionOf(owner string, found map[string]store.Record) *store.Record {
-	name, now := projection.Name(owner), c.clock()
-	if rec, ok := found[name]; ok {
-		rec.UpdateTime = now
-		return &rec
-	}
-	return &store.Record{Kind: Projections, Name: name, Parent: owner, Owner: owner, CreateTime: now, UpdateTime: now, Body: projection.New(owner)}
-}
-
 // insight is the write of an insight, which publishes it too.
 func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 	now := c.clock()
@@ -191,22 +164,20 @@ func (c *Consumer) insight(owner string, in *insightsv1.Insight) store.Write {
 	}
 }
 
-// Erase erases a person: what is kept of them becomes a mark that nothing is to be
-// kept any more, then their insights go. Events that come late find the mark.
+// Erase erases a person: what is kept of them becomes marks that nothing is to be
+// kept any more, then their insights go. Events that come late find the marks.
 func (c *Consumer) Erase(ctx context.Context, owner string, erase func(context.Context, string) (int64, error)) (int64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		found, err := c.docs.GetBatch(ctx, Projections, []string{projection.Name(owner)})
+		b, err := c.load(ctx, []*eventsv1.Event{{Owner: owner}})
 		if err != nil {
 			return 0, err
 		}
-		rec, op := c.projectionOf(owner, found), store.Replace
-		if rec.Revision == 0 {
-			op = store.Insert
-		}
-		rec.Body = &storagev1.Projection{Name: rec.Name, Erased: true}
-		err = c.commit(ctx, []store.Write{{Op: op, Record: *rec}}, nil)
+		p := b.people[owner]
+		p.projection.Body = &storagev1.Projection{Name: p.projection.Name, Erased: true}
+		p.facts.Body = &storagev1.WeeklyFacts{Name: p.facts.Name, Erased: true}
+		err = c.commit(ctx, []store.Write{put(p.projection), put(p.facts)}, nil)
 		if err == nil {
 			return erase(ctx, owner)
 		}

@@ -17,6 +17,7 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/ids"
@@ -168,11 +169,14 @@ func TestRebuiltEqualsLived(t *testing.T) {
 	})
 }
 
-// dump gives a person's projection and insights.
+// dump gives a person's projection, weekly facts and insights.
 func dump(t testing.TB, s *sqlite.Store, owner string) []proto.Message {
 	t.Helper()
 	var out []proto.Message
 	if rec, err := s.Get(t.Context(), consume.Projections, projection.Name(owner)); err == nil {
+		out = append(out, rec.Body)
+	}
+	if rec, err := s.Get(t.Context(), facts.KindName, facts.Name(owner)); err == nil {
 		out = append(out, rec.Body)
 	}
 	page, err := s.List(t.Context(), store.Query{Kind: consume.Insights, Index: "by_name", Prefix: []store.Value{owner}, Limit: store.MaxPage})

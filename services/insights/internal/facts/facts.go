@@ -3,6 +3,9 @@
 package facts
 
 import (
+	"slices"
+	"time"
+
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 )
 
@@ -20,6 +23,41 @@ type Person struct {
 	Weeks []Week
 	// Setbacks by the day they happened.
 	Setbacks []Setback
+	// Changed is when anything here last became what it is, as in Week; what is gone
+	// counts as well.
+	Changed int64
+}
+
+// The local days of one date lie in different hours. Counted from its first instant
+// in UTC, the earliest begins 14 hours before it, and the latest ends a day after its
+// end: where the clock is 12 hours behind and the day begins at noon.
+const (
+	earliestBegin = -14 * int64(time.Hour/time.Millisecond)
+	latestEnd     = 24 * int64(time.Hour/time.Millisecond)
+	msPerDay      = 24 * int64(time.Hour/time.Millisecond)
+)
+
+// Consented tells whether the person let themselves be counted through the whole of a
+// week, wherever they were, and still does so now. Who takes consent back is counted
+// nowhere, not even in weeks long past.
+func (p *Person) Consented(week int32) bool {
+	if len(p.Consents) == 0 || p.Consents[len(p.Consents)-1].Until != 0 {
+		return false
+	}
+	from := int64(Monday(week))*msPerDay + earliestBegin
+	until := int64(Monday(week+1))*msPerDay + latestEnd
+	return slices.ContainsFunc(p.Consents, func(s Span) bool { return s.From <= from && (s.Until == 0 || s.Until >= until) })
+}
+
+// At gives the attributes that were in effect on a local day; none before the first.
+// Nobody may change them.
+func (p *Person) At(day int32) map[string]string {
+	for i := len(p.Affiliations) - 1; i >= 0; i-- {
+		if p.Affiliations[i].From <= day {
+			return p.Affiliations[i].Attributes
+		}
+	}
+	return nil
 }
 
 // Span is a time, in milliseconds since 1970, UTC. Until is exclusive, and 0 as long
@@ -37,8 +75,11 @@ type Affiliation struct {
 type Week struct {
 	// Week is its number: weeks since that of Monday, 1969-12-29.
 	Week int32
-	// Changed is when it last became what it is, in milliseconds since 1970, by the
-	// clock of the service.
+	// Practices has bit p set for each typev1.Practice p that was practiced.
+	Practices uint32
+	// Changed is when it last became what it is, in milliseconds since 1970: the time
+	// of the event, or that at which it was applied, whichever is earlier. So it is
+	// never later than the first reading that shows it, and a rebuild gives the same.
 	Changed int64
 	// MoodSum is the sum of pleasantness of CheckIns check-ins.
 	MoodSum  int32
@@ -49,8 +90,6 @@ type Week struct {
 	// since, each with the day they were.
 	Captured int32
 	Applied  []int32
-	// Practices has bit p set for each typev1.Practice p that was practiced.
-	Practices uint32
 }
 
 // Setback is a setback. Its week is that of Occurred.
@@ -65,7 +104,13 @@ type Setback struct {
 }
 
 // WeekOf is the number of the week of a day since 1970-01-01, a Thursday.
-func WeekOf(day int32) int32 { return (day + 3) / 7 }
+func WeekOf(day int32) int32 {
+	since := day + 3
+	if since < 0 {
+		since -= 6 // division cuts towards zero
+	}
+	return since / 7
+}
 
 // Monday is the first day of a week.
 func Monday(week int32) int32 { return week*7 - 3 }

@@ -12,6 +12,7 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 )
@@ -37,12 +38,19 @@ func Applied(p *storagev1.Projection, e *eventsv1.Event) bool {
 // Apply applies one event and gives the insights it brings. One that was applied
 // before changes nothing.
 func Apply(p *storagev1.Projection, e *eventsv1.Event) []*insightsv1.Insight {
+	return ApplyKeeping(p, nil, e)
+}
+
+// ApplyKeeping is Apply, and keeps the weekly facts that follow too.
+func ApplyKeeping(p *storagev1.Projection, weeks *facts.Keeper, e *eventsv1.Event) []*insightsv1.Insight {
 	if Applied(p, e) {
 		return nil
 	}
+	weeks.Begin(e)
+	defer weeks.End()
 	fillMaps(p)
 	p.Positions[e.GetSource()] = e.GetPosition()
-	a := &application{p: p, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime(), told: e.GetTime().AsTime()}
+	a := &application{p: p, weeks: weeks, e: e, id: resource.LastSegment(e.GetSubject()), at: e.GetTime().AsTime(), told: e.GetTime().AsTime()}
 	if e.GetRecordTime() != nil { // it was lived before it was imported
 		a.at = e.GetRecordTime().AsTime()
 	}
@@ -67,6 +75,9 @@ func (a *application) apply() {
 	case *eventsv1.Event_Profile:
 		a.p.TimeZone, a.p.DayStartMinutes = data.Profile.GetTimeZone(), localdate.Minutes(data.Profile.GetDayStart())
 		a.p.AggregateInsights, a.p.ShareWithPipeline = data.Profile.GetAggregateInsights(), data.Profile.GetShareWithPipeline()
+		a.weeks.Consent(data.Profile.GetAggregateInsights())
+	case *eventsv1.Event_Affiliation:
+		a.weeks.Affiliation(days(data.Affiliation.GetEffectiveFrom()), data.Affiliation.GetAttributes())
 	case *eventsv1.Event_Debrief:
 		a.debrief(data.Debrief)
 	case *eventsv1.Event_Reframe:
@@ -115,6 +126,7 @@ func fillMaps(p *storagev1.Projection) {
 // application is one event on its way into a projection.
 type application struct {
 	p        *storagev1.Projection
+	weeks    *facts.Keeper
 	e        *eventsv1.Event
 	id       string    // of the subject
 	at       time.Time // when it happened
@@ -126,7 +138,11 @@ func (a *application) deleted() {
 	switch kind, _ := splitType(a.e.GetType()); kind {
 	case "setback":
 		delete(a.p.Setbacks, a.id)
+		a.weeks.NoSetback(a.id)
 	case "lesson":
+		if entry := a.p.Lessons[a.id]; entry != nil {
+			a.weeks.Lesson(entry.GetCapturedOn(), entry.AppliedOn, -1)
+		}
 		delete(a.p.Lessons, a.id)
 	case "goal":
 		delete(a.p.Goals, a.id)
@@ -134,7 +150,11 @@ func (a *application) deleted() {
 		a.removeCheckIn(a.id)
 	case "gratitude":
 		if date, err := localdate.Parse(a.id); err == nil {
-			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), int32(localdate.Days(date)))
+			day := days(date)
+			if hasDay(a.p.GetGratitudes(), day) {
+				a.weeks.Practice(typev1.Practice_PRACTICE_GRATITUDE, day, -1)
+			}
+			a.p.Gratitudes = removeDay(a.p.GetGratitudes(), day)
 		}
 	default:
 		// The completions of a step that goes stay: what was completed was completed.
@@ -154,6 +174,7 @@ func (a *application) setback(f *eventsv1.SetbackFacts) {
 		on := days(f.GetRecoveredOn())
 		entry.Recovered = &on
 	}
+	a.weeks.Setback(a.id, entry)
 	if a.e.GetType() == "setback.recovered" && entry.Recovered != nil {
 		a.tell(&insightsv1.Insight{
 			Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, N: 1,
@@ -167,13 +188,17 @@ func (a *application) setback(f *eventsv1.SetbackFacts) {
 func (a *application) lesson(f *eventsv1.LessonFacts) {
 	entry := a.p.Lessons[a.id]
 	if entry == nil {
-		entry = &storagev1.LessonEntry{Captured: a.at.UnixMilli()}
+		entry = &storagev1.LessonEntry{Captured: a.at.UnixMilli(), CapturedOn: days(Calendar(a.p).Date(a.at))}
 		a.p.Lessons[a.id] = entry
+		a.weeks.Lesson(entry.GetCapturedOn(), nil, 1)
 	}
 	if f.GetApplyTime() == nil || entry.GetApplied() != 0 {
 		return
 	}
-	entry.Applied = f.GetApplyTime().AsTime().UnixMilli()
+	a.weeks.Lesson(entry.GetCapturedOn(), nil, -1)
+	on := days(Calendar(a.p).Date(f.GetApplyTime().AsTime()))
+	entry.Applied, entry.AppliedOn = f.GetApplyTime().AsTime().UnixMilli(), &on
+	a.weeks.Lesson(entry.GetCapturedOn(), entry.AppliedOn, 1)
 	subjects := []string{a.e.GetSubject()}
 	if f.GetSetback() != "" {
 		subjects = append(subjects, f.GetSetback())

@@ -24,7 +24,7 @@ const (
 )
 
 func (a *application) checkIn(f *eventsv1.CheckInFacts) {
-	a.removeCheckIn(a.id)
+	known := a.removeCheckIn(a.id)
 	entry := &storagev1.CheckInEntry{Id: a.id, Time: f.GetTime().AsTime().UnixMilli(), Pleasantness: f.GetPleasantness()}
 	if f.GetLocalDate() != nil {
 		day := days(f.GetLocalDate())
@@ -32,7 +32,11 @@ func (a *application) checkIn(f *eventsv1.CheckInFacts) {
 	}
 	i, _ := slices.BinarySearchFunc(a.p.GetCheckIns(), entry, compareCheckIns)
 	a.p.CheckIns = slices.Insert(a.p.GetCheckIns(), i, entry)
-	if over := len(a.p.GetCheckIns()) - keptCheckIns; over > 0 {
+	over := len(a.p.GetCheckIns()) - keptCheckIns
+	if known || i >= over || a.e.GetType() != "checkIn.updated" { // else it was counted already, and is no longer kept
+		a.noteCheckIn(entry, 1)
+	}
+	if over > 0 {
 		e := ewma(a.p.GetMoodBase(), a.p.GetCheckIns()[:over])
 		a.p.MoodBase = &storagev1.MoodBase{Level: e.Level, Variance: e.Variance, N: e.N}
 		a.p.CheckIns = slices.Clone(a.p.GetCheckIns()[over:])
@@ -52,8 +56,22 @@ func compareCheckIns(a, b *storagev1.CheckInEntry) int {
 	return 0
 }
 
-func (a *application) removeCheckIn(id string) {
-	a.p.CheckIns = slices.DeleteFunc(a.p.GetCheckIns(), func(c *storagev1.CheckInEntry) bool { return c.GetId() == id })
+// removeCheckIn takes a check-in back and tells whether it was there.
+func (a *application) removeCheckIn(id string) bool {
+	i := slices.IndexFunc(a.p.GetCheckIns(), func(c *storagev1.CheckInEntry) bool { return c.GetId() == id })
+	if i < 0 {
+		return false
+	}
+	a.noteCheckIn(a.p.GetCheckIns()[i], -1)
+	a.p.CheckIns = slices.Delete(a.p.GetCheckIns(), i, i+1)
+	return true
+}
+
+// noteCheckIn counts a check-in in its week, or takes it back.
+func (a *application) noteCheckIn(c *storagev1.CheckInEntry, n int32) {
+	if c.Day != nil {
+		a.weeks.CheckIn(c.GetDay(), c.GetPleasantness(), n)
+	}
 }
 
 // ewma goes on from a base over check-ins in the order of their time.

@@ -166,6 +166,7 @@ func (a *application) visualization(f *eventsv1.VisualizationFacts) {
 // latest is dropped.
 func (a *application) practice(what typev1.Practice, id string, day int32) {
 	a.unpractice(what, func(x string) bool { return x == id })
+	a.weeks.Practice(what, day, 1)
 	entry := &storagev1.PracticeEntry{Practice: what, Id: id, Day: day}
 	i, _ := slices.BinarySearchFunc(a.p.GetPractices(), entry, func(x, y *storagev1.PracticeEntry) int {
 		return cmp.Or(cmp.Compare(x.GetDay(), y.GetDay()), cmp.Compare(x.GetPractice(), y.GetPractice()), cmp.Compare(x.GetId(), y.GetId()))
@@ -184,7 +185,11 @@ func (a *application) practice(what typev1.Practice, id string, day int32) {
 // unpractice takes back the days of a practice whose ids are so.
 func (a *application) unpractice(what typev1.Practice, is func(id string) bool) {
 	a.p.Practices = slices.DeleteFunc(a.p.GetPractices(), func(x *storagev1.PracticeEntry) bool {
-		return x.GetPractice() == what && is(x.GetId())
+		gone := x.GetPractice() == what && is(x.GetId())
+		if gone {
+			a.weeks.Practice(what, x.GetDay(), -1)
+		}
+		return gone
 	})
 }
 

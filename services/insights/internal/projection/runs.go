@@ -7,6 +7,7 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
@@ -20,6 +21,7 @@ func (a *application) gratitude(f *eventsv1.GratitudeFacts) {
 	if run == nil {
 		return // the day was there already
 	}
+	a.weeks.Practice(typev1.Practice_PRACTICE_GRATITUDE, day, 1)
 	length := run.GetLast() - run.GetFirst() + 1
 	told := int32(0)
 	for _, l := range runLengths {
@@ -42,10 +44,10 @@ func (a *application) gratitude(f *eventsv1.GratitudeFacts) {
 // of, and the length of the longest of those that it joined; no run when the day
 // was there already.
 func addDay(runs []*storagev1.DayRun, day int32) (_ []*storagev1.DayRun, run *storagev1.DayRun, longest int32) {
-	i, _ := slices.BinarySearchFunc(runs, day, func(r *storagev1.DayRun, d int32) int { return int(r.GetLast()) - int(d) })
-	if i < len(runs) && runs[i].GetFirst() <= day {
+	if hasDay(runs, day) {
 		return runs, nil, 0
 	}
+	i := firstRun(runs, day)
 	run = &storagev1.DayRun{First: day, Last: day}
 	from, to := i, i
 	if i > 0 && runs[i-1].GetLast() == day-1 {
@@ -57,6 +59,18 @@ func addDay(runs []*storagev1.DayRun, day int32) (_ []*storagev1.DayRun, run *st
 		longest = max(longest, run.Last-day)
 	}
 	return slices.Concat(runs[:from:from], []*storagev1.DayRun{run}, runs[to:]), run, longest
+}
+
+// firstRun is the place of the first run that does not end before a day.
+func firstRun(runs []*storagev1.DayRun, day int32) int {
+	i, _ := slices.BinarySearchFunc(runs, day, func(r *storagev1.DayRun, d int32) int { return int(r.GetLast()) - int(d) })
+	return i
+}
+
+// hasDay tells whether a day lies in one of the runs.
+func hasDay(runs []*storagev1.DayRun, day int32) bool {
+	i := firstRun(runs, day)
+	return i < len(runs) && runs[i].GetFirst() <= day
 }
 
 // removeDay takes a day out of runs of days.

@@ -30,7 +30,11 @@ func (a *application) step(f *eventsv1.StepFacts) {
 		return
 	}
 	id := a.id + "/" + c.GetId()
-	a.p.Completions = slices.DeleteFunc(a.p.GetCompletions(), func(x *storagev1.CompletionEntry) bool { return x.GetId() == id })
+	if i := slices.IndexFunc(a.p.GetCompletions(), func(x *storagev1.CompletionEntry) bool { return x.GetId() == id }); i >= 0 {
+		day := a.p.GetCompletions()[i].GetDay()
+		a.p.Completions = slices.Delete(a.p.GetCompletions(), i, i+1)
+		a.weeks.StepDay(day, stepDay(a.p, day))
+	}
 	if strings.HasSuffix(a.e.GetType(), ".undone") {
 		return
 	}
@@ -42,6 +46,7 @@ func (a *application) step(f *eventsv1.StepFacts) {
 		return strings.Compare(x.GetId(), y.GetId())
 	})
 	a.p.Completions = slices.Insert(a.p.GetCompletions(), i, entry)
+	a.weeks.StepDay(entry.GetDay(), true)
 	latest := a.p.GetCompletions()[len(a.p.GetCompletions())-1].GetDay()
 	a.p.Completions = slices.DeleteFunc(a.p.GetCompletions(), func(x *storagev1.CompletionEntry) bool {
 		old := x.GetDay() < latest-keptDays
@@ -51,6 +56,12 @@ func (a *application) step(f *eventsv1.StepFacts) {
 		return old
 	})
 	a.momentum(entry.GetDay(), f.GetGoal())
+}
+
+// stepDay tells whether steps were completed on a day.
+func stepDay(p *storagev1.Projection, day int32) bool {
+	return hasDay(p.GetEarlierStepDays(), day) ||
+		slices.ContainsFunc(p.GetCompletions(), func(x *storagev1.CompletionEntry) bool { return x.GetDay() == day })
 }
 
 // earlierStepDay keeps the day of a completion that is no longer kept.

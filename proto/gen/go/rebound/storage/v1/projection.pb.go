@@ -404,7 +404,11 @@ type LessonEntry struct {
 	// Time of capture.
 	Captured int64 `protobuf:"varint,1,opt,name=captured,proto3" json:"captured,omitempty"`
 	// Time of first application; 0: none.
-	Applied       int64 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
+	Applied int64 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
+	// Day of capture, as the person counted days then.
+	CapturedOn int32 `protobuf:"varint,3,opt,name=captured_on,json=capturedOn,proto3" json:"captured_on,omitempty"`
+	// Day of first application, likewise; unset: none.
+	AppliedOn     *int32 `protobuf:"varint,4,opt,name=applied_on,json=appliedOn,proto3,oneof" json:"applied_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -449,6 +453,20 @@ func (x *LessonEntry) GetCaptured() int64 {
 func (x *LessonEntry) GetApplied() int64 {
 	if x != nil {
 		return x.Applied
+	}
+	return 0
+}
+
+func (x *LessonEntry) GetCapturedOn() int32 {
+	if x != nil {
+		return x.CapturedOn
+	}
+	return 0
+}
+
+func (x *LessonEntry) GetAppliedOn() int32 {
+	if x != nil && x.AppliedOn != nil {
+		return *x.AppliedOn
 	}
 	return 0
 }
@@ -1437,10 +1455,15 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\ffailure_kind\x18\x06 \x01(\x0e2\x1c.rebound.type.v1.FailureKindR\vfailureKind\x12\x1c\n" +
 	"\tintensity\x18\a \x01(\x05R\tintensityB\f\n" +
 	"\n" +
-	"_recovered\"C\n" +
+	"_recovered\"\x97\x01\n" +
 	"\vLessonEntry\x12\x1a\n" +
 	"\bcaptured\x18\x01 \x01(\x03R\bcaptured\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\x03R\aapplied\"q\n" +
+	"\aapplied\x18\x02 \x01(\x03R\aapplied\x12\x1f\n" +
+	"\vcaptured_on\x18\x03 \x01(\x05R\n" +
+	"capturedOn\x12\"\n" +
+	"\n" +
+	"applied_on\x18\x04 \x01(\x05H\x00R\tappliedOn\x88\x01\x01B\r\n" +
+	"\v_applied_on\"q\n" +
 	"\tGoalEntry\x12\x18\n" +
 	"\acreated\x18\x01 \x01(\x03R\acreated\x120\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.rebound.type.v1.GoalStateR\x05state\x12\x18\n" +
@@ -1607,6 +1630,7 @@ func file_rebound_storage_v1_projection_proto_init() {
 	}
 	file_rebound_storage_v1_projection_proto_msgTypes[0].OneofWrappers = []any{}
 	file_rebound_storage_v1_projection_proto_msgTypes[1].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[2].OneofWrappers = []any{}
 	file_rebound_storage_v1_projection_proto_msgTypes[4].OneofWrappers = []any{}
 	file_rebound_storage_v1_projection_proto_msgTypes[9].OneofWrappers = []any{}
 	file_rebound_storage_v1_projection_proto_msgTypes[11].OneofWrappers = []any{}
