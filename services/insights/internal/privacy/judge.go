@@ -23,6 +23,8 @@ type Candidate struct {
 	Set Set
 	// Question stands for group and filter.
 	Question int64
+	// Digest is as in Release.
+	Digest uint64
 	// Alike tells that what is true of all is known of each.
 	Alike bool
 	// Refused is why it may not be shown; Shown: it may. What is refused already is
@@ -44,7 +46,7 @@ type Ask struct {
 	// Changed and AsOf are as in Release.
 	Changed int64
 	AsOf    int32
-	Since   Since
+	Changes Changes
 	// Alike tells whether what is true of all in a set is known of each.
 	Alike func(Set) bool
 }
@@ -133,7 +135,7 @@ func (a *Ask) harmless(left Set, alike []Set) bool {
 func (d *Draft) withhold(a Ask, c *Candidate) bool {
 	u := d.unit(a.Key)
 	r := a.release(c)
-	set, ok := u.marked(r, a.Since)
+	set, ok := u.marked(r, a.Changes)
 	if !ok {
 		return false
 	}
@@ -144,18 +146,18 @@ func (d *Draft) withhold(a Ask, c *Candidate) bool {
 	if len(u.withheld) >= maxReleases {
 		return false
 	}
-	d.add(a.Key, u.with(r), r)
+	d.add(u.with(r), r)
 	return true
 }
 
 func (a *Ask) release(c *Candidate) Release {
-	return Release{Set: c.Set, Question: c.Question, Changed: a.Changed, AsOf: a.AsOf}
+	return Release{Set: c.Set, Question: c.Question, Digest: c.Digest, Changed: a.Changed, AsOf: a.AsOf}
 }
 
 // shadow is the plain view as if the number about everybody were known, too, since
 // mostly it is; nil where that alone would tell too much, so that it is never shown.
 func (d *Draft) shadow(a Ask) *System {
-	s, _ := d.unit(a.Key).plain.With(a.Universe)
+	s, _ := d.unit(a.Key).plain.With(a.Key.seen(a.Universe))
 	if s.Tells() {
 		return nil
 	}
@@ -166,14 +168,14 @@ func (d *Draft) shadow(a Ask) *System {
 func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.SuppressionReason {
 	u := d.unit(a.Key)
 	r := a.release(c)
-	set, ok := u.marked(r, a.Since)
+	set, ok := u.marked(r, a.Changes)
 	if !ok {
-		return Overlap
+		return OverTime
 	}
-	if r.Set = set; u.known(set) {
+	if r.Set = set; u.knows(set) {
 		return Shown
 	}
-	if len(u.released) >= maxReleases {
+	if len(u.released) >= maxReleases || u.sneaks(set) {
 		return Overlap
 	}
 	next := u.with(r)
@@ -181,22 +183,12 @@ func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.Suppression
 		return Overlap
 	}
 	if *shadow != nil {
-		with, _ := (*shadow).With(c.Set)
+		with, _ := (*shadow).With(a.Key.seen(c.Set))
 		if with.Tells() {
 			return Complement
 		}
 		*shadow = with
 	}
-	d.add(a.Key, next, r)
+	d.add(next, r)
 	return Shown
-}
-
-func (d *Draft) add(k Key, next *unit, r Release) {
-	d.units[k] = next
-	d.Added = append(d.Added, Recorded{k, r})
-}
-
-// betrays tells whether something withheld can be found out.
-func (u *unit) betrays() bool {
-	return slices.ContainsFunc(u.withheld, func(w Release) bool { return u.exact.Spans(w.Set) })
 }

@@ -76,6 +76,17 @@ func (s Set) and(o Set) Set {
 	return out
 }
 
+// several is the part of it whose facts lie in more than one week.
+func (s Set) several() Set {
+	out := Set{}
+	for weeks, part := range s {
+		if weeks.Mask&(weeks.Mask-1) != 0 {
+			out[weeks] = part
+		}
+	}
+	return out
+}
+
 // without gives what is in s and not in o.
 func (s Set) without(o Set) Set {
 	out := Set{}

@@ -1,6 +1,8 @@
 package privacy
 
 import (
+	"slices"
+
 	"github.com/RoaringBitmap/roaring/v2"
 )
 
@@ -9,6 +11,20 @@ import (
 type Key struct {
 	Family string
 	Week   int32
+	// Sums: windows of a family whose weeks are shown, and judged, by themselves. What
+	// a person with facts in one week adds to a window is what they add to that week,
+	// so windows are held against each other by the others only, and a window that
+	// differs from earlier ones in nothing else is not shown: it would tell about
+	// weeks what was not judged as a week.
+	Sums bool
+}
+
+// seen is the part of a set that is held against others.
+func (k Key) seen(s Set) Set {
+	if k.Sums {
+		return s.several()
+	}
+	return s
 }
 
 // maxReleases is how many sets are kept of one Key, and so how many different ones may
@@ -21,116 +37,147 @@ type Release struct {
 	Set Set
 	// Question stands for group and filter.
 	Question int64
+	// Digest is a sum of digests of the facts behind it: nothing has changed where set
+	// and digest are the same.
+	Digest uint64
 	// Changed is the latest change of any fact that could have been behind it, in
 	// milliseconds since 1970.
-	Changed int64
-	// AsOf is the day as of which it is; 0 for a week.
-	AsOf     int32
+	Changed  int64
 	Withheld bool
+	// AsOf is the day as of which it is; 0 for a week.
+	AsOf int32
 }
 
-// Since tells whether what a person adds to a number, by facts of some weeks, may be
-// another than it was in an earlier release.
-type Since func(ordinal uint32, at Weeks, earlier Release) bool
+// Changes tells what became of the facts behind a number since earlier releases.
+type Changes interface {
+	// Recent are the ordinals of people whose facts may be others than they were in any
+	// of the releases. The caller may change the bitmap.
+	Recent(earlier []Release) *roaring.Bitmap
+	// Since tells whether what a person adds to the number, by facts of some weeks, may
+	// be another than it was in an earlier release.
+	Since(ordinal uint32, at Weeks, earlier Release) bool
+}
 
 // unit is all that was released of one Key. It is never changed.
 type unit struct {
+	key      Key
 	released []Release
 	withheld []Release
 	// plain takes people's facts for unchanging, exact for others once they have
 	// changed. Changed facts can be the same again, and mostly are nearly the same:
 	// neither view is right, so a release has to pass both.
 	plain, exact *System
-	// top is the highest version of anybody.
-	top uint32
+	// top is the highest version of anybody, moved are those who have one above 0.
+	top   uint32
+	moved *roaring.Bitmap
 }
 
-func newUnit(minimum int) *unit {
+func newUnit(k Key, minimum int) *unit {
 	s := NewSystem(minimum)
-	return &unit{plain: s, exact: s}
+	return &unit{key: k, plain: s, exact: s, moved: roaring.New()}
 }
 
 // with is the unit after a release.
 func (u *unit) with(r Release) *unit {
 	next := *u
 	if r.Withheld {
-		next.withheld = append(u.withheld[:len(u.withheld):len(u.withheld)], r)
+		next.withheld = append(slices.Clip(u.withheld), r)
 		return &next
 	}
-	next.released = append(u.released[:len(u.released):len(u.released)], r)
-	next.plain, _ = u.plain.With(r.Set.plain())
+	next.released = append(slices.Clip(u.released), r)
+	seen := u.key.seen(r.Set)
+	next.plain, _ = u.plain.With(seen.plain())
 	if next.top = max(u.top, r.Set.top()); next.top == 0 {
 		next.exact = next.plain
-	} else {
-		next.exact, _ = u.exact.With(r.Set)
+		return &next
+	}
+	next.exact, _ = u.exact.With(seen)
+	next.moved = u.moved.Clone()
+	for _, part := range r.Set {
+		for it := part.Iterator(); it.HasNext(); {
+			if v := it.Next(); v >= MaxPeople {
+				next.moved.Add(ordinalOf(v))
+			}
+		}
 	}
 	return &next
 }
 
-// known tells whether the very same was released before.
-func (u *unit) known(s Set) bool { return u.plain.Spans(s.plain()) && u.exact.Spans(s) }
+// sneaks tells whether a window differs from earlier ones in single weeks only.
+func (u *unit) sneaks(s Set) bool {
+	seen := u.key.seen(s)
+	if !u.key.Sums || len(seen) == 0 {
+		return false
+	}
+	same := func(r Release) bool { return r.Set.plain().equal(s.plain()) }
+	return u.exact.Spans(seen) || u.plain.Spans(seen.plain()) && !slices.ContainsFunc(u.released, same)
+}
+
+// knows tells whether a set, marked, tells nothing new.
+func (u *unit) knows(s Set) bool {
+	if !u.key.Sums {
+		return u.plain.Spans(s.plain()) && u.exact.Spans(s)
+	}
+	return slices.ContainsFunc(u.released, func(r Release) bool { return r.Set.equal(s) })
+}
 
 // asked tells whether a question was answered before.
 func (u *unit) asked(question int64) bool {
-	for _, r := range u.released {
-		if r.Question == question {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(u.released, func(r Release) bool { return r.Question == question })
+}
+
+// betrays tells whether something withheld can be found out.
+func (u *unit) betrays() bool {
+	return slices.ContainsFunc(u.withheld, func(w Release) bool { return u.exact.Spans(u.key.seen(w.Set)) })
 }
 
 // marked gives a plain set in which people whose facts have changed since they were
-// last in a release have the next version; ok is false when there is none left.
-func (u *unit) marked(r Release, since Since) (marked Set, ok bool) {
-	if !u.changedSince(r) {
-		return u.lastVersions(r.Set), true
+// last in a release have the next version; ok is false when that cannot be told.
+func (u *unit) marked(r Release, c Changes) (marked Set, ok bool) {
+	same := false
+	for _, earlier := range slices.Backward(u.released) {
+		if earlier.Set.plain().equal(r.Set) {
+			if earlier.Digest == r.Digest {
+				return earlier.Set, true
+			}
+			same = true
+		}
+	}
+	if len(u.released) == 0 {
+		return r.Set, true
+	}
+	recent := c.Recent(u.released)
+	if same && !r.Set.people().Intersects(recent) {
+		return nil, false // something has changed, and nothing tells what
+	}
+	recent.Or(u.moved)
+	if recent.IsEmpty() {
+		return r.Set, true
 	}
 	marked = Set{}
 	for weeks, part := range r.Set {
-		out := roaring.New()
-		for it := part.Iterator(); it.HasNext(); {
-			ordinal := it.Next()
-			version, at := u.version(ordinal, weeks)
-			if at >= 0 && since(ordinal, weeks, u.released[at]) {
-				version++
-			}
-			if version > maxVersion {
-				return nil, false
-			}
-			out.Add(ordinal | version<<ordinalBits)
+		if marked[weeks], ok = u.markedPart(weeks, part, recent, c); !ok {
+			return nil, false
 		}
-		marked[weeks] = out
 	}
 	return marked, true
 }
 
-// changedSince tells whether anything can have changed since the earliest release.
-func (u *unit) changedSince(r Release) bool {
-	for _, earlier := range u.released {
-		if earlier.Changed < r.Changed || earlier.AsOf != r.AsOf {
-			return true
+func (u *unit) markedPart(weeks Weeks, part, recent *roaring.Bitmap, c Changes) (*roaring.Bitmap, bool) {
+	out := part.Clone()
+	for it := roaring.And(part, recent).Iterator(); it.HasNext(); {
+		ordinal := it.Next()
+		version, at := u.version(ordinal, weeks)
+		if at >= 0 && c.Since(ordinal, weeks, u.released[at]) {
+			version++
 		}
-	}
-	return false
-}
-
-// lastVersions gives each person the version they had in the last release.
-func (u *unit) lastVersions(s Set) Set {
-	if u.top == 0 {
-		return s
-	}
-	out := Set{}
-	for weeks, part := range s {
-		marked := roaring.New()
-		for it := part.Iterator(); it.HasNext(); {
-			ordinal := it.Next()
-			version, _ := u.version(ordinal, weeks)
-			marked.Add(ordinal | version<<ordinalBits)
+		if version > maxVersion {
+			return nil, false
 		}
-		out[weeks] = marked
+		out.Remove(ordinal)
+		out.Add(ordinal | version<<ordinalBits)
 	}
-	return out
+	return out, true
 }
 
 // version is what a person had in the latest release that they were in; at is -1 when
@@ -148,65 +195,4 @@ func (u *unit) version(ordinal uint32, weeks Weeks) (version uint32, at int) {
 		}
 	}
 	return 0, -1
-}
-
-// Ledger is all that was released in a tenant. It is not safe for concurrent use.
-type Ledger struct {
-	minimum func(family string) int
-	units   map[Key]*unit
-}
-
-// NewLedger makes an empty ledger. Minimum is the least number of people that what
-// follows from a family's numbers may be about.
-func NewLedger(minimum func(family string) int) *Ledger {
-	return &Ledger{minimum: minimum, units: map[Key]*unit{}}
-}
-
-func (l *Ledger) unit(k Key) *unit {
-	if u, ok := l.units[k]; ok {
-		return u
-	}
-	return newUnit(l.minimum(k.Family))
-}
-
-// Record adds what was released.
-func (l *Ledger) Record(k Key, r Release) { l.units[k] = l.unit(k).with(r) }
-
-// Forget drops what is about weeks before one that nobody can ask about any more.
-func (l *Ledger) Forget(week int32) {
-	for k := range l.units {
-		if k.Week != 0 && k.Week < week {
-			delete(l.units, k)
-		}
-	}
-}
-
-// Recorded is a release under its key.
-type Recorded struct {
-	Key     Key
-	Release Release
-}
-
-// Draft is what a report would add to a ledger.
-type Draft struct {
-	ledger *Ledger
-	units  map[Key]*unit
-	Added  []Recorded
-}
-
-// Draft begins a report.
-func (l *Ledger) Draft() *Draft { return &Draft{ledger: l, units: map[Key]*unit{}} }
-
-func (d *Draft) unit(k Key) *unit {
-	if u, ok := d.units[k]; ok {
-		return u
-	}
-	return d.ledger.unit(k)
-}
-
-// Keep makes what the draft adds part of its ledger.
-func (d *Draft) Keep() {
-	for k, u := range d.units {
-		d.ledger.units[k] = u
-	}
 }
