@@ -2,50 +2,40 @@ package measure
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
-	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/stats"
 )
 
-func lessonWeeks(p *facts.Person, w Window, _ int32) uint64 {
-	return maskOf(p, w, func(x *facts.Week) bool { return x.Captured > 0 })
-}
-
-// lessonsOf are the lessons of a person's weeks that count, and those of them that
-// were applied by the group's AsOf.
-func lessonsOf(g Group, i int) (captured, applied int32) {
-	counts, weeks := g.counts(i), weeksOf(g.People[i], g.Window)
-	for j := range weeks {
-		w := &weeks[j]
-		if counts&g.Window.bit(w.Week) == 0 {
-			continue
-		}
-		captured += w.Captured
-		for _, day := range w.Applied {
-			if day <= g.AsOf {
-				applied++
-			}
+// lessonsOf are the lessons of a person's weeks that count.
+func lessonsOf(g Group, i int) lessons {
+	var sum lessons
+	weeks, values := g.Look.lessons.of(g.Rows[i])
+	for _, x := range values {
+		var at int
+		if at, weeks = next(weeks); g.counts(i)&(1<<at) != 0 {
+			sum.captured += x.captured
+			sum.applied += x.applied
 		}
 	}
-	return captured, min(applied, captured)
+	return sum
 }
 
 func lessonsApplied(g Group) (func(*insightsv1.CohortCell), bool) {
-	shares := make([]float64, 0, len(g.People))
+	g = g.looked()
+	shares := make([]float64, 0, len(g.Rows))
 	out, most := &insightsv1.CohortLessonsApplied{}, int32(0)
-	for i := range g.People {
-		captured, applied := lessonsOf(g, i)
-		if captured == 0 {
+	for i := range g.Rows {
+		of := lessonsOf(g, i)
+		if of.captured == 0 {
 			continue
 		}
-		shares = append(shares, float64(applied)/float64(captured))
-		out.Captured += captured
-		out.Applied += applied
-		most = max(most, captured)
+		shares = append(shares, float64(of.applied)/float64(of.captured))
+		out.Captured += of.captured
+		out.Applied += of.applied
+		most = max(most, of.captured)
 	}
 	mean, deviation, in, ok := stats.Mean(shares, stats.Level)
 	n := int32(len(shares))
@@ -58,30 +48,6 @@ func lessonsApplied(g Group) (func(*insightsv1.CohortCell), bool) {
 		about(cell, n, g.Weeks)
 		cell.Values = &insightsv1.CohortCell_LessonsApplied{LessonsApplied: out}
 	}, false
-}
-
-// known are the numbers of an enum, without that of what is not stated. Sets of them
-// are masks: bit k is number k.
-func known(names map[int32]string) []int32 {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(k int32) bool { return k == 0 })
-}
-
-var (
-	kinds     = known(typev1.FailureKind_name)
-	practices = known(typev1.Practice_name)
-)
-
-// statesKind tells whether a setback says which kind of failure it is.
-func statesKind(s facts.Setback) bool { return slices.Contains(kinds, int32(s.Kind)) }
-
-func kindWeeks(p *facts.Person, w Window, _ int32) uint64 {
-	var mask uint64
-	for _, s := range setbacksOf(p, w) {
-		if statesKind(s) {
-			mask |= w.bitOfDay(s.Occurred)
-		}
-	}
-	return mask
 }
 
 // tallySets counts the sets that hold each of some numbers, and says which numbers
@@ -116,13 +82,15 @@ func without(sets []uint32, numbers []int32) int32 {
 }
 
 func failureKinds(g Group) (func(*insightsv1.CohortCell), bool) {
-	sets := make([]uint32, 0, len(g.People))
-	for i, p := range g.People {
+	g = g.looked()
+	sets := make([]uint32, 0, len(g.Rows))
+	for i, row := range g.Rows {
 		var set uint32
-		counts := g.counts(i)
-		for _, s := range setbacksOf(p, g.Window) {
-			if statesKind(s) && counts&g.Window.bitOfDay(s.Occurred) != 0 {
-				set |= 1 << s.Kind
+		weeks, values := g.Look.setbacks.of(row)
+		for _, x := range values {
+			var at int
+			if at, weeks = next(weeks); g.counts(i)&(1<<at) != 0 {
+				set |= x.kinds
 			}
 		}
 		if set != 0 {
@@ -155,13 +123,16 @@ func failureKinds(g Group) (func(*insightsv1.CohortCell), bool) {
 }
 
 func practiceUptake(g Group) (func(*insightsv1.CohortCell), bool) {
-	sets := make([]uint32, 0, len(g.People))
-	for i, p := range g.People {
+	g = g.looked()
+	sets := make([]uint32, 0, len(g.Rows))
+	for i, row := range g.Rows {
 		var set uint32
-		counts, weeks := g.counts(i), weeksOf(p, g.Window)
-		for j := range weeks {
-			if counts&g.Window.bit(weeks[j].Week) != 0 {
-				set |= weeks[j].Practices
+		counts := g.counts(i)
+		weeks, values := g.Look.practices.of(row)
+		for _, x := range values {
+			var at int
+			if at, weeks = next(weeks); counts&(1<<at) != 0 {
+				set |= x
 			}
 		}
 		if counts != 0 {

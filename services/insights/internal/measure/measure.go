@@ -62,6 +62,22 @@ type Group struct {
 	AsOf int32
 	// Minimum is the least number of people behind any number shown.
 	Minimum int32
+	// Look has gathered the People, and Rows are the places they have in it. Without,
+	// each measure gathers them anew: make one Look for all groups of a report.
+	Look *Look
+	Rows []int32
+}
+
+// looked is the group with a look at it.
+func (g Group) looked() Group {
+	if g.Look != nil {
+		return g
+	}
+	g.Look, g.Rows = NewLook(g.People, g.Window, g.AsOf), make([]int32, len(g.People))
+	for i := range g.Rows {
+		g.Rows[i] = int32(i)
+	}
+	return g
 }
 
 // Metrics are all there are, in the order of the enum.
@@ -75,32 +91,32 @@ func Metrics() []Metric {
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_MOOD_LEVEL,
 			Method: "mean-of-people", Version: "1", ByWeek: true,
-			Mask: moodWeeks, Alike: func(g Group) uint64 { return tally(g, mood).alike }, Measure: moodLevel,
+			Mask: maskOf(hasMood), Alike: func(g Group) uint64 { return tallyMood(g).alike }, Measure: moodLevel,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_MOOD_DISTRIBUTION,
 			Method: "merged-bands", Version: "1", ByWeek: true,
-			Mask: moodWeeks, Measure: moodDistribution,
+			Mask: maskOf(hasMood), Measure: moodDistribution,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE,
 			Method: "kaplan-meier", Version: "1", Strict: true,
-			Mask: setbackWeeks, Measure: recoveryCurve,
+			Mask: maskOfSetbacks(func(facts.Setback) bool { return true }), Measure: recoveryCurve,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_LESSONS_APPLIED,
 			Method: "mean-share", Version: "1",
-			Mask: lessonWeeks, Measure: lessonsApplied,
+			Mask: maskOf(hasLessons), Measure: lessonsApplied,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_STEP_MOMENTUM,
 			Method: "mean-of-people", Version: "1", ByWeek: true,
-			Mask: stepWeeks, Alike: func(g Group) uint64 { return tally(g, stepDays).alike }, Measure: stepMomentum,
+			Mask: maskOf(hasSteps), Alike: func(g Group) uint64 { return tallySteps(g).alike }, Measure: stepMomentum,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_FAILURE_KINDS,
 			Method: "people-counted", Version: "1",
-			Mask: kindWeeks, Measure: failureKinds,
+			Mask: maskOfSetbacks(func(s facts.Setback) bool { return kindOf(s) != 0 }), Measure: failureKinds,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE,
@@ -110,57 +126,8 @@ func Metrics() []Metric {
 	}
 }
 
-// everyWeek: whoever may be counted has something to say, if only that they did
-// nothing.
-func everyWeek(_ *facts.Person, w Window, _ int32) uint64 { return w.All() }
-
 // counts are the weeks of person i that count.
 func (g Group) counts(i int) uint64 { return g.Counts[i] & g.Weeks }
-
-// weeksOf are the weeks of a person within a window.
-func weeksOf(p *facts.Person, w Window) []facts.Week {
-	weeks := p.Weeks
-	for len(weeks) > 0 && weeks[len(weeks)-1].Week > w.Last {
-		weeks = weeks[:len(weeks)-1]
-	}
-	// Each week is there once: what is within begins no earlier than this.
-	weeks = weeks[max(0, len(weeks)-int(w.Last-w.First+1)):]
-	for len(weeks) > 0 && weeks[0].Week < w.First {
-		weeks = weeks[1:]
-	}
-	return weeks
-}
-
-// bit of a week within a window.
-func (w Window) bit(week int32) uint64 { return 1 << (week - w.First) }
-
-// maskOf are the weeks of a person within a window of which something holds.
-func maskOf(p *facts.Person, w Window, holds func(*facts.Week) bool) uint64 {
-	var mask uint64
-	weeks := weeksOf(p, w)
-	for i := range weeks {
-		if holds(&weeks[i]) {
-			mask |= w.bit(weeks[i].Week)
-		}
-	}
-	return mask
-}
-
-// setbacksOf are the setbacks of a person within a window.
-func setbacksOf(p *facts.Person, w Window) []facts.Setback {
-	all, from, to := p.Setbacks, facts.Monday(w.First), facts.Monday(w.Last+1)
-	for len(all) > 0 && all[len(all)-1].Occurred >= to {
-		all = all[:len(all)-1]
-	}
-	first := len(all)
-	for first > 0 && all[first-1].Occurred >= from {
-		first--
-	}
-	return all[first:]
-}
-
-// bitOfDay is that of the week of a day within a window.
-func (w Window) bitOfDay(day int32) uint64 { return 1 << ((day - facts.Monday(w.First)) / 7) }
 
 // about sets what every cell says beside its values.
 func about(cell *insightsv1.CohortCell, people int32, weeks uint64) {

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
@@ -19,7 +18,7 @@ const first = 2923
 
 var four = Window{First: first, Last: first + 3}
 
-// monday is a day of a window's week, 0 being its Monday.
+// day is a day of a window's week, 0 being its Monday.
 func day(week, of int32) int32 { return facts.Monday(first+week) + of }
 
 func metric(t testing.TB, kind insightsv1.CohortMetric) Metric {
@@ -94,7 +93,7 @@ func checkNumbers(t testing.TB, m protoreflect.Message) {
 	}
 }
 
-// alike tells what a group is called in a failure.
+// wantAlike fails when there is a cell.
 func wantAlike(t *testing.T, what string, cell *insightsv1.CohortCell) {
 	t.Helper()
 	if cell != nil {
@@ -148,7 +147,7 @@ func TestWindow(t *testing.T) {
 	if got := setbacksOf(p, four); len(got) != 8 || got[0].Occurred != day(0, 0) || got[7].Occurred != day(3, 6) {
 		t.Errorf("setbacks %v", got)
 	}
-	if got := setbackWeeks(p, four, 0); got != 15 {
+	if got := metric(t, insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE).Mask(p, four, 0); got != 15 {
 		t.Errorf("setbacks in weeks %b", got)
 	}
 	for _, w := range []Window{{First: first - 9, Last: first - 4}, {First: first + 8, Last: first + 9}} {
@@ -171,7 +170,7 @@ func TestRound(t *testing.T) {
 }
 
 // crowd is many people as they may be, for benchmarks and properties.
-func crowd(random *rand.Rand, n int, w Window, asOf int32) []*facts.Person {
+func crowd(random *rand.Rand, n int, w Window) []*facts.Person {
 	people := make([]*facts.Person, n)
 	for i := range people {
 		p := &facts.Person{}
@@ -203,25 +202,54 @@ func crowd(random *rand.Rand, n int, w Window, asOf int32) []*facts.Person {
 	return people
 }
 
-// BenchmarkMetrics is all metrics of 100,000 people and 12 weeks, on one core: masks
-// and measures.
-func BenchmarkMetrics(b *testing.B) {
+// BenchmarkReport is all metrics of 100,000 people and 12 weeks, on one core: a look
+// at them, the masks of each, and the measures of all together.
+func BenchmarkReport(b *testing.B) {
 	w := Window{First: first, Last: first + 11}
 	asOf := facts.Monday(w.Last + 1)
-	people := crowd(rand.New(rand.NewPCG(1, 2)), 100_000, w, asOf)
-	for _, m := range Metrics() {
-		g := group(m, w, asOf, 5, people...)
+	people, metrics := crowd(rand.New(rand.NewPCG(1, 2)), 100_000, w), Metrics()
+	groups := make([]Group, len(metrics))
+	masks := func() {
+		look := NewLook(people, w, asOf)
+		for j := range groups {
+			groups[j] = Group{Weeks: w.All(), Window: w, AsOf: asOf, Minimum: 5, Look: look, Rows: groups[j].Rows[:0], Counts: groups[j].Counts[:0]}
+		}
+		for i, p := range people {
+			for j, m := range metrics {
+				if mask := m.Mask(p, w, asOf); mask != 0 {
+					groups[j].Rows, groups[j].Counts = append(groups[j].Rows, int32(i)), append(groups[j].Counts, mask)
+				}
+			}
+		}
+	}
+	b.Run("look", func(b *testing.B) {
+		for b.Loop() {
+			NewLook(people, w, asOf)
+		}
+	})
+	b.Run("look and masks", func(b *testing.B) {
+		for b.Loop() {
+			masks()
+		}
+	})
+	masks()
+	for j, m := range metrics {
 		b.Run(m.Kind.String(), func(b *testing.B) {
 			for b.Loop() {
-				measured(b, m.Kind, g)
-			}
-		})
-		b.Run(m.Kind.String()+"/mask", func(b *testing.B) {
-			for b.Loop() {
-				group(m, w, asOf, 5, people...)
+				if _, homogeneous := m.Measure(groups[j]); homogeneous {
+					b.Fatal("nothing to show")
+				}
 			}
 		})
 	}
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			masks()
+			for j, m := range metrics {
+				if fill, _ := m.Measure(groups[j]); fill != nil {
+					fill(&insightsv1.CohortCell{})
+				}
+			}
+		}
+	})
 }
-
-var _ proto.Message = (*insightsv1.CohortCell)(nil)

@@ -2,40 +2,29 @@ package measure
 
 import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
-	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/stats"
 )
 
 // curveDays are the days after a setback at which a recovery curve is shown.
 var curveDays = []int32{7, 14, 28, 42, 56, 84, 112, 140, 168, 252, 364}
 
-func setbackWeeks(p *facts.Person, w Window, _ int32) uint64 {
-	var mask uint64
-	for _, s := range setbacksOf(p, w) {
-		mask |= w.bitOfDay(s.Occurred)
-	}
-	return mask
-}
-
 // lasting is how long the latest setback lasts that each person has in the weeks
-// that count: up to the recovery if there was one by the group's AsOf, and otherwise
-// at least up to that day.
+// that count.
 func lasting(g Group) stats.Durations {
 	var d stats.Durations
-	for i, p := range g.People {
-		counts, setbacks := g.counts(i), setbacksOf(p, g.Window)
-		for j := len(setbacks) - 1; j >= 0; j-- {
-			s := setbacks[j]
-			if counts&g.Window.bitOfDay(s.Occurred) == 0 {
-				continue
+	g = g.looked()
+	for i, row := range g.Rows {
+		counts := g.counts(i)
+		weeks, values := g.Look.setbacks.of(row)
+		var latest *setbacks
+		for j := range values {
+			var at int
+			if at, weeks = next(weeks); counts&(1<<at) != 0 {
+				latest = &values[j]
 			}
-			recovered := s.Recovered >= 0 && s.Recovered <= g.AsOf
-			until := g.AsOf
-			if recovered {
-				until = s.Recovered
-			}
-			d.Add(max(0, until-s.Occurred), recovered)
-			break
+		}
+		if latest != nil {
+			d.Add(latest.days, latest.recovered)
 		}
 	}
 	return d

@@ -4,7 +4,6 @@ import (
 	"math/bits"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
-	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/stats"
 )
 
@@ -22,36 +21,27 @@ type tallied struct {
 	sum [MaxWeeks]float64
 }
 
-// said is what a week of a person says; not ok: nothing.
-type said func(*facts.Week) (x float64, ok bool)
-
-// mood is the mean of a week's check-ins.
-func mood(w *facts.Week) (float64, bool) {
-	return float64(w.MoodSum) / float64(w.CheckIns), w.CheckIns > 0
+func tallyMood(g Group) *tallied {
+	g = g.looked()
+	return tally(g, &g.Look.mood)
 }
 
-// stepDays are a week's days with completed steps.
-func stepDays(w *facts.Week) (float64, bool) { return float64(w.StepDays), w.StepDays > 0 }
-
-func moodWeeks(p *facts.Person, w Window, _ int32) uint64 {
-	return maskOf(p, w, func(x *facts.Week) bool { return x.CheckIns > 0 })
-}
-
-func stepWeeks(p *facts.Person, w Window, _ int32) uint64 {
-	return maskOf(p, w, func(x *facts.Week) bool { return x.StepDays > 0 })
+func tallySteps(g Group) *tallied {
+	g = g.looked()
+	return tally(g, &g.Look.steps)
 }
 
 // tally adds up what the weeks that count say.
-func tally(g Group, says said) *tallied {
-	t := &tallied{weeks: g.Weeks, people: make([]float64, 0, len(g.People))}
+func tally[T float64 | uint8](g Group, says *column[T]) *tallied {
+	t := &tallied{weeks: g.Weeks, people: make([]float64, 0, len(g.Rows))}
 	var low, high [MaxWeeks]float64
-	for i, p := range g.People {
+	for i, row := range g.Rows {
 		counts, sum, n := g.counts(i), 0.0, 0
-		weeks := weeksOf(p, g.Window)
-		for j := range weeks {
-			at := weeks[j].Week - g.Window.First
-			x, ok := says(&weeks[j])
-			if !ok || counts&(1<<at) == 0 {
+		weeks, values := says.of(row)
+		for _, value := range values {
+			x := float64(value)
+			var at int
+			if at, weeks = next(weeks); counts&(1<<at) == 0 {
 				continue
 			}
 			if t.n[at] == 0 {
@@ -68,11 +58,12 @@ func tally(g Group, says said) *tallied {
 		}
 	}
 	for at := range t.n {
-		if bit := uint64(1) << at & g.Weeks; low[at] == high[at] {
+		bit := uint64(1) << at & g.Weeks
+		if low[at] == high[at] {
 			t.alike |= bit
 		}
 		if t.n[at] < g.Minimum {
-			t.unfit |= uint64(1) << at & g.Weeks
+			t.unfit |= bit
 		}
 	}
 	t.unfit |= t.alike
@@ -80,11 +71,12 @@ func tally(g Group, says said) *tallied {
 }
 
 // fit is the tally of the weeks that may be shown; nil: of none, or of too few people.
-func fit(g Group, says said) *tallied {
-	t := tally(g, says)
+func fit(g Group, tally func(Group) *tallied) *tallied {
+	g = g.looked()
+	t := tally(g)
 	if t.unfit != 0 {
 		g.Weeks &^= t.unfit
-		t = tally(g, says)
+		t = tally(g)
 	}
 	if t.weeks == 0 || int32(len(t.people)) < g.Minimum {
 		return nil
@@ -95,8 +87,7 @@ func fit(g Group, says said) *tallied {
 // byWeek are the means of the weeks.
 func (t *tallied) byWeek(w Window, decimals int) []*insightsv1.CohortWeekValue {
 	out := make([]*insightsv1.CohortWeekValue, 0, bits.OnesCount64(t.weeks))
-	for left := t.weeks; left != 0; left &= left - 1 {
-		at := bits.TrailingZeros64(left)
+	for at, left := next(t.weeks); at < MaxWeeks; at, left = next(left) {
 		out = append(out, &insightsv1.CohortWeekValue{Week: w.monday(at), N: t.n[at], Value: round(t.sum[at]/float64(t.n[at]), decimals)})
 	}
 	return out
@@ -109,7 +100,7 @@ func (t *tallied) mean(decimals int) (mean, deviation float64, in stats.Interval
 }
 
 func moodLevel(g Group) (func(*insightsv1.CohortCell), bool) {
-	t := fit(g, mood)
+	t := fit(g, tallyMood)
 	if t == nil {
 		return nil, true
 	}
@@ -127,7 +118,7 @@ func moodLevel(g Group) (func(*insightsv1.CohortCell), bool) {
 }
 
 func stepMomentum(g Group) (func(*insightsv1.CohortCell), bool) {
-	t := fit(g, stepDays)
+	t := fit(g, tallySteps)
 	if t == nil {
 		return nil, true
 	}
@@ -144,23 +135,14 @@ func stepMomentum(g Group) (func(*insightsv1.CohortCell), bool) {
 	}, false
 }
 
-// takesPart tells whether a person did anything in a week.
-func takesPart(w *facts.Week) bool {
-	return w.CheckIns > 0 || w.StepDays > 0 || w.Captured > 0 || w.Practices != 0
-}
-
 // takingPart counts, of each week, the people who count and those who did anything.
 func takingPart(g Group) (n, active [MaxWeeks]int32) {
-	for i, p := range g.People {
-		counts := g.counts(i)
-		for left := counts; left != 0; left &= left - 1 {
-			n[bits.TrailingZeros64(left)]++
-		}
-		weeks := weeksOf(p, g.Window)
-		for j := range weeks {
-			if at := weeks[j].Week - g.Window.First; counts&(1<<at) != 0 && takesPart(&weeks[j]) {
-				active[at]++
-			}
+	g = g.looked()
+	for i, row := range g.Rows {
+		did := g.Look.active[row]
+		for at, left := next(g.counts(i)); at < MaxWeeks; at, left = next(left) {
+			n[at]++
+			active[at] += int32(did >> at & 1)
 		}
 	}
 	return n, active
@@ -183,8 +165,7 @@ func participation(g Group) (func(*insightsv1.CohortCell), bool) {
 	var values []*insightsv1.CohortWeekValue
 	var weeks uint64
 	var sum float64
-	for left := g.Weeks; left != 0; left &= left - 1 {
-		at := bits.TrailingZeros64(left)
+	for at, left := next(g.Weeks); at < MaxWeeks; at, left = next(left) {
 		if n[at] < max(1, g.Minimum) || active[at] == 0 || active[at] == n[at] {
 			continue
 		}
@@ -196,8 +177,8 @@ func participation(g Group) (func(*insightsv1.CohortCell), bool) {
 		return nil, true
 	}
 	var people int32
-	for i := range g.People {
-		if g.Counts[i]&weeks != 0 {
+	for _, counts := range g.Counts {
+		if counts&weeks != 0 {
 			people++
 		}
 	}

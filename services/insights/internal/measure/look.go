@@ -1,0 +1,125 @@
+package measure
+
+import (
+	"math/bits"
+
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
+)
+
+// Look is what people did within a window, as far as measures read it. It is gathered
+// once for all metrics and groups of a report: the weeks of people lie far apart in
+// memory, and to go through those of 100,000 for each metric of each group would take
+// far longer than to measure them.
+type Look struct {
+	window Window
+	asOf   int32
+	// active has a bit for each week in which a person did anything.
+	active    []uint64
+	mood      column[float64]
+	steps     column[uint8]
+	lessons   column[lessons]
+	practices column[uint32]
+	setbacks  column[setbacks]
+}
+
+// lessons of a week, and how many of them were applied since.
+type lessons struct{ captured, applied int32 }
+
+// setbacks of a week: how long the latest of them lasted, or has lasted so far, and
+// the set of kinds that they state.
+type setbacks struct {
+	days      int32
+	recovered bool
+	kinds     uint32
+}
+
+// NewLook gathers what people did within a window, and what came of it by asOf.
+func NewLook(people []*facts.Person, w Window, asOf int32) *Look {
+	n, all := len(people), len(people)*int(w.Last-w.First+1)
+	l := &Look{
+		window: w, asOf: asOf, active: make([]uint64, n), mood: columnOf[float64](n, all), steps: columnOf[uint8](n, all),
+		lessons: columnOf[lessons](n, n), practices: columnOf[uint32](n, all), setbacks: columnOf[setbacks](n, n),
+	}
+	for i, p := range people {
+		l.readWeeks(i, p)
+		l.readSetbacks(i, p)
+	}
+	return l
+}
+
+func (l *Look) readWeeks(row int, p *facts.Person) {
+	weeks := weeksOf(p, l.window)
+	for i := range weeks {
+		w := &weeks[i]
+		at := int(w.Week - l.window.First)
+		if takesPart(w) {
+			l.active[row] |= 1 << at
+		}
+		if hasMood(w) {
+			l.mood.add(row, at, float64(w.MoodSum)/float64(w.CheckIns))
+		}
+		if hasSteps(w) {
+			l.steps.add(row, at, uint8(min(7, w.StepDays)))
+		}
+		if hasLessons(w) {
+			l.lessons.add(row, at, lessons{captured: w.Captured, applied: appliedBy(w, l.asOf)})
+		}
+		if w.Practices != 0 {
+			l.practices.add(row, at, w.Practices)
+		}
+	}
+	l.mood.end(row)
+	l.steps.end(row)
+	l.lessons.end(row)
+	l.practices.end(row)
+}
+
+func (l *Look) readSetbacks(row int, p *facts.Person) {
+	var week setbacks
+	all := setbacksOf(p, l.window)
+	for i, s := range all {
+		at := l.window.weekOfDay(s.Occurred)
+		week.days, week.recovered = lasted(s, l.asOf)
+		week.kinds |= kindOf(s)
+		if i == len(all)-1 || l.window.weekOfDay(all[i+1].Occurred) != at {
+			l.setbacks.add(row, at, week)
+			week = setbacks{}
+		}
+	}
+	l.setbacks.end(row)
+}
+
+// column is a value for some weeks of each person, one after the other.
+type column[T any] struct {
+	weeks  []uint64 // which, by person
+	until  []int32  // where the values of a person end; the next one's begin there
+	values []T
+}
+
+// columnOf has room for so many values, and grows.
+func columnOf[T any](people, values int) column[T] {
+	return column[T]{weeks: make([]uint64, people), until: make([]int32, people), values: make([]T, 0, values)}
+}
+
+// add a value for a week of a person, the latest so far.
+func (c *column[T]) add(row, at int, value T) {
+	c.weeks[row] |= 1 << at
+	c.values = append(c.values, value)
+}
+
+// end of a person, the latest so far.
+func (c *column[T]) end(row int) { c.until[row] = int32(len(c.values)) }
+
+// of a person: values, and the weeks they are of, in order.
+func (c *column[T]) of(row int32) (weeks uint64, values []T) {
+	var from int32
+	if row > 0 {
+		from = c.until[row-1]
+	}
+	return c.weeks[row], c.values[from:c.until[row]]
+}
+
+// next takes the first week off a mask; MaxWeeks: there is none left.
+func next(weeks uint64) (at int, left uint64) {
+	return bits.TrailingZeros64(weeks), weeks & (weeks - 1)
+}
