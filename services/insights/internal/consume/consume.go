@@ -102,17 +102,15 @@ func (c *Consumer) patiently(ctx context.Context, events []*eventsv1.Event) erro
 }
 
 // Apply applies a batch of events, in order per owner: it reads every projection
-// once, and writes insights, then weekly facts, then projections, once. Cut short anywhere, it can
-// be done again.
+// once, and writes insights, then weekly facts, then projections, once. Cut short
+// anywhere, it can be done again.
 func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(events) > 0 {
-		n := min(len(events), store.MaxPage)
-		if err := c.apply(ctx, events[:n]); err != nil {
+	for _, piece := range pieces(events, store.MaxPage) {
+		if err := c.apply(ctx, piece); err != nil {
 			return err
 		}
-		events = events[n:]
 	}
 	return nil
 }
