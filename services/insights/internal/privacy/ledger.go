@@ -1,5 +1,7 @@
 package privacy
 
+import "maps"
+
 // Ledger is all that was released in a tenant. It is not safe for concurrent use.
 type Ledger struct {
 	minimum func(family string) int
@@ -47,6 +49,17 @@ type Draft struct {
 
 // Draft begins a report.
 func (l *Ledger) Draft() *Draft { return &Draft{ledger: l, units: map[Key]*unit{}} }
+
+// Branch is a draft that goes on from another, which knows nothing of it.
+func (d *Draft) Branch() *Draft { return &Draft{ledger: d.ledger, units: maps.Clone(d.units)} }
+
+// Take takes a number for known that was judged to be safe in a branch.
+func (d *Draft) Take(a Ask, c *Candidate) {
+	if u := d.unit(a.Key); !u.knows(c.Set) {
+		r := a.release(c)
+		d.add(u.with(r), r)
+	}
+}
 
 func (d *Draft) unit(k Key) *unit {
 	if u, ok := d.units[k]; ok {

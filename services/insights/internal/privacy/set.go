@@ -158,8 +158,8 @@ func (s Set) plain() Set {
 	return out
 }
 
-// people are the ordinals of all that are in it, each once.
-func (s Set) people() *roaring.Bitmap {
+// Ordinals are those of all that are in it, each once.
+func (s Set) Ordinals() *roaring.Bitmap {
 	out := roaring.New()
 	for _, part := range s {
 		out.Or(ordinals(part))
@@ -185,5 +185,5 @@ func (s Set) headcount(limit int) int {
 			return n
 		}
 	}
-	return int(s.people().GetCardinality())
+	return int(s.Ordinals().GetCardinality())
 }

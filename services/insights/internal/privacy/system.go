@@ -282,7 +282,7 @@ func (y *System) fewer(atoms []int) bool {
 		if y.atoms[i].large {
 			return false
 		}
-		people.Or(y.atoms[i].set.people())
+		people.Or(y.atoms[i].set.Ordinals())
 		if int(people.GetCardinality()) >= y.minimum {
 			return false
 		}

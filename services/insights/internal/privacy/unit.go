@@ -147,7 +147,7 @@ func (u *unit) marked(r Release, c Changes) (marked Set, ok bool) {
 		return r.Set, true
 	}
 	recent := c.Recent(u.released)
-	if same && !r.Set.people().Intersects(recent) {
+	if same && !r.Set.Ordinals().Intersects(recent) {
 		return nil, false // something has changed, and nothing tells what
 	}
 	recent.Or(u.moved)

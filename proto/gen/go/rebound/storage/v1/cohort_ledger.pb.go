@@ -115,8 +115,12 @@ type CohortRelease struct {
 	AsOf int32 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// True: it was not released, and must not follow from anything that is.
 	Withheld bool `protobuf:"varint,6,opt,name=withheld,proto3" json:"withheld,omitempty"`
+	// True: a window that is made of weeks which are judged by themselves.
+	Sums bool `protobuf:"varint,7,opt,name=sums,proto3" json:"sums,omitempty"`
+	// A sum of digests of the facts behind it.
+	Digest int64 `protobuf:"varint,8,opt,name=digest,proto3" json:"digest,omitempty"`
 	// The people, by the weeks of the window in which they have facts.
-	Parts         []*CohortPart `protobuf:"bytes,7,rep,name=parts,proto3" json:"parts,omitempty"`
+	Parts         []*CohortPart `protobuf:"bytes,9,rep,name=parts,proto3" json:"parts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,6 +195,20 @@ func (x *CohortRelease) GetWithheld() bool {
 		return x.Withheld
 	}
 	return false
+}
+
+func (x *CohortRelease) GetSums() bool {
+	if x != nil {
+		return x.Sums
+	}
+	return false
+}
+
+func (x *CohortRelease) GetDigest() int64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
 }
 
 func (x *CohortRelease) GetParts() []*CohortPart {
@@ -275,15 +293,17 @@ const file_rebound_storage_v1_cohort_ledger_proto_rawDesc = "" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12\x16\n" +
 	"\x06people\x18\x03 \x03(\fR\x06people\x12=\n" +
 	"\breleases\x18\x04 \x03(\v2!.rebound.storage.v1.CohortReleaseR\breleases:\x90\x01\xeaA\x8c\x01\n" +
-	"&insights.rebound.dev/CohortLedgerEntry\x12:tenants/{tenant}/cohortLedgerEntries/{cohort_ledger_entry}*\x13cohortLedgerEntries2\x11cohortLedgerEntry\"\xd8\x01\n" +
+	"&insights.rebound.dev/CohortLedgerEntry\x12:tenants/{tenant}/cohortLedgerEntries/{cohort_ledger_entry}*\x13cohortLedgerEntries2\x11cohortLedgerEntry\"\x84\x02\n" +
 	"\rCohortRelease\x12\x16\n" +
 	"\x06family\x18\x01 \x01(\tR\x06family\x12\x12\n" +
 	"\x04week\x18\x02 \x01(\x05R\x04week\x12\x1a\n" +
 	"\bquestion\x18\x03 \x01(\x03R\bquestion\x12\x18\n" +
 	"\achanged\x18\x04 \x01(\x03R\achanged\x12\x13\n" +
 	"\x05as_of\x18\x05 \x01(\x05R\x04asOf\x12\x1a\n" +
-	"\bwithheld\x18\x06 \x01(\bR\bwithheld\x124\n" +
-	"\x05parts\x18\a \x03(\v2\x1e.rebound.storage.v1.CohortPartR\x05parts\"Y\n" +
+	"\bwithheld\x18\x06 \x01(\bR\bwithheld\x12\x12\n" +
+	"\x04sums\x18\a \x01(\bR\x04sums\x12\x16\n" +
+	"\x06digest\x18\b \x01(\x03R\x06digest\x124\n" +
+	"\x05parts\x18\t \x03(\v2\x1e.rebound.storage.v1.CohortPartR\x05parts\"Y\n" +
 	"\n" +
 	"CohortPart\x12\x1d\n" +
 	"\n" +
