@@ -157,7 +157,7 @@ func (a *Ask) release(c *Candidate) Release {
 // shadow is the plain view as if the number about everybody were known, too, since
 // mostly it is; nil where that alone would tell too much, so that it is never shown.
 func (d *Draft) shadow(a Ask) *System {
-	s, _ := d.unit(a.Key).plain.With(a.Key.seen(a.Universe))
+	s, _ := d.unit(a.Key).plain.seen.With(a.Key.seen(a.Universe))
 	if s.Tells() {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.Suppression
 		return Overlap
 	}
 	next := u.with(r)
-	if next.plain.Tells() || next.exact != next.plain && next.exact.Tells() || next.betrays() {
+	if next.tells() || next.betrays() {
 		return Overlap
 	}
 	if *shadow != nil {

@@ -1,10 +1,6 @@
 package privacy
 
-import (
-	"slices"
-
-	"github.com/RoaringBitmap/roaring/v2"
-)
+import "slices"
 
 // System is what is known of sums over people, as a system of linear equations: one
 // for each set that was released.
@@ -23,14 +19,18 @@ type System struct {
 	minimum int
 	atoms   []atom
 	rows    []row
+	// touched are the rows that came, or became others, with the latest set; nil when
+	// its pivot is large.
+	touched []int
 }
 
 // atom is the people who are in the same sets.
 type atom struct {
 	set Set
-	// large tells that they are the minimum or more.
-	large bool
-	size  int
+	// large tells that they are the minimum or more; people are they, if not.
+	large  bool
+	people []uint32
+	size   int
 }
 
 // row is an equation, whose coefficient at the pivot is 1 and that of others 0. The
@@ -102,7 +102,9 @@ func (y *System) With(s Set) (next *System, fresh bool) {
 	if p.clean {
 		v := p.vector()
 		if y.reduce(v); !slices.ContainsFunc(v, func(c uint64) bool { return c != 0 }) {
-			return y, false
+			as := *y
+			as.touched = nil
+			return &as, false
 		}
 	}
 	next = y.refined(p)
@@ -153,7 +155,11 @@ func (y *System) refined(p split) *System {
 }
 
 func (y *System) atom(s Set) atom {
-	return atom{set: s, size: s.Size(), large: s.headcount(y.minimum) >= y.minimum}
+	a := atom{set: s, size: s.Size(), large: s.headcount(y.minimum) >= y.minimum}
+	if !a.large {
+		a.people = s.Ordinals().ToArray()
+	}
+	return a
 }
 
 // best is where to pivot a vector that is not 0: at the largest atom.
@@ -191,8 +197,18 @@ func subtract(v []uint64, factor uint64, of []uint64) {
 
 // insert adds a reduced vector that is not 0.
 func (y *System) insert(v []uint64) {
+	at := y.best(v)
+	y.touched = nil
+	if !y.atoms[at].large {
+		y.touched = []int{len(y.rows)}
+		for k, r := range y.rows {
+			if r.coefficients[at] != 0 {
+				y.touched = append(y.touched, k)
+			}
+		}
+	}
 	y.rows = append(y.rows, row{-1, v})
-	y.pivot(len(y.rows)-1, y.best(v))
+	y.pivot(len(y.rows)-1, at)
 }
 
 // pivot makes a row's coefficient at an atom 1, and that of the other rows 0.
@@ -210,82 +226,25 @@ func (y *System) pivot(k, at int) {
 	}
 }
 
-// maxLooked is how many combinations Tells looks at; of a system that is more
-// entangled, it is taken for granted that it tells.
-const maxLooked = 20_000
-
-// Tells tells whether some combination of what is known is about fewer people than
-// the minimum.
+// Tells tells whether the latest set made it possible to find something out about
+// fewer people than the minimum: whether some combination of what is known, that was
+// not known before, is about so few.
 //
 // Such a combination is 0 for all large atoms. It has no part in a row whose pivot is
-// large, since it would not be 0 there; so only rows of small atoms take part. One that
-// takes part in several is not 0 at the pivot of each, nor at an atom where only one of
-// them is not 0. If these alone are the minimum or more, it is not about fewer. That
-// is exact for single rows, and for several errs on the safe side only: others of
-// their atoms may or may not cancel out.
+// large, since it would not be 0 there; so only rows of small atoms take part, and if
+// the latest set's pivot is large, there is none. It has a part in a row that was
+// touched: the others are what they were. And it is not 0 at the pivot of each row that
+// takes part, nor at an atom where only one of these is not 0.
 func (y *System) Tells() bool {
-	var small []row
-	for _, r := range y.rows {
-		if !y.atoms[r.pivot].large {
-			small = append(small, r)
+	s := search{System: y, excluded: make([]bool, len(y.rows))}
+	for _, k := range y.touched {
+		if y.atoms[y.rows[k].pivot].large {
+			continue
 		}
+		if s.few([]int{k}, nil) {
+			return true
+		}
+		s.excluded[k] = true // what it takes part in was looked at
 	}
-	looked := 0
-	var look func(from int, taken []row) bool
-	look = func(from int, taken []row) bool {
-		for i := from; i < len(small); i++ {
-			if looked++; looked > maxLooked {
-				return true
-			}
-			more := append(slices.Clone(taken), small[i])
-			if !y.fewer(pivots(more)) {
-				continue // nor are more of them fewer
-			}
-			if y.fewer(surely(more)) || look(i+1, more) {
-				return true
-			}
-		}
-		return false
-	}
-	return look(0, nil)
-}
-
-func pivots(rows []row) []int {
-	out := make([]int, len(rows))
-	for i, r := range rows {
-		out[i] = r.pivot
-	}
-	return out
-}
-
-// surely are the atoms at which no combination of all these rows is 0.
-func surely(rows []row) []int {
-	out := pivots(rows)
-	for i := range rows[0].coefficients {
-		n := 0
-		for _, r := range rows {
-			if r.coefficients[i] != 0 {
-				n++
-			}
-		}
-		if n == 1 && !slices.Contains(out, i) {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-// fewer tells whether the people of some atoms are fewer than the minimum.
-func (y *System) fewer(atoms []int) bool {
-	people := roaring.New()
-	for _, i := range atoms {
-		if y.atoms[i].large {
-			return false
-		}
-		people.Or(y.atoms[i].set.Ordinals())
-		if int(people.GetCardinality()) >= y.minimum {
-			return false
-		}
-	}
-	return true
+	return false
 }

@@ -66,7 +66,7 @@ type unit struct {
 	// plain takes people's facts for unchanging, exact for others once they have
 	// changed. Changed facts can be the same again, and mostly are nearly the same:
 	// neither view is right, so a release has to pass both.
-	plain, exact *System
+	plain, exact view
 	// top is the highest version of anybody, moved are those who have one above 0.
 	top   uint32
 	moved *roaring.Bitmap
@@ -74,7 +74,27 @@ type unit struct {
 
 func newUnit(k Key, minimum int) *unit {
 	s := NewSystem(minimum)
-	return &unit{key: k, plain: s, exact: s, moved: roaring.New()}
+	return &unit{key: k, plain: view{s, s}, exact: view{s, s}, moved: roaring.New()}
+}
+
+// view is what is known of whole sets, and of the part of them that is held against
+// others.
+type view struct{ all, seen *System }
+
+func (v view) with(k Key, s Set) view {
+	all, _ := v.all.With(s)
+	if !k.Sums {
+		return view{all, all}
+	}
+	seen, _ := v.seen.With(s.several())
+	return view{all, seen}
+}
+
+// sneaks tells whether a set tells something new, and nothing new by the part that is
+// held against others.
+func (v view) sneaks(k Key, s Set) bool {
+	seen := k.seen(s)
+	return k.Sums && len(seen) > 0 && v.seen.Spans(seen) && !v.all.Spans(s)
 }
 
 // with is the unit after a release.
@@ -85,13 +105,12 @@ func (u *unit) with(r Release) *unit {
 		return &next
 	}
 	next.released = append(slices.Clip(u.released), r)
-	seen := u.key.seen(r.Set)
-	next.plain, _ = u.plain.With(seen.plain())
+	next.plain = u.plain.with(u.key, r.Set.plain())
 	if next.top = max(u.top, r.Set.top()); next.top == 0 {
 		next.exact = next.plain
 		return &next
 	}
-	next.exact, _ = u.exact.With(seen)
+	next.exact = u.exact.with(u.key, r.Set)
 	next.moved = u.moved.Clone()
 	for _, part := range r.Set {
 		for it := part.Iterator(); it.HasNext(); {
@@ -105,20 +124,16 @@ func (u *unit) with(r Release) *unit {
 
 // sneaks tells whether a window differs from earlier ones in single weeks only.
 func (u *unit) sneaks(s Set) bool {
-	seen := u.key.seen(s)
-	if !u.key.Sums || len(seen) == 0 {
-		return false
-	}
-	same := func(r Release) bool { return r.Set.plain().equal(s.plain()) }
-	return u.exact.Spans(seen) || u.plain.Spans(seen.plain()) && !slices.ContainsFunc(u.released, same)
+	return u.exact.sneaks(u.key, s) || u.plain.sneaks(u.key, s.plain())
 }
 
 // knows tells whether a set, marked, tells nothing new.
-func (u *unit) knows(s Set) bool {
-	if !u.key.Sums {
-		return u.plain.Spans(s.plain()) && u.exact.Spans(s)
-	}
-	return slices.ContainsFunc(u.released, func(r Release) bool { return r.Set.equal(s) })
+func (u *unit) knows(s Set) bool { return u.plain.all.Spans(s.plain()) && u.exact.all.Spans(s) }
+
+// tells tells whether something about few people can be found out by the latest of
+// the releases.
+func (u *unit) tells() bool {
+	return u.plain.seen.Tells() || u.exact.seen != u.plain.seen && u.exact.seen.Tells()
 }
 
 // asked tells whether a question was answered before.
@@ -128,7 +143,7 @@ func (u *unit) asked(question int64) bool {
 
 // betrays tells whether something withheld can be found out.
 func (u *unit) betrays() bool {
-	return slices.ContainsFunc(u.withheld, func(w Release) bool { return u.exact.Spans(u.key.seen(w.Set)) })
+	return slices.ContainsFunc(u.withheld, func(w Release) bool { return u.exact.all.Spans(w.Set) })
 }
 
 // marked gives a plain set in which people whose facts have changed since they were
