@@ -52,7 +52,7 @@ func merged(bands []band, minimum int32) []band {
 }
 
 func moodDistribution(g Group) (func(*insightsv1.CohortCell), bool) {
-	t := tallyMood(g)
+	t := tally(g, &g.Look.mood)
 	n := int32(len(t.people))
 	bands := merged(bandsOf(t.people), max(1, g.Minimum))
 	if len(bands) == 1 {

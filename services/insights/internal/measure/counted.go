@@ -24,7 +24,6 @@ func lessonsOf(g Group, i int) lessons {
 }
 
 func lessonsApplied(g Group) (func(*insightsv1.CohortCell), bool) {
-	g = g.looked()
 	shares := make([]float64, 0, len(g.Rows))
 	out, most := &insightsv1.CohortLessonsApplied{}, int32(0)
 	for i := range g.Rows {
@@ -48,6 +47,18 @@ func lessonsApplied(g Group) (func(*insightsv1.CohortCell), bool) {
 		about(cell, n, g.Weeks)
 		cell.Values = &insightsv1.CohortCell_LessonsApplied{LessonsApplied: out}
 	}, false
+}
+
+func kindWeeks(l *Look, row int32) uint64 {
+	var mask uint64
+	weeks, values := l.setbacks.of(row)
+	for _, x := range values {
+		var at int
+		if at, weeks = next(weeks); x.kinds != 0 {
+			mask |= 1 << at
+		}
+	}
+	return mask
 }
 
 // tallySets counts the sets that hold each of some numbers, and says which numbers
@@ -82,7 +93,6 @@ func without(sets []uint32, numbers []int32) int32 {
 }
 
 func failureKinds(g Group) (func(*insightsv1.CohortCell), bool) {
-	g = g.looked()
 	sets := make([]uint32, 0, len(g.Rows))
 	for i, row := range g.Rows {
 		var set uint32
@@ -123,7 +133,6 @@ func failureKinds(g Group) (func(*insightsv1.CohortCell), bool) {
 }
 
 func practiceUptake(g Group) (func(*insightsv1.CohortCell), bool) {
-	g = g.looked()
 	sets := make([]uint32, 0, len(g.Rows))
 	for i, row := range g.Rows {
 		var set uint32

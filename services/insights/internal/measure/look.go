@@ -33,7 +33,8 @@ type setbacks struct {
 	kinds     uint32
 }
 
-// NewLook gathers what people did within a window, and what came of it by asOf.
+// NewLook gathers what people did within a window, and what came of it by asOf: a day
+// since 1970, UTC, not before the window's end. The row of a person is their place.
 func NewLook(people []*facts.Person, w Window, asOf int32) *Look {
 	n, all := len(people), len(people)*int(w.Last-w.First+1)
 	l := &Look{

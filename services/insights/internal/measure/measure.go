@@ -35,10 +35,9 @@ type Metric struct {
 	ByWeek bool
 	// Strict: needs the stricter minimum.
 	Strict bool
-	// Mask has a bit for each week of the window in which a person has something to
-	// say; 0: they do not contribute. asOf is the day (since 1970, UTC) after which
-	// nothing is known.
-	Mask func(p *facts.Person, w Window, asOf int32) uint64
+	// Mask has a bit for each week of the window in which the person of a row has
+	// something to say; 0: they do not contribute.
+	Mask func(l *Look, row int32) uint64
 	// Alike is the weeks of a group in which all people are alike, and the mean of a
 	// week would be known of each: they are not to be counted either. Measure leaves
 	// them out in any case. Nil where no week is shown by itself.
@@ -50,34 +49,15 @@ type Metric struct {
 
 // Group is who is measured.
 type Group struct {
-	// People who contribute anything that counts, in a stable order.
-	People []*facts.Person
+	Look *Look
+	// Rows are those of the people who contribute anything that counts, in order.
+	Rows []int32
 	// Counts are the weeks of each that count, as of Metric.Mask and within it.
 	Counts []uint64
 	// Weeks are the weeks that count at all.
-	Weeks  uint64
-	Window Window
-	// AsOf is the day after which nothing is known: since 1970, UTC, not before the
-	// window's end.
-	AsOf int32
+	Weeks uint64
 	// Minimum is the least number of people behind any number shown.
 	Minimum int32
-	// Look has gathered the People, and Rows are the places they have in it. Without,
-	// each measure gathers them anew: make one Look for all groups of a report.
-	Look *Look
-	Rows []int32
-}
-
-// looked is the group with a look at it.
-func (g Group) looked() Group {
-	if g.Look != nil {
-		return g
-	}
-	g.Look, g.Rows = NewLook(g.People, g.Window, g.AsOf), make([]int32, len(g.People))
-	for i := range g.Rows {
-		g.Rows[i] = int32(i)
-	}
-	return g
 }
 
 // Metrics are all there are, in the order of the enum.
@@ -91,32 +71,32 @@ func Metrics() []Metric {
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_MOOD_LEVEL,
 			Method: "mean-of-people", Version: "1", ByWeek: true,
-			Mask: maskOf(hasMood), Alike: func(g Group) uint64 { return tallyMood(g).alike }, Measure: moodLevel,
+			Mask: func(l *Look, row int32) uint64 { return l.mood.weeks[row] }, Alike: func(g Group) uint64 { return tally(g, &g.Look.mood).alike }, Measure: moodLevel,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_MOOD_DISTRIBUTION,
 			Method: "merged-bands", Version: "1", ByWeek: true,
-			Mask: maskOf(hasMood), Measure: moodDistribution,
+			Mask: func(l *Look, row int32) uint64 { return l.mood.weeks[row] }, Measure: moodDistribution,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE,
 			Method: "kaplan-meier", Version: "1", Strict: true,
-			Mask: maskOfSetbacks(func(facts.Setback) bool { return true }), Measure: recoveryCurve,
+			Mask: func(l *Look, row int32) uint64 { return l.setbacks.weeks[row] }, Measure: recoveryCurve,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_LESSONS_APPLIED,
 			Method: "mean-share", Version: "1",
-			Mask: maskOf(hasLessons), Measure: lessonsApplied,
+			Mask: func(l *Look, row int32) uint64 { return l.lessons.weeks[row] }, Measure: lessonsApplied,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_STEP_MOMENTUM,
 			Method: "mean-of-people", Version: "1", ByWeek: true,
-			Mask: maskOf(hasSteps), Alike: func(g Group) uint64 { return tallySteps(g).alike }, Measure: stepMomentum,
+			Mask: func(l *Look, row int32) uint64 { return l.steps.weeks[row] }, Alike: func(g Group) uint64 { return tally(g, &g.Look.steps).alike }, Measure: stepMomentum,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_FAILURE_KINDS,
 			Method: "people-counted", Version: "1",
-			Mask: maskOfSetbacks(func(s facts.Setback) bool { return kindOf(s) != 0 }), Measure: failureKinds,
+			Mask: kindWeeks, Measure: failureKinds,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE,
@@ -126,7 +106,11 @@ func Metrics() []Metric {
 	}
 }
 
-// counts are the weeks of person i that count.
+// everyWeek: whoever may be counted has something to say, if only that they did
+// nothing.
+func everyWeek(l *Look, _ int32) uint64 { return l.window.All() }
+
+// counts are the weeks that count of the person of place i in Rows.
 func (g Group) counts(i int) uint64 { return g.Counts[i] & g.Weeks }
 
 // about sets what every cell says beside its values.

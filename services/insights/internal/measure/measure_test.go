@@ -34,10 +34,14 @@ func metric(t testing.TB, kind insightsv1.CohortMetric) Metric {
 
 // group is all who contribute to a metric, all weeks counting.
 func group(m Metric, w Window, asOf, minimum int32, people ...*facts.Person) Group {
-	g := Group{Weeks: w.All(), Window: w, AsOf: asOf, Minimum: minimum}
-	for _, p := range people {
-		if mask := m.Mask(p, w, asOf); mask != 0 {
-			g.People, g.Counts = append(g.People, p), append(g.Counts, mask)
+	return of(m, NewLook(people, w, asOf), minimum)
+}
+
+func of(m Metric, l *Look, minimum int32) Group {
+	g := Group{Look: l, Weeks: l.window.All(), Minimum: minimum}
+	for row := range int32(len(l.active)) {
+		if mask := m.Mask(l, row); mask != 0 {
+			g.Rows, g.Counts = append(g.Rows, row), append(g.Counts, mask)
 		}
 	}
 	return g
@@ -124,7 +128,7 @@ func TestMetrics(t *testing.T) {
 		if m.Alike != nil && !m.ByWeek || m.Strict != (m.Kind == insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE) {
 			t.Errorf("%v: by week %v, strict %v", m.Kind, m.ByWeek, m.Strict)
 		}
-		if _, homogeneous := m.Measure(Group{Weeks: four.All(), Window: four, Minimum: 5}); !homogeneous {
+		if _, homogeneous := m.Measure(group(m, four, day(3, 6), 5)); !homogeneous {
 			t.Errorf("%v of nobody", m.Kind)
 		}
 	}
@@ -147,7 +151,7 @@ func TestWindow(t *testing.T) {
 	if got := setbacksOf(p, four); len(got) != 8 || got[0].Occurred != day(0, 0) || got[7].Occurred != day(3, 6) {
 		t.Errorf("setbacks %v", got)
 	}
-	if got := metric(t, insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE).Mask(p, four, 0); got != 15 {
+	if got := NewLook([]*facts.Person{p}, four, 0).setbacks.weeks[0]; got != 15 {
 		t.Errorf("setbacks in weeks %b", got)
 	}
 	for _, w := range []Window{{First: first - 9, Last: first - 4}, {First: first + 8, Last: first + 9}} {
@@ -203,52 +207,37 @@ func crowd(random *rand.Rand, n int, w Window) []*facts.Person {
 }
 
 // BenchmarkReport is all metrics of 100,000 people and 12 weeks, on one core: a look
-// at them, the masks of each, and the measures of all together.
+// at them, each metric by itself, and all together.
 func BenchmarkReport(b *testing.B) {
 	w := Window{First: first, Last: first + 11}
 	asOf := facts.Monday(w.Last + 1)
-	people, metrics := crowd(rand.New(rand.NewPCG(1, 2)), 100_000, w), Metrics()
-	groups := make([]Group, len(metrics))
-	masks := func() {
-		look := NewLook(people, w, asOf)
-		for j := range groups {
-			groups[j] = Group{Weeks: w.All(), Window: w, AsOf: asOf, Minimum: 5, Look: look, Rows: groups[j].Rows[:0], Counts: groups[j].Counts[:0]}
+	people := crowd(rand.New(rand.NewPCG(1, 2)), 100_000, w)
+	look := func() *Look { return NewLook(people, w, asOf) }
+	measure := func(l *Look, m Metric) {
+		fill, homogeneous := m.Measure(of(m, l, 5))
+		if homogeneous {
+			b.Fatal("nothing to show")
 		}
-		for i, p := range people {
-			for j, m := range metrics {
-				if mask := m.Mask(p, w, asOf); mask != 0 {
-					groups[j].Rows, groups[j].Counts = append(groups[j].Rows, int32(i)), append(groups[j].Counts, mask)
-				}
-			}
-		}
+		fill(&insightsv1.CohortCell{})
 	}
 	b.Run("look", func(b *testing.B) {
 		for b.Loop() {
-			NewLook(people, w, asOf)
+			look()
 		}
 	})
-	b.Run("look and masks", func(b *testing.B) {
-		for b.Loop() {
-			masks()
-		}
-	})
-	masks()
-	for j, m := range metrics {
+	shared := look()
+	for _, m := range Metrics() {
 		b.Run(m.Kind.String(), func(b *testing.B) {
 			for b.Loop() {
-				if _, homogeneous := m.Measure(groups[j]); homogeneous {
-					b.Fatal("nothing to show")
-				}
+				measure(shared, m)
 			}
 		})
 	}
 	b.Run("all", func(b *testing.B) {
 		for b.Loop() {
-			masks()
-			for j, m := range metrics {
-				if fill, _ := m.Measure(groups[j]); fill != nil {
-					fill(&insightsv1.CohortCell{})
-				}
+			l := look()
+			for _, m := range Metrics() {
+				measure(l, m)
 			}
 		}
 	})

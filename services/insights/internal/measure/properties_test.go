@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -11,20 +12,47 @@ import (
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 )
 
-// anyGroup is some people, of whom some weeks count.
-func anyGroup(rt *rapid.T, m Metric) (g Group, random *rand.Rand) {
-	random = rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 7))
-	w := Window{First: first, Last: first + rapid.Int32Range(0, 52).Draw(rt, "weeks")}
-	asOf := facts.Monday(w.Last+1) - 1 + rapid.Int32Range(0, 60).Draw(rt, "after")
-	people := crowd(random, rapid.IntRange(0, 40).Draw(rt, "people"), w)
-	g = group(m, w, asOf, rapid.Int32Range(2, 12).Draw(rt, "minimum"), people...)
+// some are people in a window, of whom some weeks count.
+type some struct {
+	people  []*facts.Person
+	random  *rand.Rand
+	window  Window
+	asOf    int32
+	minimum int32
+	// of each person, and of all, the weeks that count.
+	counts []uint64
+	weeks  uint64
+}
+
+func drawn(rt *rapid.T) some {
+	s := some{random: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 7)), weeks: math.MaxUint64}
+	s.window = Window{First: first, Last: first + rapid.Int32Range(0, 52).Draw(rt, "weeks")}
+	s.asOf = facts.Monday(s.window.Last+1) - 1 + rapid.Int32Range(0, 60).Draw(rt, "after")
+	s.people = crowd(s.random, rapid.IntRange(0, 40).Draw(rt, "people"), s.window)
+	s.minimum = rapid.Int32Range(2, 12).Draw(rt, "minimum")
+	s.counts = slices.Repeat([]uint64{math.MaxUint64}, len(s.people))
 	if rapid.Bool().Draw(rt, "some count") {
-		g.Weeks &= random.Uint64() | random.Uint64()
-		for i := range g.Counts {
-			g.Counts[i] &= random.Uint64() | random.Uint64()
+		s.weeks = s.random.Uint64() | s.random.Uint64()
+		for i := range s.counts {
+			s.counts[i] = s.random.Uint64() | s.random.Uint64()
 		}
 	}
-	return g, random
+	return s
+}
+
+// group of those people whom a look has in some rows.
+func (s some) group(m Metric, l *Look, row func(i int) int32) Group {
+	g := Group{Look: l, Weeks: s.weeks & s.window.All(), Minimum: s.minimum}
+	for i := range s.people {
+		if mask := m.Mask(l, row(i)) & s.counts[i]; mask != 0 {
+			g.Rows, g.Counts = append(g.Rows, row(i)), append(g.Counts, mask)
+		}
+	}
+	return g
+}
+
+func (s some) alone(m Metric) Group {
+	return s.group(m, NewLook(s.people, s.window, s.asOf), func(i int) int32 { return int32(i) })
 }
 
 // TestNothingOfFew: whatever people do, no number rests on fewer than the minimum,
@@ -32,7 +60,7 @@ func anyGroup(rt *rapid.T, m Metric) (g Group, random *rand.Rand) {
 func TestNothingOfFew(t *testing.T) {
 	for _, m := range Metrics() {
 		rapid.Check(t, func(rt *rapid.T) {
-			g, _ := anyGroup(rt, m)
+			g := drawn(rt).alone(m)
 			cell := measured(t, m.Kind, g)
 			enough := func(people int32) {
 				if people < g.Minimum {
@@ -60,38 +88,32 @@ func TestNothingOfFew(t *testing.T) {
 	}
 }
 
-// TestSameWhicheverWay: a group measures the same with a look that many groups
-// share, without the weeks in which all are alike, and without what came after as_of.
+// TestSameWhicheverWay: a group measures the same among others, without the weeks in
+// which all are alike, and without what came after as_of.
 func TestSameWhicheverWay(t *testing.T) {
 	for _, m := range Metrics() {
 		rapid.Check(t, func(rt *rapid.T) {
-			g, random := anyGroup(rt, m)
+			s := drawn(rt)
+			g := s.alone(m)
 			want := measured(t, m.Kind, g)
 			same := func(how string, g Group) {
 				if got := measured(t, m.Kind, g); !proto.Equal(got, want) {
 					rt.Fatalf("%v, %s: %v, want %v", m.Kind, how, got, want)
 				}
 			}
-			shared := g
-			others := crowd(random, 2*len(g.People)+3, g.Window)
-			shared.Rows = nil
-			for i, p := range g.People {
+			others := crowd(s.random, 2*len(s.people)+3, s.window)
+			for i, p := range s.people {
 				others[2*i+1] = p
-				shared.Rows = append(shared.Rows, int32(2*i+1))
 			}
-			shared.Look = NewLook(others, g.Window, g.AsOf)
-			same("with a shared look", shared)
+			same("among others", s.group(m, NewLook(others, s.window, s.asOf), func(i int) int32 { return int32(2*i + 1) }))
 			if m.Alike != nil {
-				unlike := shared
-				unlike.Weeks &^= m.Alike(g)
-				same("without the weeks in which all are alike", unlike)
+				g.Weeks &^= m.Alike(g)
+				same("without the weeks in which all are alike", g)
 			}
-			known := g
-			known.People = slices.Clone(g.People)
-			for i, p := range known.People {
-				known.People[i] = knownBy(p, g.AsOf)
+			for i, p := range s.people {
+				s.people[i] = knownBy(p, s.asOf)
 			}
-			same("with what was known", known)
+			same("with what was known", s.alone(m))
 		})
 	}
 }
@@ -112,24 +134,38 @@ func knownBy(p *facts.Person, asOf int32) *facts.Person {
 	return &known
 }
 
-// TestMasks: what masks say of people is what a look finds in them.
+// TestMasks: what masks say of people is what they did.
 func TestMasks(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		g, _ := anyGroup(rt, Metrics()[0])
-		look := NewLook(g.People, g.Window, g.AsOf)
-		for i, p := range g.People {
-			var stated uint64
-			weeks, values := look.setbacks.of(int32(i))
-			for _, x := range values {
-				at, left := next(weeks)
-				if weeks = left; x.kinds != 0 {
-					stated |= 1 << at
+		s := drawn(rt)
+		look, all := NewLook(s.people, s.window, s.asOf), s.window.All()
+		for i, p := range s.people {
+			var mood, steps, learned, hurt, stated uint64
+			for week := s.window.First; week <= s.window.Last; week++ {
+				bit := uint64(1) << (week - s.window.First)
+				for _, w := range p.Weeks {
+					if w.Week == week && w.CheckIns > 0 {
+						mood |= bit
+					}
+					if w.Week == week && w.StepDays > 0 {
+						steps |= bit
+					}
+					if w.Week == week && w.Captured > 0 {
+						learned |= bit
+					}
+				}
+				for _, x := range p.Setbacks {
+					if facts.WeekOf(x.Occurred) != week {
+						continue
+					}
+					if hurt |= bit; x.Kind != 0 {
+						stated |= bit
+					}
 				}
 			}
-			all := g.Window.All()
-			for j, found := range []uint64{all, look.mood.weeks[i], look.mood.weeks[i], look.setbacks.weeks[i], look.lessons.weeks[i], look.steps.weeks[i], stated, all} {
-				if m := Metrics()[j]; m.Mask(p, g.Window, g.AsOf) != found {
-					rt.Fatalf("%v: %b, found %b", m.Kind, m.Mask(p, g.Window, g.AsOf), found)
+			for j, want := range []uint64{all, mood, mood, hurt, learned, steps, stated, all} {
+				if m := Metrics()[j]; m.Mask(look, int32(i)) != want {
+					rt.Fatalf("%v: %b, did %b", m.Kind, m.Mask(look, int32(i)), want)
 				}
 			}
 		}

@@ -86,35 +86,3 @@ func setbacksOf(p *facts.Person, w Window) []facts.Setback {
 
 // weekOfDay is the place of the week of a day within a window.
 func (w Window) weekOfDay(day int32) int { return int(day-facts.Monday(w.First)) / 7 }
-
-// everyWeek: whoever may be counted has something to say, if only that they did
-// nothing.
-func everyWeek(_ *facts.Person, w Window, _ int32) uint64 { return w.All() }
-
-// maskOf gives the weeks of a person within a window of which something holds.
-func maskOf(holds func(*facts.Week) bool) func(*facts.Person, Window, int32) uint64 {
-	return func(p *facts.Person, w Window, _ int32) uint64 {
-		var mask uint64
-		weeks := weeksOf(p, w)
-		for i := range weeks {
-			if holds(&weeks[i]) {
-				mask |= 1 << (weeks[i].Week - w.First)
-			}
-		}
-		return mask
-	}
-}
-
-// maskOfSetbacks gives the weeks of a person within a window with setbacks of which
-// something holds.
-func maskOfSetbacks(holds func(facts.Setback) bool) func(*facts.Person, Window, int32) uint64 {
-	return func(p *facts.Person, w Window, _ int32) uint64 {
-		var mask uint64
-		for _, s := range setbacksOf(p, w) {
-			if holds(s) {
-				mask |= 1 << w.weekOfDay(s.Occurred)
-			}
-		}
-		return mask
-	}
-}

@@ -12,7 +12,6 @@ var curveDays = []int32{7, 14, 28, 42, 56, 84, 112, 140, 168, 252, 364}
 // that count.
 func lasting(g Group) stats.Durations {
 	var d stats.Durations
-	g = g.looked()
 	for i, row := range g.Rows {
 		counts := g.counts(i)
 		weeks, values := g.Look.setbacks.of(row)

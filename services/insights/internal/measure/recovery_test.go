@@ -104,7 +104,7 @@ func TestLatestSetback(t *testing.T) {
 		{Occurred: day(4, 0), Recovered: day(4, 0)},
 	}}
 	m, asOf := metric(t, curveKind), day(5, 0)
-	if mask := m.Mask(p, four, asOf); mask != 0b1011 {
+	if mask := m.Mask(NewLook([]*facts.Person{p}, four, asOf), 0); mask != 0b1011 {
 		t.Fatalf("weeks %b", mask)
 	}
 	for counts, want := range map[uint64]struct {
@@ -113,7 +113,6 @@ func TestLatestSetback(t *testing.T) {
 	}{0b1011: {8, false}, 0b0011: {7, true}, 0b0001: {3, true}} {
 		g := group(m, four, asOf, 1, p)
 		g.Counts[0] = counts
-		g = g.looked()
 		d := lasting(g)
 		if d.N() != 1 || (d.Ended() == 1) != want.recovered {
 			t.Errorf("%b: %d of %d", counts, d.Ended(), d.N())
@@ -130,10 +129,10 @@ func TestLatestSetback(t *testing.T) {
 
 func TestCompareCurves(t *testing.T) {
 	asOf := day(0, 200)
-	of := func(minimum int32, people ...[]*facts.Person) Group {
+	these := func(minimum int32, people ...[]*facts.Person) Group {
 		return group(metric(t, curveKind), four, asOf, minimum, join(people...)...)
 	}
-	quick, slow := of(10, recovering(12, 5), recovering(3, -1)), of(10, recovering(6, 40), recovering(9, -1))
+	quick, slow := these(10, recovering(12, 5), recovering(3, -1)), these(10, recovering(6, 40), recovering(9, -1))
 	x := CompareCurves(quick, slow)
 	if x == nil || x.GetN() != 30 || x.GetChiSquared() < 8 || x.GetPValue() > 0.005 || x.GetMethod() != "log-rank" || x.GetMethodVersion() == "" {
 		t.Fatalf("%v", x)
@@ -146,10 +145,10 @@ func TestCompareCurves(t *testing.T) {
 		t.Errorf("the same twice: %v", same)
 	}
 	for what, other := range map[string]Group{
-		"too few":             of(16, recovering(12, 5), recovering(3, -1)),
-		"nobody recovered":    of(10, recovering(20, -1)),
-		"everybody recovered": of(10, recovering(20, 9)),
-		"nobody":              of(10),
+		"too few":             these(16, recovering(12, 5), recovering(3, -1)),
+		"nobody recovered":    these(10, recovering(20, -1)),
+		"everybody recovered": these(10, recovering(20, 9)),
+		"nobody":              these(10),
 	} {
 		if CompareCurves(quick, other) != nil || CompareCurves(other, quick) != nil {
 			t.Errorf("%s: compared", what)

@@ -21,16 +21,6 @@ type tallied struct {
 	sum [MaxWeeks]float64
 }
 
-func tallyMood(g Group) *tallied {
-	g = g.looked()
-	return tally(g, &g.Look.mood)
-}
-
-func tallySteps(g Group) *tallied {
-	g = g.looked()
-	return tally(g, &g.Look.steps)
-}
-
 // tally adds up what the weeks that count say.
 func tally[T float64 | uint8](g Group, says *column[T]) *tallied {
 	t := &tallied{weeks: g.Weeks, people: make([]float64, 0, len(g.Rows))}
@@ -71,12 +61,11 @@ func tally[T float64 | uint8](g Group, says *column[T]) *tallied {
 }
 
 // fit is the tally of the weeks that may be shown; nil: of none, or of too few people.
-func fit(g Group, tally func(Group) *tallied) *tallied {
-	g = g.looked()
-	t := tally(g)
+func fit[T float64 | uint8](g Group, says *column[T]) *tallied {
+	t := tally(g, says)
 	if t.unfit != 0 {
 		g.Weeks &^= t.unfit
-		t = tally(g)
+		t = tally(g, says)
 	}
 	if t.weeks == 0 || int32(len(t.people)) < g.Minimum {
 		return nil
@@ -100,7 +89,7 @@ func (t *tallied) mean(decimals int) (mean, deviation float64, in stats.Interval
 }
 
 func moodLevel(g Group) (func(*insightsv1.CohortCell), bool) {
-	t := fit(g, tallyMood)
+	t := fit(g, &g.Look.mood)
 	if t == nil {
 		return nil, true
 	}
@@ -112,13 +101,13 @@ func moodLevel(g Group) (func(*insightsv1.CohortCell), bool) {
 		about(cell, int32(len(t.people)), t.weeks)
 		cell.Values = &insightsv1.CohortCell_MoodLevel{MoodLevel: &insightsv1.CohortMoodLevel{
 			Mean: round(mean, moodDecimals), Interval: within(in, -5, 5, moodDecimals), Deviation: deviation,
-			ByWeek: t.byWeek(g.Window, moodDecimals),
+			ByWeek: t.byWeek(g.Look.window, moodDecimals),
 		}}
 	}, false
 }
 
 func stepMomentum(g Group) (func(*insightsv1.CohortCell), bool) {
-	t := fit(g, tallySteps)
+	t := fit(g, &g.Look.steps)
 	if t == nil {
 		return nil, true
 	}
@@ -130,14 +119,13 @@ func stepMomentum(g Group) (func(*insightsv1.CohortCell), bool) {
 		about(cell, int32(len(t.people)), t.weeks)
 		cell.Values = &insightsv1.CohortCell_StepMomentum{StepMomentum: &insightsv1.CohortStepMomentum{
 			ActiveDays: round(mean, dayDecimals), Interval: within(in, 1, 7, dayDecimals),
-			ByWeek: t.byWeek(g.Window, dayDecimals),
+			ByWeek: t.byWeek(g.Look.window, dayDecimals),
 		}}
 	}, false
 }
 
 // takingPart counts, of each week, the people who count and those who did anything.
 func takingPart(g Group) (n, active [MaxWeeks]int32) {
-	g = g.looked()
 	for i, row := range g.Rows {
 		did := g.Look.active[row]
 		for at, left := next(g.counts(i)); at < MaxWeeks; at, left = next(left) {
@@ -171,7 +159,7 @@ func participation(g Group) (func(*insightsv1.CohortCell), bool) {
 		}
 		weeks |= 1 << at
 		sum += float64(active[at]) / float64(n[at])
-		values = append(values, &insightsv1.CohortWeekValue{Week: g.Window.monday(at), N: n[at], Value: share(active[at], n[at])})
+		values = append(values, &insightsv1.CohortWeekValue{Week: g.Look.window.monday(at), N: n[at], Value: share(active[at], n[at])})
 	}
 	if weeks == 0 {
 		return nil, true

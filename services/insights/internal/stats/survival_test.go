@@ -42,8 +42,8 @@ const (
 
 // TestKaplanMeier: the curves with standard errors as Klein and Moeschberger 2003,
 // table 4.1, print them for 6-mercaptopurine, and as R's survfit prints both data
-// sets. The intervals for 6-mercaptopurine are those of the log-log transformation
-// as Stata's sts list prints them.
+// sets. The intervals for 6-mercaptopurine are those that programs print which use the
+// log-log transformation, such as lifelines.
 func TestKaplanMeier(t *testing.T) {
 	type row struct {
 		day, atRisk      int32
