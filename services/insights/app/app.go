@@ -9,7 +9,9 @@ import (
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/cohort"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/insights/internal/stream"
@@ -60,8 +62,12 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 			if err != nil {
 				return nil, err
 			}
+			cohorts, err := cohort.New(deps)
+			if err != nil {
+				return nil, err
+			}
 			schemas, err := kind.NewSchemas()
-			return &app{sources: sources, tokens: tokens, insights: insights, fields: fields, schemas: schemas, deps: deps}, err
+			return &app{sources: sources, tokens: tokens, insights: insights, cohorts: cohorts, fields: fields, schemas: schemas, deps: deps}, err
 		},
 	}
 }
@@ -70,13 +76,16 @@ type app struct {
 	sources  Sources
 	tokens   auth.TokenSource
 	insights *resource.Resource[*insightsv1.Insight]
+	cohorts  *cohort.Cohorts
 	fields   *filter.Fields
 	schemas  *kind.Schemas
 	deps     *resource.Deps
 }
 
 // Kinds implements service.App.
-func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), a.insights.Kind()) }
+func (a *app) Kinds() []store.Kind {
+	return append(append(consume.Kinds(), a.insights.Kind()), a.cohorts.Kinds()...)
+}
 
 // Start implements service.App.
 func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
@@ -89,13 +98,15 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Consents: stream.NewConsents(env.Store),
 		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority,
 	}
-	services, err := resource.Services(
+	table := facts.NewTable(env.Store, env.Clock, facts.DefaultTableBytes)
+	a.cohorts.People, a.cohorts.Names = table, env.Keys.Pseudonym
+	services, err := resource.Services(append(a.cohorts.Groups(),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
 			resource.ServerStream("StreamInsights", streams.StreamInsights)),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
 			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
-	)
+	)...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -103,7 +114,7 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
-	tasks := []service.Task{erasures}
+	tasks := []service.Task{erasures, func(ctx context.Context) error { return table.Run(ctx, env.Telemetry.Logger) }}
 	for source, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
 		task, err := a.read(env, consumer, source, target)
 		if err != nil {

@@ -124,8 +124,8 @@ func worse(a, b insightsv1.SuppressionReason) insightsv1.SuppressionReason { ret
 // everybody is who has something to say whatever the filter, in the shape of a cell.
 func (p *population) everybody(like *cell) *cell {
 	out := &cell{metric: like.metric}
-	for row, person := range p.people {
-		if says := like.metric.Mask(person, p.window, p.asOf) & p.consented[row]; says != 0 {
+	for row := range p.people {
+		if says := like.metric.Mask(p.look, int32(row)) & p.consented[row]; says != 0 {
 			out.add(row, says)
 		}
 	}

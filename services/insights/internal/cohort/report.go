@@ -90,8 +90,8 @@ func (p *population) cells(m measure.Metric) []*cell {
 	for i := range cells {
 		cells[i] = &cell{metric: m, group: i - 1, refused: privacy.TooFew}
 	}
-	for row, person := range p.people {
-		says := m.Mask(person, p.window, p.asOf) & p.consented[row]
+	for row := range p.people {
+		says := m.Mask(p.look, int32(row)) & p.consented[row]
 		if says == 0 {
 			continue
 		}
@@ -141,9 +141,7 @@ func (c *cell) add(row int, says uint64) {
 
 // measured is the group of a cell, of those weeks.
 func (p *population) measured(c *cell, weeks uint64) measure.Group {
-	return measure.Group{
-		Counts: c.counts, Weeks: weeks, Window: p.window, AsOf: p.asOf, Minimum: int32(p.least(c.metric)), Look: p.look, Rows: c.rows,
-	}
+	return measure.Group{Look: p.look, Rows: c.rows, Counts: c.counts, Weeks: weeks, Minimum: int32(p.least(c.metric))}
 }
 
 // shown is a cell as the report has it.
