@@ -8,8 +8,10 @@ import (
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/cohort"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/export"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/insights/internal/share"
@@ -61,8 +63,12 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 			if err != nil {
 				return nil, err
 			}
+			cohorts, err := cohort.New(deps)
+			if err != nil {
+				return nil, err
+			}
 			schemas, err := kind.NewSchemas()
-			return &app{sources: sources, tokens: tokens, insights: insights, fields: fields, schemas: schemas, deps: deps}, err
+			return &app{sources: sources, tokens: tokens, insights: insights, cohorts: cohorts, fields: fields, schemas: schemas, deps: deps}, err
 		},
 	}
 }
@@ -71,13 +77,16 @@ type app struct {
 	sources  Sources
 	tokens   auth.TokenSource
 	insights *resource.Resource[*insightsv1.Insight]
+	cohorts  *cohort.Cohorts
 	fields   *filter.Fields
 	schemas  *kind.Schemas
 	deps     *resource.Deps
 }
 
 // Kinds implements service.App.
-func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), stream.Kind(a.insights.Kind())) }
+func (a *app) Kinds() []store.Kind {
+	return append(append(consume.Kinds(), stream.Kind(a.insights.Kind())), a.cohorts.Kinds()...)
+}
 
 // Start implements service.App.
 func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
@@ -90,18 +99,21 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(env.Store),
 		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock,
 	}
-	exports := export.NewServer(streams, env.Clock)
-	services, err := resource.Services(
+	exports := export.NewServer(streams, a.cohorts.Reports.Fetch, env.Clock)
+	table := facts.NewTable(env.Store, env.Clock, facts.DefaultTableBytes)
+	a.cohorts.People, a.cohorts.Names = table, env.Keys.Pseudonym
+	services, err := resource.Services(append(a.cohorts.Groups(),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
 			resource.ServerStream("StreamInsights", streams.StreamInsights)),
-		resource.In(insightsv1.File_rebound_insights_v1_export_proto, nil, resource.ServerStream("ExportInsights", exports.ExportInsights)),
+		resource.In(insightsv1.File_rebound_insights_v1_export_proto, nil,
+			resource.ServerStream("ExportInsights", exports.ExportInsights), resource.ServerStream("ExportCohortReport", exports.ExportCohortReport)),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
 			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
 		resource.In(insightsv1.File_rebound_insights_v1_chart_proto, nil, resource.Unary("GetChart", a.getChart)),
 		resource.In(insightsv1.File_rebound_insights_v1_digest_proto, nil,
 			resource.Unary("GetDigest", a.getDigest), resource.Unary("GetDigestPage", a.getDigestPage)),
-	)
+	)...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +134,8 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		Work: consume.Work, Shares: consume.Shares, Docs: env.Store, Clock: env.Clock, NewID: a.deps.NewID, Log: env.Telemetry.Logger,
 		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
 	}
-	return services, []service.Task{erasures, readers.Run}, nil
+	known := func(ctx context.Context) error { return table.Run(ctx, env.Telemetry.Logger) }
+	return services, []service.Task{erasures, readers.Run, known}, nil
 }
 
 // getSummary tells how a person is doing.

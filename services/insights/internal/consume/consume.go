@@ -56,17 +56,15 @@ func New(docs store.Documents, now clock.Clock, log *slog.Logger) *Consumer {
 }
 
 // Apply applies a batch of events, in order per owner: it reads every projection
-// once, and writes insights, then weekly facts, then projections, once. Cut short anywhere, it can
-// be done again.
+// once, and writes insights, then weekly facts, then projections, once. Cut short
+// anywhere, it can be done again.
 func (c *Consumer) Apply(ctx context.Context, events []*eventsv1.Event) error {
 	c.erasing.RLock()
 	defer c.erasing.RUnlock()
-	for len(events) > 0 {
-		n := min(len(events), store.MaxPage)
-		if err := c.again(ctx, events[:n]); err != nil {
+	for _, piece := range pieces(events, store.MaxPage) {
+		if err := c.again(ctx, piece); err != nil {
 			return err
 		}
-		events = events[n:]
 	}
 	return nil
 }

@@ -219,26 +219,3 @@ func published(t testing.TB, s *sqlite.Store) int {
 	}
 	return len(seen)
 }
-
-// BenchmarkCatchUp applies the lives of many people, in batches as they come.
-func BenchmarkCatchUp(b *testing.B) {
-	var events []*eventsv1.Event
-	for i := range 50_000 {
-		owner := fmt.Sprintf("tenants/acme/people/p%d", i%500)
-		at := begin.Add(time.Duration(i/500) * 5 * time.Hour)
-		events = append(events, &eventsv1.Event{
-			Id: ids.Derived(fmt.Sprint(i)), Owner: owner, Time: timestamppb.New(at), Source: "rebound/journal", Position: int64(i + 1),
-			Subject: fmt.Sprintf("%s/checkIns/c%d", owner, i), Type: "checkIn.recorded",
-			Data: &eventsv1.Event_CheckIn{CheckIn: &eventsv1.CheckInFacts{Pleasantness: int32(i%11 - 5), Time: timestamppb.New(at), LocalDate: localdate.Of(at, time.UTC)}},
-		})
-	}
-	for b.Loop() {
-		c, _ := open(b)
-		for at := 0; at < len(events); at += 500 {
-			if err := c.Apply(b.Context(), events[at:at+500]); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	b.ReportMetric(float64(len(events)*b.N)/b.Elapsed().Seconds(), "events/s")
-}

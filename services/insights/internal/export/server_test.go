@@ -38,6 +38,14 @@ import (
 
 func now() time.Time { return begin }
 
+// reportOf knows one report.
+func reportOf(_ context.Context, name string) (*insightsv1.CohortReport, error) {
+	if r := report(); r.GetName() == name {
+		return r, nil
+	}
+	return nil, fault.NotFound(name)
+}
+
 // rig is exports and streams of one store.
 type rig struct {
 	t       testing.TB
@@ -88,7 +96,7 @@ func newRig(t testing.TB, log store.Log) *rig {
 		Docs: s, People: stream.NewPeople(s), Fields: fields, Clock: now,
 		Names: func(_, name string) (string, error) { return "pseudo-" + ids.Derived(name)[:8], nil },
 	}
-	return &rig{t: t, store: s, streams: streams, server: NewServer(streams, now)}
+	return &rig{t: t, store: s, streams: streams, server: NewServer(streams, reportOf, now)}
 }
 
 // conclude writes n insights of seven people.

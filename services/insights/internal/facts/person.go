@@ -16,7 +16,7 @@ import (
 // KindName is the kind of record that holds weekly facts.
 const KindName = "weeklyFacts"
 
-// byChange lists a tenant's people by when they last changed.
+// byChange lists the people of a scope by when they last changed.
 const byChange = "by_change"
 
 // Kind declares weekly facts. There is no index by owner: an erasure leaves the mark
@@ -24,20 +24,24 @@ const byChange = "by_change"
 func Kind() store.Kind {
 	return store.Kind{
 		Name: KindName, New: func() proto.Message { return &storagev1.WeeklyFacts{} },
-		Keys: []store.Key{{Name: "tenant", Type: store.Text, Of: func(body proto.Message) store.Value {
-			return tenantOf(body.(*storagev1.WeeklyFacts).GetName())
+		Keys: []store.Key{{Name: "scope", Type: store.Text, Of: func(body proto.Message) store.Value {
+			return scopeOf(body.(*storagev1.WeeklyFacts).GetName())
 		}}},
-		Indexes: []store.Index{{Name: byChange, Keys: []string{"tenant", store.KeyUpdateTime}}},
+		Indexes: []store.Index{{Name: byChange, Keys: []string{"scope", store.KeyUpdateTime}}},
 	}
 }
 
 // Name is the name of a person's weekly facts.
 func Name(owner string) string { return owner + "/" + KindName }
 
-// tenantOf is tenants/{tenant}, of a name below it.
-func tenantOf(name string) string {
-	parts := strings.SplitN(name, "/", 3)
-	return strings.Join(parts[:min(2, len(parts))], "/")
+// scopeOf is whose facts are read together, by a name: its tenants/{tenant}, with what
+// follows the name of the kind, where names go on after it.
+func scopeOf(name string) string {
+	parts := strings.Split(name, "/")
+	if len(parts) < 5 {
+		return ""
+	}
+	return strings.Join(append(parts[:2:2], parts[5:]...), "/")
 }
 
 // interner shares attributes between people: most stand in few places.
@@ -85,11 +89,10 @@ func (in *interner) attributes(m map[string]string) map[string]string {
 	return shared
 }
 
-// person gives what readers share of weekly facts.
-func (in *interner) person(f *storagev1.WeeklyFacts) *Person {
+// person gives what readers share of an owner's weekly facts.
+func (in *interner) person(owner string, f *storagev1.WeeklyFacts) *Person {
 	p := &Person{
-		Owner:    strings.Clone(strings.TrimSuffix(f.GetName(), "/"+KindName)),
-		Consents: make([]Span, len(f.GetConsents())), Affiliations: make([]Affiliation, len(f.GetAffiliations())),
+		Owner: owner, Consents: make([]Span, len(f.GetConsents())), Affiliations: make([]Affiliation, len(f.GetAffiliations())),
 		Weeks: make([]Week, len(f.GetWeeks())), Setbacks: make([]Setback, len(f.GetSetbacks())), Changed: f.GetChanged(),
 	}
 	for i, s := range f.GetConsents() {

@@ -12,9 +12,9 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// roster is the people of one tenant.
+// roster is the people of one scope: a tenant.
 type roster struct {
-	tenant string
+	scope  string
 	turn   chan struct{} // who has put something in may use what follows
 	people []*Person     // by owner; shared with readers, never changed
 	// revisions are those of people.
@@ -32,8 +32,8 @@ type roster struct {
 // rosterBytes is about how much memory an empty roster takes.
 const rosterBytes = 1 << 10
 
-func newRoster(tenant string) *roster {
-	return &roster{tenant: tenant, turn: make(chan struct{}, 1), shared: newInterner(), bytes: rosterBytes}
+func newRoster(scope string) *roster {
+	return &roster{scope: scope, turn: make(chan struct{}, 1), shared: newInterner(), bytes: rosterBytes}
 }
 
 // take waits for the turn.
@@ -53,7 +53,7 @@ func (r *roster) release() { <-r.turn }
 
 // refresh reads what has changed; the first time, everything.
 func (r *roster) refresh(ctx context.Context, docs store.Documents, now time.Time) error {
-	q := store.Query{Kind: KindName, Index: byChange, Prefix: []store.Value{r.tenant}, Limit: store.MaxPage}
+	q := store.Query{Kind: KindName, Index: byChange, Prefix: []store.Value{r.scope}, Limit: store.MaxPage}
 	if !r.loaded.IsZero() {
 		q.From = r.read.Add(-margin).UnixMilli()
 	}
@@ -66,7 +66,7 @@ func (r *roster) refresh(ctx context.Context, docs store.Documents, now time.Tim
 		for _, rec := range page.Records {
 			if e := (entry{owner: rec.Owner, revision: rec.Revision}); r.isNews(e) {
 				if f := rec.Body.(*storagev1.WeeklyFacts); !f.GetErased() {
-					e.person = r.shared.person(f)
+					e.person = r.shared.person(rec.Owner, f)
 				}
 				changed = append(changed, e)
 			}
@@ -94,7 +94,7 @@ func (r *roster) reload(ctx context.Context, docs store.Documents, now time.Time
 	if !due {
 		return nil
 	}
-	fresh := newRoster(r.tenant)
+	fresh := newRoster(r.scope)
 	if err := fresh.refresh(ctx, docs, now); err != nil {
 		return err
 	}

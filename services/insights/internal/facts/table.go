@@ -25,12 +25,16 @@ const (
 // Table holds the people of tenants in memory, as of each call. It is safe for
 // concurrent use; several tables may share one store.
 type Table struct {
+	// Scope names the set of facts of a tenant to read, as the names of facts go on
+	// behind that of the kind; nil: they do not.
+	Scope func(tenant string) string
+
 	docs     store.Documents
 	clock    clock.Clock
 	maxBytes int
 
 	mu      sync.Mutex
-	rosters map[string]*roster // by tenant
+	rosters map[string]*roster // by scope
 	calls   int64
 }
 
@@ -44,6 +48,9 @@ func NewTable(docs store.Documents, now clock.Clock, maxBytes int) *Table {
 // People gives the people of tenants/{tenant} in the order of their names, as they are
 // now. Erased people are not among them. Nobody may change what it gives.
 func (t *Table) People(ctx context.Context, tenant string) ([]*Person, error) {
+	if t.Scope != nil {
+		tenant = t.Scope(tenant)
+	}
 	r := t.roster(tenant)
 	if err := r.take(ctx); err != nil {
 		return nil, err

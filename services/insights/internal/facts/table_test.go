@@ -57,7 +57,7 @@ func put(t testing.TB, s store.Documents, at time.Time, all ...*storagev1.Weekly
 		op := store.Replace
 		if !ok {
 			op, rec = store.Insert, store.Record{Kind: facts.KindName, Name: f.GetName(), CreateTime: at}
-			rec.Owner = f.GetName()[:len(f.GetName())-len("/weeklyFacts")]
+			rec.Owner, _, _ = strings.Cut(f.GetName(), "/"+facts.KindName)
 			rec.Parent = rec.Owner
 		}
 		rec.UpdateTime, rec.Body = at, f
@@ -167,6 +167,26 @@ func TestPages(t *testing.T) {
 	}
 	if none := people(t, table, "tenants/nobody"); len(none) != 0 {
 		t.Fatalf("%d people of a tenant that has none", len(none))
+	}
+}
+
+// TestScope: facts whose names go on are read apart, by tables that ask for them.
+func TestScope(t *testing.T) {
+	s, now := open(t), clock.NewManual(begin)
+	second := func(name string) string { return name + "/2" }
+	for i := range 3 {
+		put(t, s, now.Now(), some(owner(acme, i), 1))
+	}
+	later := some(owner(acme, 1), 7)
+	later.Name = second(later.GetName())
+	put(t, s, now.Now(), later)
+	table := facts.NewTable(s, now.Now, facts.DefaultTableBytes)
+	if got := people(t, table, acme); len(got) != 3 {
+		t.Fatalf("%d people", len(got))
+	}
+	table.Scope = second
+	if got := people(t, table, acme); moods(got) != owner(acme, 1)+"=7 " {
+		t.Fatalf("%s", moods(got))
 	}
 }
 

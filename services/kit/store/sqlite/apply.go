@@ -65,8 +65,17 @@ func (g *group) replace(ctx context.Context, p *prepared) (store.Result, error) 
 	r.Revision = g.nextRevision(r)
 	args := append([]any{r.Revision, r.UpdateTime.UnixMilli(), p.body, r.Sealed}, p.keys...)
 	args = append(args, r.Name, p.record.Revision)
+	// Mostly the caller has the record as it was, and nothing has to be read back: an
+	// UPDATE that returns rows costs more.
+	changed, err := affected(g.w.stmts[p.table.replaceSame].ExecContext(ctx, append(args, r.CreateTime.UnixMilli(), r.RequestID)...))
+	if err != nil {
+		return store.Result{}, err
+	}
+	if changed == 1 {
+		return store.Result{Record: normal(r)}, nil
+	}
 	var created int64
-	err := g.w.stmts[p.table.replace].QueryRowContext(ctx, args...).Scan(&created, &r.RequestID)
+	err = g.w.stmts[p.table.replace].QueryRowContext(ctx, args...).Scan(&created, &r.RequestID)
 	if errors.Is(err, sql.ErrNoRows) {
 		g.revision = before
 		return g.missed(ctx, p)

@@ -21,9 +21,11 @@ type table struct {
 	name    string
 	insert  string
 	replace string
-	remove  string
-	get     string
-	columns string
+	// replaceSame does nothing unless create time and request id are as they are given.
+	replaceSame string
+	remove      string
+	get         string
+	columns     string
 }
 
 func newTable(k store.Kind) (*table, error) {
@@ -48,7 +50,9 @@ func newTable(k store.Kind) (*table, error) {
 		marks += ", ?"
 	}
 	t.insert = fmt.Sprintf("INSERT INTO %s (%s%s) VALUES (%s) ON CONFLICT (name) DO NOTHING", t.name, t.columns, keyColumns, marks)
-	t.replace = fmt.Sprintf("UPDATE %s SET revision = ?, update_time = ?, body = ?, sealed = ?%s WHERE name = ? AND revision = ? RETURNING create_time, request_id", t.name, keySets)
+	update := fmt.Sprintf("UPDATE %s SET revision = ?, update_time = ?, body = ?, sealed = ?%s WHERE name = ? AND revision = ?", t.name, keySets)
+	t.replace = update + " RETURNING create_time, request_id"
+	t.replaceSame = update + " AND create_time = ? AND request_id = ?"
 	t.remove = fmt.Sprintf("DELETE FROM %s WHERE name = ? AND revision = ?", t.name)
 	t.get = fmt.Sprintf("SELECT %s FROM %s WHERE name = ?", t.columns, t.name)
 	return t, nil

@@ -154,7 +154,7 @@ func newWriter(ctx context.Context, s *Store, meta metadata) (*writer, error) {
 	}
 	w := &writer{s: s, conn: conn, stmts: map[string]*sql.Stmt{}, revision: meta.revision, heads: meta.heads, maxTimes: meta.maxTimes}
 	for _, t := range s.tables {
-		for _, text := range []string{t.insert, t.replace, t.remove, t.get} {
+		for _, text := range []string{t.insert, t.replace, t.replaceSame, t.remove, t.get} {
 			if w.stmts[text], err = conn.PrepareContext(ctx, text); err != nil {
 				return nil, errors.Join(err, conn.Close())
 			}
