@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 )
@@ -31,6 +32,19 @@ func TestShortEnumValues(t *testing.T) {
 	for _, text := range []string{`{"area": "MOON"}`, `{"area": "project"}`, `{"feelings": "SHAME"}`, `{"area": {"PROJECT": 1}}`, `{"unknown": "PROJECT"}`, `{`, `[]`, `null x`, ``} {
 		if err := marshaler().Unmarshal([]byte(text), &journalv1.Setback{}); err == nil {
 			t.Errorf("%s is taken", text)
+		}
+	}
+}
+
+// TestShortEnumsInQueries: as in bodies; what is unknown stays as it is.
+func TestShortEnumsInQueries(t *testing.T) {
+	md := (&insightsv1.GetChartRequest{}).ProtoReflect().Descriptor()
+	for query, want := range map[string]string{
+		"theme=DARK": "theme=CHART_THEME_DARK", "widthPx=400&theme=LIGHT": "theme=CHART_THEME_LIGHT&widthPx=400", "theme=CHART_THEME_DARK": "theme=CHART_THEME_DARK",
+		"theme=2": "theme=2", "theme=dark": "theme=dark", "Theme=DARK": "Theme=DARK", "widthPx=DARK": "widthPx=DARK", "theme=%zz": "theme=%zz", "": "",
+	} {
+		if got := expandQuery(query, md); got != want {
+			t.Errorf("%q: %q", query, got)
 		}
 	}
 }

@@ -61,8 +61,14 @@ func fromStatus(ctx context.Context, err error, method string) problem {
 	if p.Reason == "" {
 		local(&p, st, method)
 	}
+	if own, ok := statusOf[p.Reason]; ok {
+		p.Status, p.Title = own, http.StatusText(own)
+	}
 	return p
 }
+
+// statusOf has the reasons that HTTP can tell better than their codes do.
+var statusOf = map[string]int{"HISTORY_GONE": http.StatusGone}
 
 var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
 

@@ -15,6 +15,7 @@ require (
 	github.com/rebound-hq/rebound/proto v0.0.0
 	github.com/rebound-hq/rebound/services/kit v0.0.0
 	github.com/tink-crypto/tink-go/v2 v2.9.0
+	github.com/yuin/goldmark v1.7.13
 	go.uber.org/goleak v1.3.0
 	golang.org/x/image v0.30.0
 	gonum.org/v1/gonum v0.17.0

@@ -55,11 +55,13 @@ type rig struct {
 	// http is the address to serve REST on.
 	http string
 	// clock is what services tell the time by; nil: the system's.
-	clock  clock.Clock
-	logs   *lockedBuffer
-	system *system.System
-	at     system.Addresses
-	stop   func()
+	clock clock.Clock
+	// retention is how many days the insight stream is kept; 0: the default.
+	retention int
+	logs      *lockedBuffer
+	system    *system.System
+	at        system.Addresses
+	stop      func()
 }
 
 // lockedBuffer gathers log lines of many goroutines.
@@ -104,7 +106,7 @@ func (r *rig) start() {
 	const free = "127.0.0.1:0"
 	s, err := system.Open(context.Background(), system.Options{
 		Data: r.data, HTTP: r.http, AllowedOrigins: []string{allowedOrigin}, Journal: free, Goals: free, Insights: free, Logs: r.logs, Heartbeat: 50 * time.Millisecond,
-		Mongo: config.Secret(r.mongo), MongoDatabase: r.database, Clock: r.clock,
+		Mongo: config.Secret(r.mongo), MongoDatabase: r.database, Clock: r.clock, RetentionDays: r.retention,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -221,6 +223,9 @@ type line struct {
 	token   string
 	end     bool
 	insight object
+	// snapshotEnd is the mark after a snapshot, gone a person who was erased.
+	snapshotEnd bool
+	gone        string
 }
 
 // follow opens the NDJSON stream and gives its lines until the test ends or
@@ -251,14 +256,15 @@ func (c client) follow(path string) (lines <-chan line, closeStream func()) {
 		scanner.Buffer(nil, 1<<20)
 		for scanner.Scan() {
 			var v struct {
-				Insight    object
-				NextToken  string
-				HistoryEnd bool
+				Insight                 object
+				Tombstone               struct{ Person string }
+				NextToken               string
+				HistoryEnd, SnapshotEnd bool
 			}
 			if json.Unmarshal(scanner.Bytes(), &v) != nil {
 				return
 			}
-			l := line{token: v.NextToken, end: v.HistoryEnd, insight: v.Insight}
+			l := line{token: v.NextToken, end: v.HistoryEnd, insight: v.Insight, snapshotEnd: v.SnapshotEnd, gone: v.Tombstone.Person}
 			if v.Insight != nil {
 				l.kind, _ = v.Insight["kind"].(string)
 				l.name, _ = v.Insight["name"].(string)

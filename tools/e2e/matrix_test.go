@@ -28,7 +28,7 @@ var relations = map[string]string{
 
 // shared is what a grant lets a reader read, and readers may do about it.
 var shared = regexp.MustCompile(`^(Get|List)(Setback|Debrief|Lesson|CheckIn|Gratitude|Strength|Reframe|Reflection|Visualization|Connection|` +
-	`Story|StoryVersion|Value|Avenue|Goal|Milestone|Step|Celebration|Insight|Comment)s?$|^(ListOutreaches|GetOutreach|ListStories|GetSummary|StreamInsights)$|^(Create|Update|Delete)Comment$`)
+	`Story|StoryVersion|Value|Avenue|Goal|Milestone|Step|Celebration|Insight|Comment)s?$|^(ListOutreaches|GetOutreach|ListStories|GetSummary|GetChart|GetDigest|GetDigestPage|StreamInsights)$|^(Create|Update|Delete)Comment$`)
 
 // allowed says who may call what, independently of what the protos declare.
 func allowed(method, role, relation string) bool {

@@ -325,7 +325,7 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(results) != 8 {
+		if len(results) != 10 {
 			t.Errorf("%d guarantees were looked at", len(results))
 		}
 		for _, result := range results {
@@ -350,15 +350,15 @@ func TestConformanceCommand(t *testing.T) {
 		return string(out), err
 	}
 	out, err := rebound()
-	if err != nil || strings.Count(out, "pass  ") != 8 || !strings.Contains(out, "12 insights in order") {
+	if err != nil || strings.Count(out, "pass  ") != 10 || !strings.Contains(out, "12 insights in order") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	// A token of one person is no pipeline's.
 	out, err = rebound("--token", r.token("acme", "grace", "person"), "--person", "grace")
-	if err != nil || strings.Count(out, "skip  pseudonymous") != 1 || strings.Count(out, "pass  ") != 7 {
+	if err != nil || strings.Count(out, "skip  pseudonymous") != 1 || strings.Count(out, "pass  ") != 9 {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out, err = rebound("--token", r.token("acme", "grace", "person"), "--person", "grace", "--pipeline-token", r.token("acme", "", "pipeline")); err != nil || strings.Count(out, "pass  ") != 8 {
+	if out, err = rebound("--token", r.token("acme", "grace", "person"), "--person", "grace", "--pipeline-token", r.token("acme", "", "pipeline")); err != nil || strings.Count(out, "pass  ") != 10 {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if out, err = rebound("--token", r.token("acme", "grace", "person")); err == nil || !strings.Contains(out, "ACCESS_DENIED") {

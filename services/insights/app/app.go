@@ -40,9 +40,26 @@ type Sources struct {
 	TokenFile string `type:"path" help:"File with the service token to read events with, renewed by the platform."`
 }
 
+// Retention says how long the insight stream is kept.
+type Retention struct {
+	Days    int  `default:"30" help:"How many days the insight stream is kept, 1 to 36500. Readers that come back later start with a snapshot."`
+	Forever bool `help:"Keep the insight stream for ever, whatever retention-days says."`
+}
+
+// age is how old events of the log get; 0: it is not trimmed.
+func (r Retention) age() (time.Duration, error) {
+	switch {
+	case r.Forever:
+		return 0, nil
+	case r.Days < 1 || r.Days > 36500:
+		return 0, errors.New("retention-days must be 1 to 36500; retention-forever keeps all")
+	}
+	return time.Duration(r.Days) * 24 * time.Hour, nil
+}
+
 // Definition is the insights service. Tokens, when not nil, stands in for the
 // token file.
-func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
+func Definition(sources Sources, retention Retention, tokens auth.TokenSource) service.Definition {
 	return service.Definition{
 		Name:          "insights",
 		SchemaVersion: schemaVersion,
@@ -52,6 +69,10 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 					return nil, errors.New("source-token-file is required: events are read with a service token")
 				}
 				tokens = auth.FileSource(sources.TokenFile)
+			}
+			age, err := retention.age()
+			if err != nil {
+				return nil, err
 			}
 			fields, err := filter.New((&insightsv1.Insight{}).ProtoReflect().Descriptor(), stream.Filterable...)
 			if err != nil {
@@ -68,13 +89,16 @@ func Definition(sources Sources, tokens auth.TokenSource) service.Definition {
 				return nil, err
 			}
 			schemas, err := kind.NewSchemas()
-			return &app{sources: sources, tokens: tokens, insights: insights, cohorts: cohorts, fields: fields, schemas: schemas, deps: deps}, err
+			return &app{
+				sources: sources, age: age, tokens: tokens, insights: insights, cohorts: cohorts, fields: fields, schemas: schemas, deps: deps,
+			}, err
 		},
 	}
 }
 
 type app struct {
 	sources  Sources
+	age      time.Duration
 	tokens   auth.TokenSource
 	insights *resource.Resource[*insightsv1.Insight]
 	cohorts  *cohort.Cohorts
@@ -95,9 +119,11 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		return nil, nil, err
 	}
 	env.Authority = access.NewRemote(journal)
+	people := stream.NewPeople(env.Store)
+	env.Screen = people.Screen
 	streams := &stream.Server{
-		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: stream.NewPeople(env.Store),
-		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock,
+		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: people,
+		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock, Partitions: env.Store.Partitions(),
 	}
 	exports := export.NewServer(streams, a.cohorts.Reports.Fetch, env.Clock)
 	table := facts.NewTable(env.Store, env.Clock, facts.DefaultTableBytes)
@@ -121,6 +147,10 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 	erasures := service.FollowJournal(env, "insights", journal, func(ctx context.Context, owner string) (int64, error) {
 		return consumer.Erase(ctx, owner, env.Eraser.Erase)
 	}, erasure.Also{})
+	tasks := []service.Task{erasures}
+	if a.age > 0 {
+		tasks = append(tasks, eventlog.Retention{Log: env.Store, Age: a.age, Clock: env.Clock, Logger: env.Telemetry.Logger}.Run)
+	}
 	var sources []consume.Source
 	for name, target := range map[string]string{"journal": a.sources.Journal, "goals": a.sources.Goals} {
 		conn, err := env.Dial(name, target, a.tokens)
@@ -135,7 +165,7 @@ func (a *app) Start(_ context.Context, env *service.Env) ([]rpc.Service, []servi
 		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
 	}
 	known := func(ctx context.Context) error { return table.Run(ctx, env.Telemetry.Logger) }
-	return services, []service.Task{erasures, readers.Run, known}, nil
+	return services, append(tasks, readers.Run, known), nil
 }
 
 // getSummary tells how a person is doing.

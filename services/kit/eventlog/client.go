@@ -83,8 +83,13 @@ func (c *Client) Run(ctx context.Context, token string, handle func(context.Cont
 // handlerError tells the handler's failure from the stream's.
 type handlerError struct{ error }
 
-// ahead is how many responses are taken from a stream while one is handled.
-const ahead = 16
+const (
+	// ahead is how many responses are taken from a stream while one is handled.
+	ahead = 16
+	// gathered is how many events one handling has at most, from when on no more are
+	// added: many, since whoever keeps something per owner does so once for all of them.
+	gathered = 8000
+)
 
 func (c *Client) stream(ctx context.Context, token *string, handle func(*eventsv1.StreamEventsResponse) error) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -133,7 +138,7 @@ func receive(ctx context.Context, stream grpc.ServerStreamingClient[eventsv1.Str
 // gather adds what else has come meanwhile to a response: whoever is slow to
 // handle one handles more at once.
 func gather(res *eventsv1.StreamEventsResponse, responses <-chan *eventsv1.StreamEventsResponse) {
-	for len(res.GetEvents()) < readBatch {
+	for len(res.GetEvents()) < gathered {
 		select {
 		case next, ok := <-responses:
 			if !ok {

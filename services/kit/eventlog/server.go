@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"context"
 	"slices"
 	"sort"
 	"strings"
@@ -22,13 +23,24 @@ type Server struct {
 	hub       *Hub
 	bookmarks *Bookmarks
 	heartbeat time.Duration
+	screen    Screen
 }
+
+// Screen takes out of events what is not to be shown any more. It may not change the
+// list, nor the events.
+type Screen func(ctx context.Context, events []*eventsv1.Event) ([]*eventsv1.Event, error)
 
 var _ eventsv1.EventServiceServer = (*Server)(nil)
 
 // NewServer serves what a hub reads.
 func NewServer(hub *Hub, bookmarks *Bookmarks, heartbeat time.Duration) *Server {
 	return &Server{hub: hub, bookmarks: bookmarks, heartbeat: heartbeat}
+}
+
+// Screened has what is served go through a screen; nil: none.
+func (s *Server) Screened(by Screen) *Server {
+	s.screen = by
+	return s
 }
 
 // StreamEvents implements EventServiceServer.
@@ -42,13 +54,14 @@ func (s *Server) StreamEvents(req *eventsv1.StreamEventsRequest, stream grpc.Ser
 	types := append([]string(nil), req.GetTypes()...)
 	sort.Strings(types)
 	scope := NewScope(append([]string{"events", req.GetOwnerPrefix()}, types...)...)
-	positions, err := s.bookmarks.Start(stream.Context(), scope, req.GetStart(), req.GetResumeToken())
+	partitions := shareOf(req, s.hub.log.Partitions())
+	positions, err := s.bookmarks.Start(stream.Context(), scope, req.GetStart(), req.GetResumeToken(), partitions...)
 	if err != nil {
 		return err
 	}
 	q := Query{
 		Positions:  positions,
-		Partitions: shareOf(req, len(positions)),
+		Partitions: partitions,
 		Match:      matcher(req.GetOwnerPrefix(), types),
 		Heartbeat:  s.heartbeat,
 	}
@@ -57,7 +70,13 @@ func (s *Server) StreamEvents(req *eventsv1.StreamEventsRequest, stream grpc.Ser
 		if err != nil {
 			return err
 		}
-		return stream.Send(&eventsv1.StreamEventsResponse{Events: b.Events, NextToken: token, HistoryEnd: b.HistoryEnd})
+		events := b.Events
+		if s.screen != nil {
+			if events, err = s.screen(stream.Context(), events); err != nil {
+				return err
+			}
+		}
+		return stream.Send(&eventsv1.StreamEventsResponse{Events: events, NextToken: token, HistoryEnd: b.HistoryEnd})
 	})
 }
 

@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"slices"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
@@ -62,21 +65,27 @@ func (b *Bookmarks) Seal(scope Scope, t *storagev1.ResumeToken) (string, error) 
 
 // Start gives the positions to start after: those of the token, or, without
 // one, those that start stands for. Errors are faults on the fields resume_token
-// and start.
-func (b *Bookmarks) Start(ctx context.Context, scope Scope, start, resume string) ([]int64, error) {
+// and start, and HISTORY_GONE where the log no longer goes back that far in the
+// partitions that are to be followed; none given: in any.
+func (b *Bookmarks) Start(ctx context.Context, scope Scope, start, resume string, partitions ...int) ([]int64, error) {
 	if resume != "" {
-		t, err := b.Resume(ctx, scope, resume)
+		t, err := b.Resume(ctx, scope, resume, partitions...)
 		return t.GetPositions(), err
 	}
 	switch start {
 	case "", Earliest:
-		return make([]int64, b.log.Partitions()), nil
+		floors, err := b.log.Floors(ctx)
+		return positionsOf(floors), err
 	case Latest:
 		return b.log.Wait(ctx, nil)
 	}
 	t, err := time.Parse(time.RFC3339Nano, start)
 	if err != nil {
 		return nil, fault.Invalid("start", "START_INVALID", "must be EARLIEST, LATEST or an RFC 3339 time")
+	}
+	gone := func(_ int, f store.Floor) bool { return !t.After(f.Time) }
+	if err := b.kept(ctx, scope, partitions, gone); err != nil {
+		return nil, err
 	}
 	positions := make([]int64, b.log.Partitions())
 	for p := range positions {
@@ -120,8 +129,8 @@ func (b *Bookmarks) before(ctx context.Context, partition int, head int64, t tim
 	return at, err
 }
 
-// Resume opens a token. Errors are faults on the field resume_token.
-func (b *Bookmarks) Resume(ctx context.Context, scope Scope, text string) (*storagev1.ResumeToken, error) {
+// Resume opens a token; its faults are those of Start.
+func (b *Bookmarks) Resume(ctx context.Context, scope Scope, text string, partitions ...int) (*storagev1.ResumeToken, error) {
 	var t storagev1.ResumeToken
 	if err := b.sealer.Open(resumeUse, text, &t); err != nil {
 		return nil, fault.Invalid("resume_token", "RESUME_TOKEN_INVALID", "is not a token this service gave")
@@ -138,5 +147,37 @@ func (b *Bookmarks) Resume(ctx context.Context, scope Scope, text string) (*stor
 			return nil, fault.Invalid("resume_token", "RESUME_TOKEN_AHEAD", "lies ahead of the log, which was set back; start from EARLIEST")
 		}
 	}
-	return &t, nil
+	gone := func(p int, f store.Floor) bool { return t.GetPositions()[p] < f.Position }
+	return &t, b.kept(ctx, scope, partitions, gone)
+}
+
+// kept is HISTORY_GONE when something of what is asked for is gone from one of the
+// partitions; none given: from any.
+func (b *Bookmarks) kept(ctx context.Context, scope Scope, partitions []int, gone func(partition int, f store.Floor) bool) error {
+	floors, err := b.log.Floors(ctx)
+	if err != nil {
+		return err
+	}
+	for p, f := range floors {
+		if f.Position == 0 || len(partitions) > 0 && !slices.Contains(partitions, p) || !gone(p, f) {
+			continue
+		}
+		earliest, err := b.Token(scope, positionsOf(floors))
+		if err != nil {
+			return err
+		}
+		return &fault.Fault{
+			Code: codes.OutOfRange, Reason: "HISTORY_GONE", Metadata: map[string]string{"earliest_token": earliest},
+			Message: "that far back nothing is kept any more; go on with the earliest token, or begin with a snapshot",
+		}
+	}
+	return nil
+}
+
+func positionsOf(floors []store.Floor) []int64 {
+	out := make([]int64, len(floors))
+	for p, f := range floors {
+		out[p] = f.Position
+	}
+	return out
 }

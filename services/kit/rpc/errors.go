@@ -27,6 +27,7 @@ var table = []struct {
 	{store.ErrTooLarge, fault.Fault{Code: codes.InvalidArgument, Reason: "RESOURCE_TOO_LARGE", Message: "the resource is too large"}},
 	{store.ErrUnavailable, *fault.Unavailable(nil)},
 	{store.ErrClosed, *fault.Unavailable(nil)},
+	{store.ErrGone, *fault.Unavailable(nil)}, // trimmed just now: who comes back is told what is kept
 	{context.Canceled, fault.Fault{Code: codes.Canceled, Reason: "CANCELLED", Message: "the caller has gone"}},
 	{context.DeadlineExceeded, fault.Fault{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED", Message: "the call took longer than it may"}},
 }

@@ -72,6 +72,8 @@ type Env struct {
 	Stack     *lifecycle.Stack
 	// Authority knows the grants and keeps the access logs; set by Start.
 	Authority access.Authority
+	// Screen is what the event stream goes through; nil: nothing. Set by Start.
+	Screen eventlog.Screen
 }
 
 // Options are what tests and `rebound up` set.
@@ -195,7 +197,7 @@ func (r *Running) serve(ctx context.Context, app App, env *Env, o Options, valid
 	}
 	services = append(services, rpc.Service{
 		Desc: &eventsv1.EventService_ServiceDesc,
-		Impl: eventlog.NewServer(env.Hub, env.Bookmarks, env.Heartbeat),
+		Impl: eventlog.NewServer(env.Hub, env.Bookmarks, env.Heartbeat).Screened(env.Screen),
 	}, rpc.Service{Desc: &transferv1.TransferService_ServiceDesc, Impl: transfer.NewServer(env.Records)})
 	verifier, err := env.Config.Auth.verifier(ctx, o.Clock)
 	if err != nil {

@@ -19,6 +19,8 @@ var (
 	ErrUnavailable = errors.New("store: unavailable")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store: closed")
+	// ErrGone: the events were trimmed.
+	ErrGone = errors.New("store: trimmed")
 	// ErrNewerSchema: the store was written by a newer release.
 	ErrNewerSchema = errors.New("store: written by a newer release")
 	// ErrInUse: another process has the store open.

@@ -172,6 +172,14 @@ type Documents interface {
 	List(ctx context.Context, q Query) (Page, error)
 }
 
+// Floor is what a partition's log holds no more.
+type Floor struct {
+	// Position up to which all events are gone; 0: none is.
+	Position int64
+	// Time of the latest of them, UTC; no meaning at position 0.
+	Time time.Time
+}
+
 // Log is the half of a store that holds events, in partitions by owner.
 type Log interface {
 	// Partitions is the number of partitions, fixed when the store was made.
@@ -187,6 +195,8 @@ type Log interface {
 	// given, with partition and position set. [log-reopen] All that holds across
 	// Close and reopening. [log-events-together] Events of one write lie in
 	// the order they were given. [log-failed] A failed write leaves no event.
+	// [trim-read] After a position below the floor it is ErrGone: nothing is
+	// passed over.
 	Read(ctx context.Context, partition int, after int64, limit int) ([]*eventsv1.Event, error)
 
 	// Wait returns the last position of each partition as soon as any lies above
@@ -196,8 +206,22 @@ type Log interface {
 
 	// Seek gives the position after which all events of the partition with a
 	// time at or after t lie. [seek-time] No event of that time or later lies at
-	// or below it; earlier events may follow it.
+	// or below it; earlier events may follow it. [trim-seek] Where the floor lies
+	// above, it is the floor.
 	Seek(ctx context.Context, partition int, t time.Time) (int64, error)
+
+	// Trim removes events of a partition at or below a position, oldest first,
+	// about limit (1 to MaxRead) at most, and gives the floor that it has come to.
+	//
+	// [trim-floor] Floors never fall, and never lie above what Trim was asked for.
+	// Again and again, it gets as far as it may, give or take the events that were
+	// committed together. [trim-keeps] What lies above the floor stays as it was.
+	// [trim-last] The last event of a partition stays, so that no position is
+	// given twice. [trim-reopen] All that holds across Close and reopening.
+	Trim(ctx context.Context, partition int, upTo int64, limit int) (Floor, error)
+
+	// Floors gives the floor of each partition.
+	Floors(ctx context.Context) ([]Floor, error)
 }
 
 // Store is both, with a life of its own.

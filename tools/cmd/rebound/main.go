@@ -29,6 +29,7 @@ type cli struct {
 	Next        nextCommand        `cmd:"" help:"Say which few steps matter today, and why."`
 	Calendar    calendarCommand    `cmd:"" help:"Save a person's calendar, or make a link to it for calendar programs."`
 	Summary     summaryCommand     `cmd:"" help:"Tell how a person is doing, in numbers."`
+	Digest      digestCommand      `cmd:"" help:"Tell how a week or a month of a person was, in numbers."`
 	Watch       watchCommand       `cmd:"" help:"Follow the insight stream."`
 	Conformance conformanceCommand `cmd:"" help:"Check the guarantees of the insight stream of a running system."`
 	Bench       benchCommand       `cmd:"" help:"Measure a system of its own beside bare floors."`

@@ -24,12 +24,13 @@ type watchCommand struct {
 	Tenant string `required:"" help:"The tenant."`
 	Person string `help:"The person; without one, everybody who consents, under pseudonyms."`
 	Kind   string `help:"Only this kind, such as GOAL_ACHIEVED. Default: all."`
-	Start  string `default:"EARLIEST" help:"Where to start: EARLIEST, LATEST or an RFC 3339 time."`
+	Start  string `default:"EARLIEST" help:"Where to start: EARLIEST, LATEST, SNAPSHOT (what stands, then what comes) or an RFC 3339 time."`
 }
 
 // streamLine is one line of the NDJSON stream.
 type streamLine struct {
 	Insight    map[string]any `json:"insight"`
+	Tombstone  map[string]any `json:"tombstone"`
 	NextToken  string         `json:"nextToken"`
 	HistoryEnd bool           `json:"historyEnd"`
 	Error      *api.Problem   `json:"error"`
@@ -90,6 +91,8 @@ func (w *watchCommand) follow(ctx context.Context, client *api.Client, token, pa
 			return line.Error
 		case line.Insight != nil:
 			fmt.Println(readable(line.Insight))
+		case line.Tombstone != nil:
+			fmt.Printf("%v  %-17s  %v\n", line.Tombstone["time"], "ERASED", line.Tombstone["person"])
 		case line.NextToken != "":
 			well()
 			q.Set("resumeToken", line.NextToken)
@@ -116,6 +119,10 @@ func readable(in map[string]any) string {
 		}
 	}
 	slices.Sort(says)
+	if does := strings.TrimPrefix(str("correction"), "INSIGHT_CORRECTION_"); does != "" && does != "UNSPECIFIED" {
+		corrects := str("corrects")
+		says = append(says, strings.ToLower(does)+": "+corrects[strings.LastIndexByte(corrects, '/')+1:])
+	}
 	return fmt.Sprintf("%s  %-17s  %s  %s  (n=%v, %s v%s)", str("time"), strings.TrimPrefix(str("kind"), "INSIGHT_KIND_"), who,
 		strings.Join(says, ", "), in["n"], str("method"), str("methodVersion"))
 }

@@ -155,9 +155,17 @@ func pseudonymous(ctx context.Context, e *evidence) (string, error) {
 	for _, in := range want {
 		people[personOf(in)] = true
 	}
+	gone, err := tombstones(log)
+	if err != nil {
+		return "", err
+	}
 	byPerson := map[string][]*insightsv1.Insight{}
 	for _, in := range log.insights() {
-		for _, name := range append([]string{in.GetName()}, in.GetSubjects()...) {
+		named := append([]string{in.GetName()}, in.GetSubjects()...)
+		if in.GetCorrects() != "" {
+			named = append(named, in.GetCorrects())
+		}
+		for _, name := range named {
 			segments := strings.Split(name, "/")
 			if len(segments) < 4 || people[segments[3]] || strings.Contains(name, e.suite.Run) {
 				return "", errors.New("a pipeline gets a real name")
@@ -167,10 +175,24 @@ func pseudonymous(ctx context.Context, e *evidence) (string, error) {
 	}
 	for _, got := range byPerson {
 		if contains(got, want) {
-			return fmt.Sprintf("a pipeline got the %d insights in order, without a real name; it sees people: %d", len(want), len(byPerson)), nil
+			return fmt.Sprintf("a pipeline got the %d insights in order, without a real name; it sees people: %d, tombstones: %d", len(want), len(byPerson), gone), nil
 		}
 	}
 	return "", fmt.Errorf("of the %d people that a pipeline sees, nobody has the %d insights in that order", len(byPerson), len(want))
+}
+
+// tombstones counts those of a log: after one, nothing comes of that person.
+func tombstones(log *clientLog) (int, error) {
+	gone := map[string]bool{}
+	for _, x := range log.entries {
+		if x.Gone != "" {
+			gone[x.Gone] = true
+		}
+		if x.Insight != nil && gone[strings.Join(strings.Split(x.Insight.GetName(), "/")[:4], "/")] {
+			return 0, errors.New("an insight came after the tombstone of its person")
+		}
+	}
+	return len(gone), nil
 }
 
 // personOf is the id of the person, or the pseudonym.

@@ -38,8 +38,11 @@ type Frame struct {
 	Insight *insightsv1.Insight
 	// Token is where to go on after this frame; "" when none came with it.
 	Token string
-	// HistoryEnd is true on the mark between history and what is live.
-	HistoryEnd bool
+	// SnapshotEnd is true on the mark after a snapshot, HistoryEnd on that between
+	// history and what is live.
+	SnapshotEnd, HistoryEnd bool
+	// Gone is the person whom a tombstone is about; "" for none.
+	Gone string
 }
 
 // Stream is an open stream.
@@ -59,6 +62,8 @@ type System interface {
 	Subject(id string) string
 	// Conclude does what brings one insight about the subject of an id.
 	Conclude(ctx context.Context, id string) error
+	// Withdraw takes back what brought the insight about the subject of an id.
+	Withdraw(ctx context.Context, id string) error
 	// Refuse tries what the system has to refuse, about the subject of an id. That it
 	// was not refused is an error.
 	Refuse(ctx context.Context, id string) error
@@ -124,6 +129,7 @@ type evidence struct {
 	survivor *clientLog // a client whose connections were cut off
 	whole    map[Format]*clientLog
 	gaveUp   error  // why that client could not come back; nil when it could
+	taken    string // the subject of what was taken back
 	tenant   string // where the tenant's stream stood before; "" without a pipeline
 }
 
@@ -136,7 +142,7 @@ type check struct {
 
 var checks = []check{
 	{"ordered", ordered}, {"unique", unique}, {"atomic", atomic}, {"resumable", resumable}, {"reliable", reliable},
-	{"bookmarkable", bookmarkable}, {"same in all formats", same}, {"pseudonymous", pseudonymous},
+	{"bookmarkable", bookmarkable}, {"same in all formats", same}, {"corrected", corrected}, {"snapshot", snapshot}, {"pseudonymous", pseudonymous},
 }
 
 // Execute gathers the evidence and judges it. An error is a run that could not be
@@ -202,6 +208,9 @@ func (s Suite) gather(ctx context.Context) (*evidence, error) {
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	if err := s.withdraw(ctx, e); err != nil {
+		return nil, fmt.Errorf("taking something back: %w", err)
 	}
 	for _, f := range Formats {
 		if e.whole[f], err = s.read(ctx, f, Place{Start: "EARLIEST"}); err != nil {

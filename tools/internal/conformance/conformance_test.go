@@ -39,6 +39,14 @@ func TestChecks(t *testing.T) {
 		{"time for nothing", []string{"bookmarkable"}},
 		{"silent", []string{"bookmarkable"}},
 		{"formats differ", []string{"same in all formats"}},
+		{"never corrects", []string{"corrected"}},
+		{"points nowhere", []string{"corrected"}},
+		{"corrects twice", []string{"corrected"}},
+		{"snapshots lack", []string{"snapshot"}},
+		{"snapshots skip", []string{"snapshot"}},
+		{"snapshots of what is gone", []string{"snapshot"}},
+		{"no mark", []string{"snapshot"}},
+		{"speaks of the dead", []string{"pseudonymous"}},
 		{"real names", []string{"pseudonymous"}},
 		{"pipelines see less", []string{"pseudonymous"}},
 	} {
@@ -95,8 +103,11 @@ func TestPrint(t *testing.T) {
 // TestParse: lines of both kinds are read, and what is no insight is an error.
 func TestParse(t *testing.T) {
 	for line, want := range map[string]Frame{
-		`{"nextToken":"t"}`:                   {Token: "t"},
-		`{"nextToken":"t","historyEnd":true}`: {Token: "t", HistoryEnd: true},
+		`{"nextToken":"t"}`:                    {Token: "t"},
+		`{"nextToken":"t","historyEnd":true}`:  {Token: "t", HistoryEnd: true},
+		`{"nextToken":"t","snapshotEnd":true}`: {Token: "t", SnapshotEnd: true},
+		`{"tombstone":{"person":"p"}}`:         {Gone: "p"},
+		`{"specversion":"1.0","type":"dev.rebound.tombstone.v1","data":{"person":"p"}}`: {Gone: "p"},
 	} {
 		if got, err := parseLine([]byte(line)); err != nil || got != want {
 			t.Errorf("%s is %v, %v", line, got, err)

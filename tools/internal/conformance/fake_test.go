@@ -84,6 +84,41 @@ func (f *fake) Conclude(_ context.Context, id string) error {
 	return nil
 }
 
+func (f *fake) Withdraw(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	in := f.insight(f.Subject(id), "-gone")
+	in.Data, in.Correction, in.Corrects = nil, insightsv1.InsightCorrection_INSIGHT_CORRECTION_RETRACTED, owner+"/insights/i-"+id
+	switch f.defect {
+	case "never corrects":
+		return nil
+	case "points nowhere":
+		in.Corrects += "-nowhere"
+	case "corrects twice":
+		again := proto.CloneOf(in)
+		again.Name += "-again"
+		f.add(again)
+	}
+	f.add(in)
+	return nil
+}
+
+// snapshotOf is what stands by a part of the log.
+func (f *fake) snapshotOf(head int) []*insightsv1.Insight {
+	gone := map[string]bool{}
+	for _, in := range f.log[:head] {
+		gone[in.GetCorrects()] = true
+	}
+	var out []*insightsv1.Insight
+	for i, in := range f.log[:head] {
+		stale := gone[in.GetName()] || in.GetCorrects() != ""
+		if !stale && (f.defect != "snapshots lack" || i != 7) || stale && f.defect == "snapshots of what is gone" {
+			out = append(out, in)
+		}
+	}
+	return out
+}
+
 func (f *fake) Refuse(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,7 +130,7 @@ func (f *fake) Refuse(_ context.Context, id string) error {
 
 func (f *fake) Schemas(context.Context) ([]*insightsv1.InsightSchema, error) {
 	schema, err := structpb.NewStruct(map[string]any{
-		"required":   []any{"name", "kind", "subjects", "time", "n", "method", "methodVersion", "setbackRecovered"},
+		"required":   []any{"name", "kind", "subjects", "time", "n", "method", "methodVersion"},
 		"properties": map[string]any{"setbackRecovered": map[string]any{}},
 	})
 	return []*insightsv1.InsightSchema{{Kind: insightsv1.InsightKind_INSIGHT_KIND_SETBACK_RECOVERED, JsonSchema: schema}}, err
@@ -124,7 +159,7 @@ func (f *fake) place(format Format, at Place) (int, error) {
 	case "EARLIEST":
 		f.judging = true
 		return 0, nil
-	case "LATEST":
+	case "LATEST", "SNAPSHOT":
 		return len(f.log), nil
 	}
 	from, err := time.Parse(time.RFC3339Nano, at.Start)
@@ -141,11 +176,20 @@ func (f *fake) place(format Format, at Place) (int, error) {
 func (f *fake) Open(ctx context.Context, format Format, at Place) (Stream, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	sent := -1 // no snapshot
+	if at.Start == "SNAPSHOT" {
+		sent = 0
+		var more string
+		if in, ok := strings.CutPrefix(at.Token, "S"); ok {
+			more, at.Token, _ = strings.Cut(in, "-")
+			sent, _ = strconv.Atoi(more)
+		}
+	}
 	position, err := f.place(format, at)
 	if err != nil {
 		return nil, err
 	}
-	return &fakeStream{fake: f, ctx: ctx, format: format, filter: at.Filter, position: position, show: func(in *insightsv1.Insight) *insightsv1.Insight {
+	return &fakeStream{fake: f, ctx: ctx, format: format, filter: at.Filter, position: position, sent: sent, show: func(in *insightsv1.Insight) *insightsv1.Insight {
 		if f.defect == "formats differ" && format == SSE {
 			in = proto.CloneOf(in)
 			in.N++
@@ -167,11 +211,17 @@ func (f *fake) OpenTenant(ctx context.Context, at Place) (Stream, error) {
 		if f.defect != "real names" {
 			in.Name = "tenants/acme/people/p-1/insights/" + fmt.Sprintf("%x", in.GetName())
 			in.Subjects = []string{"tenants/acme/people/p-1/setbacks/" + fmt.Sprintf("%x", in.GetSubjects()[0])}
+			if in.GetCorrects() != "" {
+				in.Corrects = "tenants/acme/people/p-1/insights/" + fmt.Sprintf("%x", in.GetCorrects())
+			}
 		}
 		if f.defect == "pipelines see less" {
 			in.N = 7
 		}
 		return in
+	}
+	if f.defect == "speaks of the dead" {
+		s.(*fakeStream).queue = []Frame{{Gone: "tenants/acme/people/p-1"}}
 	}
 	return s, nil
 }
@@ -183,6 +233,7 @@ type fakeStream struct {
 	format   Format
 	filter   string
 	position int
+	sent     int // of the snapshot; -1: it was sent, or is not wanted
 	ended    bool
 	queue    []Frame
 	show     func(*insightsv1.Insight) *insightsv1.Insight
@@ -190,7 +241,15 @@ type fakeStream struct {
 
 func (s *fakeStream) Close() {}
 
-func (s *fakeStream) token() string { return fmt.Sprintf("%d/%s/%s", s.position, s.format, s.filter) }
+func (s *fakeStream) token() string {
+	token := s.place()
+	if s.sent >= 0 {
+		token = fmt.Sprintf("S%d-%s", s.sent, token)
+	}
+	return token
+}
+
+func (s *fakeStream) place() string { return fmt.Sprintf("%d/%s/%s", s.position, s.format, s.filter) }
 
 func (s *fakeStream) Next() (Frame, error) {
 	for {
@@ -215,10 +274,35 @@ func (s *fakeStream) Next() (Frame, error) {
 	}
 }
 
+// moreSnapshot puts what follows of the snapshot into the queue, or its end.
+func (s *fakeStream) moreSnapshot() {
+	if len(s.queue) > 0 {
+		return
+	}
+	all := s.fake.snapshotOf(s.position)
+	if s.sent == len(all) {
+		s.sent = -1
+		s.queue = append(s.queue, Frame{SnapshotEnd: s.fake.defect != "no mark", Token: s.token()})
+		return
+	}
+	n := min(5, len(all)-s.sent)
+	for _, in := range all[s.sent : s.sent+n] {
+		s.queue = append(s.queue, Frame{Insight: s.show(in)})
+	}
+	if s.sent += n; s.fake.defect == "snapshots skip" {
+		s.sent = len(all)
+	}
+	s.queue[len(s.queue)-1].Token = s.token()
+}
+
 // more fills the queue, as far as there is something to give.
 func (s *fakeStream) more() (<-chan struct{}, bool) {
 	s.fake.mu.Lock()
 	defer s.fake.mu.Unlock()
+	if s.sent >= 0 {
+		s.moreSnapshot()
+		return s.fake.changed, true
+	}
 	batch, size := 0, 3
 	if s.fake.defect == "long batches" {
 		size = 100

@@ -56,10 +56,12 @@ func (l *lines) ended() error {
 // parseLine reads a line of NDJSON: an insight, alone or in a CloudEvent, or a mark.
 func parseLine(text []byte) (Frame, error) {
 	var line struct {
-		Insight, Data json.RawMessage
-		NextToken     string
-		HistoryEnd    bool
-		Error         *api.Problem
+		Insight, Data           json.RawMessage
+		Type                    string
+		Tombstone               *tombstone
+		NextToken               string
+		SnapshotEnd, HistoryEnd bool
+		Error                   *api.Problem
 	}
 	if err := json.Unmarshal(text, &line); err != nil {
 		return Frame{}, fmt.Errorf("a line is not JSON: %w", err)
@@ -67,8 +69,13 @@ func parseLine(text []byte) (Frame, error) {
 	if line.Error != nil {
 		return Frame{}, line.Error
 	}
-	f := Frame{Token: line.NextToken, HistoryEnd: line.HistoryEnd}
-	if line.Insight == nil {
+	f := Frame{Token: line.NextToken, SnapshotEnd: line.SnapshotEnd, HistoryEnd: line.HistoryEnd}
+	switch {
+	case line.Tombstone != nil:
+		f.Gone = line.Tombstone.Person
+	case line.Type == tombstoneType:
+		return f.gone(line.Data)
+	case line.Insight == nil:
 		line.Insight = line.Data
 	}
 	if line.Insight == nil {
@@ -76,6 +83,18 @@ func parseLine(text []byte) (Frame, error) {
 	}
 	var err error
 	f.Insight, err = parseInsight(line.Insight)
+	return f, err
+}
+
+// tombstone is what one says, tombstoneType its type as a CloudEvent.
+type tombstone struct{ Person string }
+
+const tombstoneType = "dev.rebound.tombstone.v1"
+
+func (f Frame) gone(text []byte) (Frame, error) {
+	var t tombstone
+	err := json.Unmarshal(text, &t)
+	f.Gone = t.Person
 	return f, err
 }
 
@@ -113,6 +132,10 @@ func (f Frame) of(event, data string) (Frame, error) {
 	switch event {
 	case "insight":
 		f.Insight, err = parseInsight([]byte(data))
+	case "tombstone":
+		return f.gone([]byte(data))
+	case "snapshot-end":
+		f.SnapshotEnd = true
 	case "history-end":
 		f.HistoryEnd = true
 	case "error":

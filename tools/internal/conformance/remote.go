@@ -69,6 +69,11 @@ func (r *Remote) Conclude(ctx context.Context, id string) error {
 	return r.person.Do(ctx, http.MethodPost, "/setbacks/"+id+":recover", body{}, nil)
 }
 
+// Withdraw implements System: with the setback goes what was concluded from it.
+func (r *Remote) Withdraw(ctx context.Context, id string) error {
+	return r.person.Do(ctx, http.MethodDelete, "/setbacks/"+id, nil, nil)
+}
+
 // Refuse implements System: nobody gets up again in the year 2999 already.
 func (r *Remote) Refuse(ctx context.Context, id string) error {
 	if err := r.record(ctx, id); err != nil {
@@ -174,8 +179,11 @@ func (s *overGRPC) Next() (Frame, error) {
 		for _, in := range res.GetInsights() {
 			s.frames = append(s.frames, Frame{Insight: in})
 		}
-		if len(s.frames) == 0 || res.GetHistoryEnd() {
-			s.frames = append(s.frames, Frame{HistoryEnd: res.GetHistoryEnd()})
+		for _, t := range res.GetTombstones() {
+			s.frames = append(s.frames, Frame{Gone: t.GetPerson()})
+		}
+		if len(s.frames) == 0 || res.GetHistoryEnd() || res.GetSnapshotEnd() {
+			s.frames = append(s.frames, Frame{HistoryEnd: res.GetHistoryEnd(), SnapshotEnd: res.GetSnapshotEnd()})
 		}
 		s.frames[len(s.frames)-1].Token = res.GetNextToken()
 	}

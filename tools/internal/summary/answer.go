@@ -52,6 +52,7 @@ type answer struct {
 		Answered                       struct{ Count, N int }
 	}
 	Associations []struct{ Statement string }
+	Weeks        []week
 }
 
 // change is a number that was stated twice.

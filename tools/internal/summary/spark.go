@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -49,6 +50,33 @@ func spark(all []checkIn) (line string, until time.Time) {
 		b.WriteRune(level(float64(sum[on]) / float64(n[on])))
 	}
 	return b.String(), until
+}
+
+// week is what was done in a week, in days.
+type week struct {
+	Week                    api.Date
+	StepDays, GratitudeDays int
+}
+
+// sparkWeeks draws on how many days of each week something was done, with what the
+// line shows; nothing when it never was. A week without is a dot, all 7 days are the
+// greatest height.
+func sparkWeeks(weeks []week, days func(week) int) []string {
+	var b strings.Builder
+	any := false
+	for _, w := range weeks {
+		n := max(0, min(days(w), len(levels)-1))
+		if n == 0 {
+			b.WriteRune('·')
+			continue
+		}
+		any = true
+		b.WriteRune(levels[n])
+	}
+	if !any {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s  %s to that of %s, days of 7", b.String(), count(len(weeks), "week"), weeks[len(weeks)-1].Week)}
 }
 
 // level is the height of a pleasantness of -5 to 5.

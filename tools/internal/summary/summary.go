@@ -14,7 +14,8 @@ import (
 )
 
 // Print prints the summary: the mood with a line of the days before, recovery,
-// lessons, practices, steps, support, and what goes together. What is unset for
+// lessons, practices and steps with lines of the weeks before, support, and what goes
+// together. What is unset for
 // too few observations is left out.
 func Print(ctx context.Context, person api.Caller, out io.Writer) error {
 	var s answer
@@ -104,8 +105,9 @@ func lessons(s answer) (lines []string) {
 	return lines
 }
 
-func practice(s answer) (lines []string) {
+func practice(s answer) []string {
 	p := s.Practice
+	lines := sparkWeeks(s.Weeks, func(w week) int { return w.GratitudeDays })
 	if p.GratitudeDays > 0 {
 		lines = append(lines, fmt.Sprintf("%s with gratitudes, %d of the last 28; longest run %d", count(p.GratitudeDays, "day"), p.GratitudeDaysLast28, s.LongestGratitudeRun))
 	}
@@ -121,7 +123,8 @@ func practice(s answer) (lines []string) {
 	return lines
 }
 
-func steps(s answer) (lines []string) {
+func steps(s answer) []string {
+	lines := sparkWeeks(s.Weeks, func(w week) int { return w.StepDays })
 	if s.GoalsActive+s.GoalsAchieved+s.StepsCompletedLast28 > 0 {
 		lines = append(lines, fmt.Sprintf("%d completed in 28 days, on %s; %s active, %d achieved",
 			s.StepsCompletedLast28, count(s.Steps.ActiveDaysLast28, "day"), count(s.GoalsActive, "goal"), s.GoalsAchieved))

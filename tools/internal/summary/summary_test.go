@@ -41,6 +41,8 @@ Recovery  0 setbacks recovered from, 1 open
 		   "practice":{"gratitudeDays":18,"gratitudeDaysLast28":16,"debriefsCompleted":1,"revisits":2,"strengths":1,"evidence":3,"celebrationsDue":1,"celebrationsCelebrated":2},
 		   "steps":{"n":1,"meanStrength":0.4,"activeDaysLast28":12},
 		   "support":{"connections":3,"filling":2,"draining":1,"answered":{"count":1,"n":2}},
+		   "weeks":[{"week":{"year":2026,"month":11,"day":9},"stepDays":0,"gratitudeDays":7},{"week":{"year":2026,"month":11,"day":16},"stepDays":1,"gratitudeDays":0},
+		     {"week":{"year":2026,"month":11,"day":23},"stepDays":4,"gratitudeDays":2}],
 		   "associations":[{"statement":"They go together."}]}`, `{}`, `
 Mood      +0.7 now, by 23 check-ins; it swings by 0.8
           +0.2 a week over 23 days (95 % interval: -0.1 to +0.5)
@@ -51,11 +53,13 @@ Recovery  5 setbacks recovered from, 0 open
           intensity 7.0 then, 3.0 now (3 setbacks)
 Lessons   4 captured, 3 applied
           half of those applied were so within 3 days
-Practice  18 days with gratitudes, 16 of the last 28; longest run 6
+Practice  █·▃  3 weeks to that of 2026-11-23, days of 7
+          18 days with gratitudes, 16 of the last 28; longest run 6
           1 debrief, 2 revisits
           1 strength with 3 pieces of evidence
           belief in hard thoughts 80 before reframing, 35 after (4 reframes)
-Steps     12 completed in 28 days, on 12 days; 1 goal active, 2 achieved
+Steps     ·▂▅  3 weeks to that of 2026-11-23, days of 7
+          12 completed in 28 days, on 12 days; 1 goal active, 2 achieved
           repeating steps: mean strength 40 % (1 step)
           1 celebration due, 2 celebrated
 Support   3 connections: 2 filling, 1 draining; 1 of 2 outreaches answered

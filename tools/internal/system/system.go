@@ -3,6 +3,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,12 @@ type Options struct {
 	NewID ids.Source
 	// Heartbeat of streams; 0: the default.
 	Heartbeat time.Duration
+	// RetentionDays is how many days the insight stream is kept; 0: 30.
+	RetentionDays int
+}
+
+func (o Options) retention() insights.Retention {
+	return insights.Retention{Days: cmp.Or(o.RetentionDays, 30)}
 }
 
 // System is everything, ready to run.
@@ -108,7 +115,7 @@ func Open(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	sources := insights.Sources{Journal: journalAt, Goals: goalsAt}
-	if s.insights, err = s.service(ctx, o, at[2], insights.Definition(sources, tokens("insights"))); err != nil {
+	if s.insights, err = s.service(ctx, o, at[2], insights.Definition(sources, o.retention(), tokens("insights"))); err != nil {
 		return nil, err
 	}
 	s.gateway, err = gateway.Open(ctx, gateway.Config{

@@ -13,10 +13,11 @@ import (
 func main() {
 	var c struct {
 		service.Config
-		Source app.Sources `embed:"" prefix:"source-"`
+		Source    app.Sources   `embed:"" prefix:"source-"`
+		Retention app.Retention `embed:"" prefix:"retention-"`
 	}
 	os.Exit(service.Main(config.Program{Name: "insightsd", Description: "Serves the insights of Rebound over gRPC."}, &c,
 		func(ctx context.Context) error {
-			return service.Run(ctx, c.Config, app.Definition(c.Source, nil), os.Stderr)
+			return service.Run(ctx, c.Config, app.Definition(c.Source, c.Retention, nil), os.Stderr)
 		}))
 }

@@ -15,8 +15,18 @@ type panel struct {
 	x0, x1, y0, y1 float64
 }
 
-func (a panel) x(v float64) float64 { return a.left + (v-a.x0)/(a.x1-a.x0)*a.width() }
-func (a panel) y(v float64) float64 { return a.bottom - (v-a.y0)/(a.y1-a.y0)*a.height() }
+// x and y are where numbers lie. What lies beyond an axis, or is no number, is drawn at
+// its end: off the paper, a library may take very long over it.
+func (a panel) x(v float64) float64 { return a.left + part(v, a.x0, a.x1)*a.width() }
+func (a panel) y(v float64) float64 { return a.bottom - part(v, a.y0, a.y1)*a.height() }
+
+// part is how far a number lies between two others, 0 to 1.
+func part(v, from, until float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return (min(max(v, from), until) - from) / (until - from)
+}
 
 func (a panel) spot(x, y float64) spot { return spot{a.x(x), a.y(y)} }
 
@@ -59,6 +69,7 @@ func (p *pen) baseAxis(a panel, ticks []tick, edge float64) {
 		if x-half < free || x+half > edge {
 			continue
 		}
+		x = max(x, margin+half)
 		p.write(t.words, spot{x, a.bottom + tickGap + textSize}, middle, plain, p.muted)
 		free = x + half + 8
 	}

@@ -49,6 +49,7 @@ func (f *Figure) keyRows(width float64) [][]key {
 	var rows [][]key
 	used := math.Inf(1)
 	for _, k := range f.keys {
+		k.words = shorten(k.words, plain, width-sampleWidth-6)
 		w := sampleWidth + 6 + plain.width(k.words)
 		if used+keyGap+w > width {
 			rows, used = append(rows, nil), -keyGap

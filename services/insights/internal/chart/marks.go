@@ -45,13 +45,13 @@ func (p *pen) shape(i int, at spot, r float64, c color.NRGBA) {
 }
 
 func (p *pen) disc(c color.NRGBA, at spot, r float64) {
-	p.canvas.SetColor(c)
+	p.canvas.SetColor(exact(c))
 	p.canvas.Fill(p.circle(at, r))
 }
 
 func (p *pen) ring(c color.NRGBA, at spot, r float64) {
 	p.disc(p.paper, at, r)
-	p.canvas.SetColor(c)
+	p.canvas.SetColor(exact(c))
 	p.canvas.SetLineWidth(1.6)
 	p.canvas.SetLineDash(nil, 0)
 	p.canvas.Stroke(p.circle(at, r))

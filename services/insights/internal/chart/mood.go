@@ -71,7 +71,7 @@ func (p *pen) mood(s projection.MoodSeries, in box) {
 	for _, c := range s.Changes {
 		x := a.x(float64(localdate.Days(c.GetOn())) - 0.5)
 		p.line(p.changeStroke(), spot{x, a.top - 6}, spot{x, a.bottom})
-		p.shape(6, spot{x, a.top - 7}, 4, p.series[3])
+		p.shape(6, spot{x, a.top - 6}, 3.5, p.series[3])
 	}
 	for _, m := range s.Means {
 		p.disc(p.series[0], a.spot(float64(m.Day), m.Value), 2.4)

@@ -47,6 +47,17 @@ func faint(c color.NRGBA) color.NRGBA {
 	return c
 }
 
+// exact is a color that comes out of its premultiplied form as it went in:
+// color.NRGBA's own rounds down, to another color.
+type exact color.NRGBA
+
+// RGBA implements color.Color.
+func (c exact) RGBA() (r, g, b, a uint32) {
+	a = uint32(c.A) * 0x101
+	up := func(v uint8) uint32 { return (uint32(v)*0x101*a + 0xFFFE) / 0xFFFF }
+	return up(c.R), up(c.G), up(c.B), a
+}
+
 func (l Look) palette() *palette {
 	if l.Dark {
 		return &dark

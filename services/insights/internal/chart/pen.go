@@ -98,7 +98,7 @@ func (p *pen) write(words string, on spot, how align, l lettering, c color.NRGBA
 	}
 	f := l.face()
 	on.x -= float64(how) * f.Width(words).Points()
-	p.canvas.SetColor(c)
+	p.canvas.SetColor(exact(c))
 	p.canvas.FillString(f, p.at(on), words)
 }
 
@@ -114,7 +114,7 @@ func (p *pen) line(s stroke, through ...spot) {
 	if len(through) < 2 {
 		return
 	}
-	p.canvas.SetColor(s.color)
+	p.canvas.SetColor(exact(s.color))
 	p.canvas.SetLineWidth(vg.Length(s.width))
 	p.canvas.SetLineDash(s.dashes, 0)
 	p.canvas.Stroke(p.path(through))
@@ -124,7 +124,7 @@ func (p *pen) line(s stroke, through ...spot) {
 func (p *pen) fill(c color.NRGBA, around ...spot) {
 	path := p.path(around)
 	path.Close()
-	p.canvas.SetColor(c)
+	p.canvas.SetColor(exact(c))
 	p.canvas.Fill(path)
 }
 

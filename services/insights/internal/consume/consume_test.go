@@ -161,6 +161,8 @@ func TestRebuiltEqualsLived(t *testing.T) {
 			owner := fmt.Sprintf("tenants/acme/people/p%d", i)
 			if a, b := dump(t, livedStore, owner), dump(t, rebuiltStore, owner); !equal(a, b) {
 				rt.Fatalf("%s:\nlived   %v\nrebuilt %v", owner, a, b)
+			} else if wrong := unchained(a); wrong != "" {
+				rt.Fatal(wrong)
 			}
 		}
 		if a, b := published(t, livedStore), published(t, rebuiltStore); a != b {
@@ -187,6 +189,30 @@ func dump(t testing.TB, s *sqlite.Store, owner string) []proto.Message {
 		out = append(out, rec.Body)
 	}
 	return out
+}
+
+// unchained gives the name of an insight that is not corrected by what says that it
+// corrects it, or the other way round; "" for none.
+func unchained(docs []proto.Message) string {
+	corrects, correctedBy := map[string]string{}, map[string]string{}
+	for _, doc := range docs {
+		if in, ok := doc.(*insightsv1.Insight); ok {
+			correctedBy[in.GetName()] = in.GetCorrectedBy()
+			if in.GetCorrects() != "" {
+				corrects[in.GetCorrects()] = in.GetName()
+			}
+		}
+	}
+	for name, by := range correctedBy {
+		if corrects[name] != by {
+			return name
+		}
+		delete(corrects, name)
+	}
+	for name := range corrects {
+		return name
+	}
+	return ""
 }
 
 func equal(a, b []proto.Message) bool {

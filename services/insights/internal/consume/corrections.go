@@ -32,7 +32,9 @@ func (c *Consumer) marked(ctx context.Context, writes []store.Write) ([]store.Wr
 	var names []string
 	for i := range writes {
 		in := writes[i].Record.Body.(*insightsv1.Insight)
-		pending[in.GetName()] = &writes[i].Record
+		if pending[in.GetName()] == nil {
+			pending[in.GetName()] = &writes[i].Record
+		}
 		if in.GetCorrects() != "" {
 			names = append(names, in.GetCorrects())
 		}

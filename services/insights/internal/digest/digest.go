@@ -19,6 +19,7 @@ const maxNotable = 10
 // Of gives the digest of a period that has begun, as far as is known at a time. The
 // insights are those of the period and those of the one before.
 func Of(p *storagev1.Projection, name string, period Period, insights, before []*insightsv1.Insight, now time.Time) *insightsv1.Digest {
+	insights, before = standing(insights), standing(before)
 	end := projection.End(p, period.Span)
 	d := &insightsv1.Digest{
 		Name: name, Over: !now.Before(end), AsOf: timestamppb.New(now),
@@ -39,6 +40,13 @@ func Of(p *storagev1.Projection, name string, period Period, insights, before []
 	d.Associations = projection.Summary(p, name, time.UnixMilli(last).UTC()).GetAssociations()
 	d.Markdown = markdown(period, d)
 	return d
+}
+
+// standing leaves out what was retracted or restated, and retractions themselves.
+func standing(insights []*insightsv1.Insight) []*insightsv1.Insight {
+	return slices.DeleteFunc(slices.Clone(insights), func(in *insightsv1.Insight) bool {
+		return in.GetCorrectedBy() != "" || in.GetCorrection() == insightsv1.InsightCorrection_INSIGHT_CORRECTION_RETRACTED
+	})
 }
 
 func milestones(insights []*insightsv1.Insight) (n int32) {

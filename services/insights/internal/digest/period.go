@@ -25,8 +25,6 @@ const secondsPerDay = 24 * 60 * 60
 
 func dayOf(t time.Time) int32 { return int32(t.Unix() / secondsPerDay) }
 
-func timeOf(day int32) time.Time { return time.Unix(int64(day)*secondsPerDay, 0).UTC() }
-
 // ParsePeriod reads an id, such as 2026-W47 or 2026-10; false: it names no period.
 func ParsePeriod(id string) (Period, bool) {
 	if len(id) < len("2026-10") || id[4] != '-' {

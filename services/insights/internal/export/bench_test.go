@@ -36,6 +36,11 @@ func (l madeLog) Read(_ context.Context, _ int, after int64, limit int) ([]*even
 func (l madeLog) Wait(context.Context, []int64) ([]int64, error)      { return []int64{l.n}, nil }
 func (l madeLog) Seek(context.Context, int, time.Time) (int64, error) { return l.n, nil }
 
+func (l madeLog) Floors(context.Context) ([]store.Floor, error) { return make([]store.Floor, 1), nil }
+func (l madeLog) Trim(context.Context, int, int64, int) (store.Floor, error) {
+	return store.Floor{}, nil
+}
+
 var _ store.Log = madeLog{}
 
 // heapPeak is the most that lies in the heap until stop is called, in bytes.

@@ -93,7 +93,7 @@ func newRig(t testing.TB, log store.Log) *rig {
 	}
 	streams := &stream.Server{
 		Hub: eventlog.NewHub(log), Bookmarks: eventlog.NewBookmarks(log, s.ID(), token.New(key)), Heartbeat: time.Minute,
-		Docs: s, People: stream.NewPeople(s), Fields: fields, Clock: now,
+		Docs: s, People: stream.NewPeople(s), Fields: fields, Clock: now, Partitions: log.Partitions(),
 		Names: func(_, name string) (string, error) { return "pseudo-" + ids.Derived(name)[:8], nil },
 	}
 	return &rig{t: t, store: s, streams: streams, server: NewServer(streams, reportOf, now)}

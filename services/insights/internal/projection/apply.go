@@ -58,9 +58,10 @@ func ApplyKeeping(p *storagev1.Projection, weeks *facts.Keeper, e *eventsv1.Even
 	}
 	if e.GetData() == nil {
 		a.deleted()
-		return a.insights
+	} else {
+		a.apply()
 	}
-	a.apply()
+	a.keepTold()
 	return a.insights
 }
 
@@ -131,9 +132,10 @@ type application struct {
 	p        *storagev1.Projection
 	weeks    *facts.Keeper
 	e        *eventsv1.Event
-	id       string    // of the subject
-	at       time.Time // when it happened
-	told     time.Time // when it was told
+	id       string          // of the subject
+	at       time.Time       // when it happened
+	told     time.Time       // when it was told
+	before   *storagev1.Told // what was told; nil while nobody asked
 	insights []*insightsv1.Insight
 }
 

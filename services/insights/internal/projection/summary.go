@@ -9,6 +9,8 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
 // MaxBack is how far back a summary can look: as far as completions are kept,
@@ -57,8 +59,25 @@ func Summary(p *storagev1.Projection, name string, asOf time.Time) *insightsv1.S
 	_, s.StepsCompletedLast_7 = activeDays(p, today-6, today)
 	_, s.StepsCompletedLast_28 = activeDays(p, today-27, today)
 	s.Recovery, s.Practice, s.Lessons = recovery(p, ms, today), practiceCounts(p, ms, today), lessonFlow(p, ms)
+	s.Weeks = summaryWeeks(p, today)
 	s.Reframes, s.Support, s.Steps = reframeShift(p, ms), support(p, ms), stepPractice(p, ms, today)
 	return s
+}
+
+// summaryWeekCount is how many weeks a summary tells of one by one.
+const summaryWeekCount = 12
+
+// summaryWeeks gives the weeks up to a day.
+func summaryWeeks(p *storagev1.Projection, today int32) []*insightsv1.SummaryWeek {
+	of := PracticeWeeks(p, Span{facts.Monday(facts.WeekOf(today) - summaryWeekCount + 1), today})
+	steps, gratitudes := of[typev1.Practice_PRACTICE_STEP], of[typev1.Practice_PRACTICE_GRATITUDE]
+	out := make([]*insightsv1.SummaryWeek, len(steps.Days))
+	for i, n := range steps.Days {
+		out[i] = &insightsv1.SummaryWeek{
+			Week: localdate.FromDays(int(facts.Monday(steps.First + int32(i)))), StepDays: n, GratitudeDays: gratitudes.Days[i],
+		}
+	}
+	return out
 }
 
 // checkInsUntil are those of the kept check-ins that are about a time or before.

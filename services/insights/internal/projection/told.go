@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/kit/ids"
@@ -19,23 +21,44 @@ func (a *application) remember(in *insightsv1.Insight) *storagev1.ToldEntry {
 	for _, s := range in.GetSubjects() {
 		entry.Subjects = append(entry.Subjects, strings.TrimPrefix(s, a.e.GetOwner()+"/"))
 	}
-	a.p.Told = append(a.p.Told, entry)
-	if over := len(a.p.Told) - keptTold; over > 0 {
-		a.p.Told = slices.Clone(a.p.Told[over:])
+	all := a.toldBefore()
+	all.Entries = append(all.Entries, entry)
+	if over := len(all.GetEntries()) - keptTold; over > 0 {
+		all.Entries = slices.Clone(all.GetEntries()[over:])
 	}
 	return entry
+}
+
+// toldBefore gives what was told; keepTold keeps what has become of it.
+func (a *application) toldBefore() *storagev1.Told {
+	if a.before == nil {
+		a.before = &storagev1.Told{}
+		if proto.Unmarshal(a.p.GetTold(), a.before) != nil { // it was written by keepTold
+			a.before = &storagev1.Told{}
+		}
+	}
+	return a.before
+}
+
+func (a *application) keepTold() {
+	if a.before == nil {
+		return
+	}
+	if text, err := (proto.MarshalOptions{Deterministic: true}).Marshal(a.before); err == nil { // ids are text
+		a.p.Told = text
+	}
 }
 
 // retractedBefore tells whether an insight by that id was told and retracted: then
 // the same conclusion, reached again, needs another name.
 func (a *application) retractedBefore(id string) bool {
-	return slices.ContainsFunc(a.p.GetTold(), func(t *storagev1.ToldEntry) bool { return t.GetRetracted() && t.GetFirstId() == id })
+	return slices.ContainsFunc(a.toldBefore().GetEntries(), func(t *storagev1.ToldEntry) bool { return t.GetRetracted() && t.GetFirstId() == id })
 }
 
 // standing gives what was told of a kind about a subject and still stands.
 func (a *application) standing(k insightsv1.InsightKind, about func(subjects []string) bool) []*storagev1.ToldEntry {
 	var out []*storagev1.ToldEntry
-	for _, t := range a.p.GetTold() {
+	for _, t := range a.toldBefore().GetEntries() {
 		if t.GetKind() == k && !t.GetRetracted() && about(t.GetSubjects()) {
 			out = append(out, t)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/expirable"
 
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
@@ -66,6 +67,26 @@ func (p *People) of(ctx context.Context, owners []string) (map[string]standing, 
 			out[owner] = standing{consents: body.GetShareWithPipeline(), erased: body.GetErased()}
 		}
 		p.cache.Add(owner, out[owner])
+	}
+	return out, nil
+}
+
+// Screen takes out the insights of people who were erased: the log holds them until it
+// is trimmed.
+func (p *People) Screen(ctx context.Context, events []*eventsv1.Event) ([]*eventsv1.Event, error) {
+	owners := make([]string, len(events))
+	for i, e := range events {
+		owners[i] = e.GetOwner()
+	}
+	people, err := p.of(ctx, owners)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*eventsv1.Event, 0, len(events))
+	for _, e := range events {
+		if e.GetInsight() == nil || !people[e.GetOwner()].erased {
+			out = append(out, e)
+		}
 	}
 	return out, nil
 }

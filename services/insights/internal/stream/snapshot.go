@@ -58,7 +58,7 @@ func (v *view) query() store.Query {
 	if v.mode == pseudonymous {
 		index = tenantIndex
 	}
-	return store.Query{Kind: consume.Insights, Index: index, Prefix: []store.Value{v.under}, Limit: snapshotPage}
+	return store.Query{Kind: consume.Insights, Index: index, Prefix: []store.Value{v.under}, Limit: cmp.Or(v.server.page, snapshotPage)}
 }
 
 // key is the last key of the view's index.
@@ -138,7 +138,11 @@ func (r *run) sendRecords(ctx context.Context, records []store.Record, after int
 			standing, docs = append(standing, rec), append(docs, in)
 			continue
 		}
-		r.note(rec) // it is not to come after what stands in its place
+		// It is not to come after what stands in its place. Corrections may: what they
+		// correct may have been sent before it was.
+		if in.GetCorrects() == "" {
+			r.note(rec)
+		}
 	}
 	shown, err := r.view.show(ctx, docs)
 	if err != nil {

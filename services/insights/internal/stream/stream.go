@@ -34,6 +34,10 @@ type Server struct {
 	Fields    *filter.Fields
 	Authority access.Authority
 	Clock     clock.Clock
+	// Partitions of the log.
+	Partitions int
+
+	page int // of a snapshot; 0: snapshotPage
 }
 
 // StreamInsights implements the RPC. That the caller may see parent was decided
@@ -96,10 +100,11 @@ func (r *run) endSnapshot(ctx context.Context) error {
 
 // query is what of the log comes after the snapshot.
 func (r *run) query() eventlog.Query {
-	return eventlog.Query{
-		Positions: r.positions, Partitions: r.view.partitions(len(r.positions)), Match: r.view.match, Heartbeat: r.server.Heartbeat,
-	}
+	return eventlog.Query{Positions: r.positions, Partitions: r.partitions(), Match: r.view.match, Heartbeat: r.server.Heartbeat}
 }
+
+// partitions are those that the view is in; nil: all.
+func (r *run) partitions() []int { return eventlog.PartitionsOf(r.view.under, r.server.Partitions) }
 
 // begin finds out where to start.
 func (r *run) begin(ctx context.Context, start, token string) (err error) {
@@ -107,10 +112,10 @@ func (r *run) begin(ctx context.Context, start, token string) (err error) {
 		return r.beginSnapshot(ctx)
 	}
 	if token == "" {
-		r.positions, err = r.server.Bookmarks.Start(ctx, r.scope, start, "")
+		r.positions, err = r.server.Bookmarks.Start(ctx, r.scope, start, "", r.partitions()...)
 		return err
 	}
-	t, err := r.server.Bookmarks.Resume(ctx, r.scope, token)
+	t, err := r.server.Bookmarks.Resume(ctx, r.scope, token, r.partitions()...)
 	if err != nil {
 		return err
 	}

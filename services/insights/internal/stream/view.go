@@ -56,8 +56,6 @@ func (v *view) scope(parent, filter string) eventlog.Scope {
 	return eventlog.NewScope("insights", v.mode, parent, filter)
 }
 
-func (v *view) partitions(n int) []int { return eventlog.PartitionsOf(v.under, n) }
-
 // match tells what of the log the caller may be concerned with.
 func (v *view) match(e *eventsv1.Event) bool {
 	wanted := e.GetInsight() != nil || v.mode == pseudonymous && e.GetPersonErased() != nil

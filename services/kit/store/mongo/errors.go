@@ -32,7 +32,7 @@ func fail(ctx context.Context, err error) error {
 	case hasCode(err, codeBSONTooLarge, codeUpdateTooLarge, codeDocumentTooLarge):
 		return store.ErrTooLarge
 	}
-	for _, known := range []error{store.ErrTooLarge, store.ErrUnavailable, store.ErrInvalid, store.ErrClosed, store.ErrNewerSchema} {
+	for _, known := range []error{store.ErrTooLarge, store.ErrUnavailable, store.ErrInvalid, store.ErrClosed, store.ErrGone, store.ErrNewerSchema} {
 		if errors.Is(err, known) {
 			return err
 		}

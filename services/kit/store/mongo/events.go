@@ -78,6 +78,15 @@ func (s *Store) Read(ctx context.Context, partition int, position int64, limit i
 	if err := cur.All(ctx, &found); err != nil {
 		return nil, fail(ctx, err)
 	}
+	if len(found) == 0 || found[0].Position != position+1 { // it may have been trimmed
+		floor, err := s.floor(ctx, partition)
+		if err == nil && floor.Position > position {
+			err = store.ErrGone
+		}
+		if err != nil {
+			return nil, fail(ctx, err)
+		}
+	}
 	out := make([]*eventsv1.Event, len(found))
 	for i, l := range found {
 		out[i] = &eventsv1.Event{}

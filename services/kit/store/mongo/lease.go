@@ -25,6 +25,10 @@ type lease struct {
 	// Head is the last position in the log, or somewhat less: readers in other
 	// processes look here for news.
 	Head int64 `bson:"head"`
+	// Floor is the position up to which the log was trimmed, FloorTime the time of
+	// the latest event that went.
+	Floor     int64         `bson:"floor"`
+	FloorTime bson.DateTime `bson:"floor_time"`
 }
 
 // keeper holds the leases of one Store.

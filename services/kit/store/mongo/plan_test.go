@@ -101,6 +101,7 @@ func otherShapes(s *Store) []shape {
 		{name: "read", collection: "events", filter: after(3, 2), sort: byPosition, index: "position"},
 		{name: "beyond", collection: "events", filter: beyond([]int64{70, 80, 75, 60}), index: "position"},
 		{name: "end", collection: "events", filter: after(3, 0), sort: newest, index: "position"},
+		{name: "trim", collection: "events", filter: toGo(3, 2), index: "position"},
 		{name: "seek", collection: "events", filter: from(3, start), sort: byMaxTime, index: "max_time"},
 		{name: "missing", collection: "events", filter: byIDs(3, []string{"a", "b"}), index: "id"},
 	}

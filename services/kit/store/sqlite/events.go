@@ -68,6 +68,9 @@ func (s *Store) Read(ctx context.Context, partition int, after int64, limit int)
 	if err := rows.Err(); err != nil {
 		return nil, unavailable(err)
 	}
+	if s.floors.of(partition).Position > after { // after reading: it rises before rows go
+		return nil, store.ErrGone
+	}
 	return out, nil
 }
 

@@ -19,6 +19,7 @@ type metadata struct {
 	id       string
 	heads    []int64
 	maxTimes []int64
+	floors   []store.Floor
 	revision int64
 }
 
@@ -57,6 +58,9 @@ func migrate(ctx context.Context, db *sql.DB, o Options, tables map[string]*tabl
 		}
 	}
 	if err = readHeads(ctx, tx, partitions, &meta); err != nil {
+		return meta, err
+	}
+	if meta.floors, err = readFloors(ctx, tx, partitions); err != nil {
 		return meta, err
 	}
 	return meta, tx.Commit()

@@ -61,7 +61,7 @@ func TestEveryQueryUsesItsIndex(t *testing.T) {
 			}
 		}
 	}
-	for text, args := range map[string][]any{rowsAfter: {1, 9, 10}, firstRow: {1, 9}, lastRow: {1, 9}} {
+	for text, args := range map[string][]any{rowsAfter: {1, 9, 10}, firstRow: {1, 9}, lastRow: {1, 9}, nthRow: {1, 9, 10}, trimRows: {1, 9}} {
 		if plan := explain(t, s, text, args); !strings.Contains(plan, "SEARCH") || strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s: %s", text, plan)
 		}

@@ -57,8 +57,10 @@ type Store struct {
 	reads   statements
 	tables  map[string]*table
 	tail    *tail
+	floors  floors
 
 	queue   chan *unit
+	cuts    chan *cut
 	closing chan struct{} // closed by Close: no more commits
 	stopped chan struct{} // closed when the writer is done
 	once    sync.Once
@@ -97,6 +99,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 		schema:  o.Schema,
 		tables:  map[string]*table{},
 		queue:   make(chan *unit, maxQueue),
+		cuts:    make(chan *cut),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
@@ -129,7 +132,7 @@ func open(ctx context.Context, o Options) (_ *Store, err error) {
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetMaxIdleConns(readers)
 	s.reads = statements{db: s.readDB}
-	s.tail = newTail(meta.heads)
+	s.tail, s.floors.by = newTail(meta.heads), meta.floors
 	w, err := newWriter(ctx, s, meta)
 	if err != nil {
 		return nil, err

@@ -176,6 +176,8 @@ func (w *writer) run() {
 		select {
 		case u := <-w.s.queue:
 			w.group(u)
+		case c := <-w.s.cuts:
+			w.trim(c)
 		case <-w.s.closing:
 			for {
 				select {

@@ -46,7 +46,7 @@ func Run(t *testing.T, open Opener) {
 
 func cases() []testCase {
 	var all []testCase
-	for _, group := range [][]testCase{documentCases, raceCases, listCases, logCases, lifeCases} {
+	for _, group := range [][]testCase{documentCases, raceCases, listCases, logCases, trimCases, lifeCases} {
 		all = append(all, group...)
 	}
 	return all

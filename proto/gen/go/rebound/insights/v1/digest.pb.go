@@ -138,7 +138,7 @@ type Digest struct {
 	Before *DigestPeriod `protobuf:"bytes,5,opt,name=before,proto3" json:"before,omitempty"`
 	// The most notable insights of the period, at most 10, earliest first.
 	Insights []*DigestInsight `protobuf:"bytes,6,rep,name=insights,proto3" json:"insights,omitempty"`
-	// How many insights there are in the period; at most 1000 are counted.
+	// How many insights of the period stand; of more than 1000, the latest are looked at.
 	InsightsN int32 `protobuf:"varint,7,opt,name=insights_n,json=insightsN,proto3" json:"insights_n,omitempty"`
 	// What goes together, as the summary has it as of the same time: the last 366 days,
 	// not the period.
@@ -272,7 +272,8 @@ type DigestPeriod struct {
 	GratitudeDays int32 `protobuf:"varint,12,opt,name=gratitude_days,json=gratitudeDays,proto3" json:"gratitude_days,omitempty"`
 	// Practices besides gratitudes and steps, in order; those with no day are left out.
 	Practices []*DigestPractice `protobuf:"bytes,13,rep,name=practices,proto3" json:"practices,omitempty"`
-	// Milestones that were reached.
+	// Milestones that were reached, by the insights that stand: one that was restated,
+	// after its date was moved, counts when it was.
 	MilestonesReached int32 `protobuf:"varint,14,opt,name=milestones_reached,json=milestonesReached,proto3" json:"milestones_reached,omitempty"`
 	// Goals that were achieved.
 	GoalsAchieved int32 `protobuf:"varint,15,opt,name=goals_achieved,json=goalsAchieved,proto3" json:"goals_achieved,omitempty"`

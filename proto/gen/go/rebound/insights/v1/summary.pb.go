@@ -9,6 +9,7 @@ package insightsv1
 import (
 	_ "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -129,7 +130,9 @@ type Summary struct {
 	// Which practices and the mood go together, in the order of the practices; those
 	// with fewer than 10 days with or without them are left out. Association, which
 	// does not say what brings about what.
-	Associations  []*Association `protobuf:"bytes,22,rep,name=associations,proto3" json:"associations,omitempty"`
+	Associations []*Association `protobuf:"bytes,22,rep,name=associations,proto3" json:"associations,omitempty"`
+	// The last 12 weeks, earliest first; the last one may go on.
+	Weeks         []*SummaryWeek `protobuf:"bytes,23,rep,name=weeks,proto3" json:"weeks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +321,77 @@ func (x *Summary) GetAssociations() []*Association {
 	return nil
 }
 
+func (x *Summary) GetWeeks() []*SummaryWeek {
+	if x != nil {
+		return x.Weeks
+	}
+	return nil
+}
+
+// SummaryWeek is what was done in a week.
+type SummaryWeek struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The week's Monday.
+	Week *date.Date `protobuf:"bytes,1,opt,name=week,proto3" json:"week,omitempty"`
+	// Days with completed steps, 0 to 7.
+	StepDays int32 `protobuf:"varint,2,opt,name=step_days,json=stepDays,proto3" json:"step_days,omitempty"`
+	// Days with gratitudes, 0 to 7.
+	GratitudeDays int32 `protobuf:"varint,3,opt,name=gratitude_days,json=gratitudeDays,proto3" json:"gratitude_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummaryWeek) Reset() {
+	*x = SummaryWeek{}
+	mi := &file_rebound_insights_v1_summary_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummaryWeek) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummaryWeek) ProtoMessage() {}
+
+func (x *SummaryWeek) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_insights_v1_summary_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummaryWeek.ProtoReflect.Descriptor instead.
+func (*SummaryWeek) Descriptor() ([]byte, []int) {
+	return file_rebound_insights_v1_summary_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SummaryWeek) GetWeek() *date.Date {
+	if x != nil {
+		return x.Week
+	}
+	return nil
+}
+
+func (x *SummaryWeek) GetStepDays() int32 {
+	if x != nil {
+		return x.StepDays
+	}
+	return 0
+}
+
+func (x *SummaryWeek) GetGratitudeDays() int32 {
+	if x != nil {
+		return x.GratitudeDays
+	}
+	return 0
+}
+
 // Mood is the level of pleasantness.
 type Mood struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -342,7 +416,7 @@ type Mood struct {
 
 func (x *Mood) Reset() {
 	*x = Mood{}
-	mi := &file_rebound_insights_v1_summary_proto_msgTypes[2]
+	mi := &file_rebound_insights_v1_summary_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -354,7 +428,7 @@ func (x *Mood) String() string {
 func (*Mood) ProtoMessage() {}
 
 func (x *Mood) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_insights_v1_summary_proto_msgTypes[2]
+	mi := &file_rebound_insights_v1_summary_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -367,7 +441,7 @@ func (x *Mood) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mood.ProtoReflect.Descriptor instead.
 func (*Mood) Descriptor() ([]byte, []int) {
-	return file_rebound_insights_v1_summary_proto_rawDescGZIP(), []int{2}
+	return file_rebound_insights_v1_summary_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Mood) GetLevel() float64 {
@@ -416,11 +490,11 @@ var File_rebound_insights_v1_summary_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_summary_proto_rawDesc = "" +
 	"\n" +
-	"!rebound/insights/v1/summary.proto\x12\x13rebound.insights.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"rebound/insights/v1/measures.proto\x1a\x1erebound/policy/v1/policy.proto\"\x7f\n" +
+	"!rebound/insights/v1/summary.proto\x12\x13rebound.insights.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\"rebound/insights/v1/measures.proto\x1a\x1erebound/policy/v1/policy.proto\"\x7f\n" +
 	"\x11GetSummaryRequest\x129\n" +
 	"\x04name\x18\x01 \x01(\tB%\xe2A\x01\x02\xfaA\x1e\n" +
 	"\x1cinsights.rebound.dev/SummaryR\x04name\x12/\n" +
-	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\x84\v\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xc2\v\n" +
 	"\aSummary\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x125\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\x04asOf\x12)\n" +
@@ -444,10 +518,15 @@ const file_rebound_insights_v1_summary_proto_rawDesc = "" +
 	"\breframes\x18\x13 \x01(\v2!.rebound.insights.v1.ReframeShiftB\x04\xe2A\x01\x03R\breframes\x12<\n" +
 	"\asupport\x18\x14 \x01(\v2\x1c.rebound.insights.v1.SupportB\x04\xe2A\x01\x03R\asupport\x12=\n" +
 	"\x05steps\x18\x15 \x01(\v2!.rebound.insights.v1.StepPracticeB\x04\xe2A\x01\x03R\x05steps\x12J\n" +
-	"\fassociations\x18\x16 \x03(\v2 .rebound.insights.v1.AssociationB\x04\xe2A\x01\x03R\fassociations:_\xeaA\\\n" +
+	"\fassociations\x18\x16 \x03(\v2 .rebound.insights.v1.AssociationB\x04\xe2A\x01\x03R\fassociations\x12<\n" +
+	"\x05weeks\x18\x17 \x03(\v2 .rebound.insights.v1.SummaryWeekB\x04\xe2A\x01\x03R\x05weeks:_\xeaA\\\n" +
 	"\x1cinsights.rebound.dev/Summary\x12(tenants/{tenant}/people/{person}/summary*\tsummaries2\asummaryB\x1a\n" +
 	"\x18_days_since_last_setbackB\x1a\n" +
-	"\x18_median_days_to_recovery\"\xb6\x02\n" +
+	"\x18_median_days_to_recovery\"\x8a\x01\n" +
+	"\vSummaryWeek\x12+\n" +
+	"\x04week\x18\x01 \x01(\v2\x11.google.type.DateB\x04\xe2A\x01\x03R\x04week\x12!\n" +
+	"\tstep_days\x18\x02 \x01(\x05B\x04\xe2A\x01\x03R\bstepDays\x12+\n" +
+	"\x0egratitude_days\x18\x03 \x01(\x05B\x04\xe2A\x01\x03R\rgratitudeDays\"\xb6\x02\n" +
 	"\x04Mood\x12\x1f\n" +
 	"\x05level\x18\x01 \x01(\x01B\x04\xe2A\x01\x03H\x00R\x05level\x88\x01\x01\x12\x12\n" +
 	"\x01n\x18\x02 \x01(\x05B\x04\xe2A\x01\x03R\x01n\x12)\n" +
@@ -478,42 +557,46 @@ func file_rebound_insights_v1_summary_proto_rawDescGZIP() []byte {
 	return file_rebound_insights_v1_summary_proto_rawDescData
 }
 
-var file_rebound_insights_v1_summary_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_rebound_insights_v1_summary_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_rebound_insights_v1_summary_proto_goTypes = []any{
 	(*GetSummaryRequest)(nil),     // 0: rebound.insights.v1.GetSummaryRequest
 	(*Summary)(nil),               // 1: rebound.insights.v1.Summary
-	(*Mood)(nil),                  // 2: rebound.insights.v1.Mood
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
-	(*Recovery)(nil),              // 4: rebound.insights.v1.Recovery
-	(*PracticeCounts)(nil),        // 5: rebound.insights.v1.PracticeCounts
-	(*LessonFlow)(nil),            // 6: rebound.insights.v1.LessonFlow
-	(*ReframeShift)(nil),          // 7: rebound.insights.v1.ReframeShift
-	(*Support)(nil),               // 8: rebound.insights.v1.Support
-	(*StepPractice)(nil),          // 9: rebound.insights.v1.StepPractice
-	(*Association)(nil),           // 10: rebound.insights.v1.Association
-	(*MoodSlope)(nil),             // 11: rebound.insights.v1.MoodSlope
-	(*ChangePoint)(nil),           // 12: rebound.insights.v1.ChangePoint
+	(*SummaryWeek)(nil),           // 2: rebound.insights.v1.SummaryWeek
+	(*Mood)(nil),                  // 3: rebound.insights.v1.Mood
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*Recovery)(nil),              // 5: rebound.insights.v1.Recovery
+	(*PracticeCounts)(nil),        // 6: rebound.insights.v1.PracticeCounts
+	(*LessonFlow)(nil),            // 7: rebound.insights.v1.LessonFlow
+	(*ReframeShift)(nil),          // 8: rebound.insights.v1.ReframeShift
+	(*Support)(nil),               // 9: rebound.insights.v1.Support
+	(*StepPractice)(nil),          // 10: rebound.insights.v1.StepPractice
+	(*Association)(nil),           // 11: rebound.insights.v1.Association
+	(*date.Date)(nil),             // 12: google.type.Date
+	(*MoodSlope)(nil),             // 13: rebound.insights.v1.MoodSlope
+	(*ChangePoint)(nil),           // 14: rebound.insights.v1.ChangePoint
 }
 var file_rebound_insights_v1_summary_proto_depIdxs = []int32{
-	3,  // 0: rebound.insights.v1.GetSummaryRequest.as_of:type_name -> google.protobuf.Timestamp
-	3,  // 1: rebound.insights.v1.Summary.as_of:type_name -> google.protobuf.Timestamp
-	2,  // 2: rebound.insights.v1.Summary.mood:type_name -> rebound.insights.v1.Mood
-	4,  // 3: rebound.insights.v1.Summary.recovery:type_name -> rebound.insights.v1.Recovery
-	5,  // 4: rebound.insights.v1.Summary.practice:type_name -> rebound.insights.v1.PracticeCounts
-	6,  // 5: rebound.insights.v1.Summary.lessons:type_name -> rebound.insights.v1.LessonFlow
-	7,  // 6: rebound.insights.v1.Summary.reframes:type_name -> rebound.insights.v1.ReframeShift
-	8,  // 7: rebound.insights.v1.Summary.support:type_name -> rebound.insights.v1.Support
-	9,  // 8: rebound.insights.v1.Summary.steps:type_name -> rebound.insights.v1.StepPractice
-	10, // 9: rebound.insights.v1.Summary.associations:type_name -> rebound.insights.v1.Association
-	11, // 10: rebound.insights.v1.Mood.slope:type_name -> rebound.insights.v1.MoodSlope
-	12, // 11: rebound.insights.v1.Mood.change_points:type_name -> rebound.insights.v1.ChangePoint
-	0,  // 12: rebound.insights.v1.SummaryService.GetSummary:input_type -> rebound.insights.v1.GetSummaryRequest
-	1,  // 13: rebound.insights.v1.SummaryService.GetSummary:output_type -> rebound.insights.v1.Summary
-	13, // [13:14] is the sub-list for method output_type
-	12, // [12:13] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	4,  // 0: rebound.insights.v1.GetSummaryRequest.as_of:type_name -> google.protobuf.Timestamp
+	4,  // 1: rebound.insights.v1.Summary.as_of:type_name -> google.protobuf.Timestamp
+	3,  // 2: rebound.insights.v1.Summary.mood:type_name -> rebound.insights.v1.Mood
+	5,  // 3: rebound.insights.v1.Summary.recovery:type_name -> rebound.insights.v1.Recovery
+	6,  // 4: rebound.insights.v1.Summary.practice:type_name -> rebound.insights.v1.PracticeCounts
+	7,  // 5: rebound.insights.v1.Summary.lessons:type_name -> rebound.insights.v1.LessonFlow
+	8,  // 6: rebound.insights.v1.Summary.reframes:type_name -> rebound.insights.v1.ReframeShift
+	9,  // 7: rebound.insights.v1.Summary.support:type_name -> rebound.insights.v1.Support
+	10, // 8: rebound.insights.v1.Summary.steps:type_name -> rebound.insights.v1.StepPractice
+	11, // 9: rebound.insights.v1.Summary.associations:type_name -> rebound.insights.v1.Association
+	2,  // 10: rebound.insights.v1.Summary.weeks:type_name -> rebound.insights.v1.SummaryWeek
+	12, // 11: rebound.insights.v1.SummaryWeek.week:type_name -> google.type.Date
+	13, // 12: rebound.insights.v1.Mood.slope:type_name -> rebound.insights.v1.MoodSlope
+	14, // 13: rebound.insights.v1.Mood.change_points:type_name -> rebound.insights.v1.ChangePoint
+	0,  // 14: rebound.insights.v1.SummaryService.GetSummary:input_type -> rebound.insights.v1.GetSummaryRequest
+	1,  // 15: rebound.insights.v1.SummaryService.GetSummary:output_type -> rebound.insights.v1.Summary
+	15, // [15:16] is the sub-list for method output_type
+	14, // [14:15] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_summary_proto_init() }
@@ -523,14 +606,14 @@ func file_rebound_insights_v1_summary_proto_init() {
 	}
 	file_rebound_insights_v1_measures_proto_init()
 	file_rebound_insights_v1_summary_proto_msgTypes[1].OneofWrappers = []any{}
-	file_rebound_insights_v1_summary_proto_msgTypes[2].OneofWrappers = []any{}
+	file_rebound_insights_v1_summary_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_insights_v1_summary_proto_rawDesc), len(file_rebound_insights_v1_summary_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -83,9 +83,8 @@ type Projection struct {
 	// What was practiced on the days of the last months, besides gratitudes and
 	// steps, by day. At most 2000, the latest.
 	Practices []*PracticeEntry `protobuf:"bytes,26,rep,name=practices,proto3" json:"practices,omitempty"`
-	// What was told, in order: the latest 500. What is no longer here cannot be
-	// corrected any more.
-	Told []*ToldEntry `protobuf:"bytes,30,rep,name=told,proto3" json:"told,omitempty"`
+	// What was told: a Told. Most events need none of it, so it is decoded apart.
+	Told []byte `protobuf:"bytes,30,opt,name=told,proto3" json:"told,omitempty"`
 	// Pipelines could read their insights at some time.
 	SharedWithPipeline bool `protobuf:"varint,31,opt,name=shared_with_pipeline,json=sharedWithPipeline,proto3" json:"shared_with_pipeline,omitempty"`
 	unknownFields      protoimpl.UnknownFields
@@ -304,7 +303,7 @@ func (x *Projection) GetPractices() []*PracticeEntry {
 	return nil
 }
 
-func (x *Projection) GetTold() []*ToldEntry {
+func (x *Projection) GetTold() []byte {
 	if x != nil {
 		return x.Told
 	}
@@ -316,6 +315,53 @@ func (x *Projection) GetSharedWithPipeline() bool {
 		return x.SharedWithPipeline
 	}
 	return false
+}
+
+// Told is what was told to a person, in order: the latest 500 insights. What is no
+// longer here cannot be corrected any more.
+type Told struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The insights.
+	Entries       []*ToldEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Told) Reset() {
+	*x = Told{}
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Told) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Told) ProtoMessage() {}
+
+func (x *Told) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Told.ProtoReflect.Descriptor instead.
+func (*Told) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Told) GetEntries() []*ToldEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
 }
 
 // ToldEntry is an insight that was told, and what it rests on.
@@ -349,7 +395,7 @@ type ToldEntry struct {
 
 func (x *ToldEntry) Reset() {
 	*x = ToldEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[1]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -361,7 +407,7 @@ func (x *ToldEntry) String() string {
 func (*ToldEntry) ProtoMessage() {}
 
 func (x *ToldEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[1]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -374,7 +420,7 @@ func (x *ToldEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldEntry.ProtoReflect.Descriptor instead.
 func (*ToldEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{1}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ToldEntry) GetId() string {
@@ -477,7 +523,7 @@ type SetbackEntry struct {
 
 func (x *SetbackEntry) Reset() {
 	*x = SetbackEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[2]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -489,7 +535,7 @@ func (x *SetbackEntry) String() string {
 func (*SetbackEntry) ProtoMessage() {}
 
 func (x *SetbackEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[2]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -502,7 +548,7 @@ func (x *SetbackEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetbackEntry.ProtoReflect.Descriptor instead.
 func (*SetbackEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{2}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SetbackEntry) GetOccurred() int32 {
@@ -571,7 +617,7 @@ type LessonEntry struct {
 
 func (x *LessonEntry) Reset() {
 	*x = LessonEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[3]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +629,7 @@ func (x *LessonEntry) String() string {
 func (*LessonEntry) ProtoMessage() {}
 
 func (x *LessonEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[3]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +642,7 @@ func (x *LessonEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LessonEntry.ProtoReflect.Descriptor instead.
 func (*LessonEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{3}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LessonEntry) GetCaptured() int64 {
@@ -642,7 +688,7 @@ type GoalEntry struct {
 
 func (x *GoalEntry) Reset() {
 	*x = GoalEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[4]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +700,7 @@ func (x *GoalEntry) String() string {
 func (*GoalEntry) ProtoMessage() {}
 
 func (x *GoalEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[4]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +713,7 @@ func (x *GoalEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoalEntry.ProtoReflect.Descriptor instead.
 func (*GoalEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{4}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GoalEntry) GetCreated() int64 {
@@ -709,7 +755,7 @@ type CheckInEntry struct {
 
 func (x *CheckInEntry) Reset() {
 	*x = CheckInEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[5]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +767,7 @@ func (x *CheckInEntry) String() string {
 func (*CheckInEntry) ProtoMessage() {}
 
 func (x *CheckInEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[5]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +780,7 @@ func (x *CheckInEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckInEntry.ProtoReflect.Descriptor instead.
 func (*CheckInEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{5}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CheckInEntry) GetId() string {
@@ -781,7 +827,7 @@ type MoodBase struct {
 
 func (x *MoodBase) Reset() {
 	*x = MoodBase{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[6]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +839,7 @@ func (x *MoodBase) String() string {
 func (*MoodBase) ProtoMessage() {}
 
 func (x *MoodBase) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[6]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +852,7 @@ func (x *MoodBase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoodBase.ProtoReflect.Descriptor instead.
 func (*MoodBase) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{6}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MoodBase) GetLevel() float64 {
@@ -843,7 +889,7 @@ type DayRun struct {
 
 func (x *DayRun) Reset() {
 	*x = DayRun{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[7]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +901,7 @@ func (x *DayRun) String() string {
 func (*DayRun) ProtoMessage() {}
 
 func (x *DayRun) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[7]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +914,7 @@ func (x *DayRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DayRun.ProtoReflect.Descriptor instead.
 func (*DayRun) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{7}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DayRun) GetFirst() int32 {
@@ -900,7 +946,7 @@ type CompletionEntry struct {
 
 func (x *CompletionEntry) Reset() {
 	*x = CompletionEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +958,7 @@ func (x *CompletionEntry) String() string {
 func (*CompletionEntry) ProtoMessage() {}
 
 func (x *CompletionEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[8]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +971,7 @@ func (x *CompletionEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletionEntry.ProtoReflect.Descriptor instead.
 func (*CompletionEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{8}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CompletionEntry) GetId() string {
@@ -970,7 +1016,7 @@ type DebriefEntry struct {
 
 func (x *DebriefEntry) Reset() {
 	*x = DebriefEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1028,7 @@ func (x *DebriefEntry) String() string {
 func (*DebriefEntry) ProtoMessage() {}
 
 func (x *DebriefEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[9]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1041,7 @@ func (x *DebriefEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DebriefEntry.ProtoReflect.Descriptor instead.
 func (*DebriefEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{9}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DebriefEntry) GetRecorded() int64 {
@@ -1061,7 +1107,7 @@ type ReframeEntry struct {
 
 func (x *ReframeEntry) Reset() {
 	*x = ReframeEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +1119,7 @@ func (x *ReframeEntry) String() string {
 func (*ReframeEntry) ProtoMessage() {}
 
 func (x *ReframeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[10]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +1132,7 @@ func (x *ReframeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReframeEntry.ProtoReflect.Descriptor instead.
 func (*ReframeEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{10}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReframeEntry) GetRecorded() int64 {
@@ -1146,7 +1192,7 @@ type StrengthEntry struct {
 
 func (x *StrengthEntry) Reset() {
 	*x = StrengthEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1158,7 +1204,7 @@ func (x *StrengthEntry) String() string {
 func (*StrengthEntry) ProtoMessage() {}
 
 func (x *StrengthEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[11]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1171,7 +1217,7 @@ func (x *StrengthEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StrengthEntry.ProtoReflect.Descriptor instead.
 func (*StrengthEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{11}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StrengthEntry) GetRecorded() int64 {
@@ -1210,7 +1256,7 @@ type ConnectionEntry struct {
 
 func (x *ConnectionEntry) Reset() {
 	*x = ConnectionEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1268,7 @@ func (x *ConnectionEntry) String() string {
 func (*ConnectionEntry) ProtoMessage() {}
 
 func (x *ConnectionEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[12]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1281,7 @@ func (x *ConnectionEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionEntry.ProtoReflect.Descriptor instead.
 func (*ConnectionEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{12}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ConnectionEntry) GetRecorded() int64 {
@@ -1276,7 +1322,7 @@ type OutreachEntry struct {
 
 func (x *OutreachEntry) Reset() {
 	*x = OutreachEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1334,7 @@ func (x *OutreachEntry) String() string {
 func (*OutreachEntry) ProtoMessage() {}
 
 func (x *OutreachEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[13]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1347,7 @@ func (x *OutreachEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutreachEntry.ProtoReflect.Descriptor instead.
 func (*OutreachEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{13}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OutreachEntry) GetRecorded() int64 {
@@ -1347,7 +1393,7 @@ type CelebrationEntry struct {
 
 func (x *CelebrationEntry) Reset() {
 	*x = CelebrationEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1359,7 +1405,7 @@ func (x *CelebrationEntry) String() string {
 func (*CelebrationEntry) ProtoMessage() {}
 
 func (x *CelebrationEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[14]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1372,7 +1418,7 @@ func (x *CelebrationEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CelebrationEntry.ProtoReflect.Descriptor instead.
 func (*CelebrationEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{14}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CelebrationEntry) GetRecorded() int64 {
@@ -1411,7 +1457,7 @@ type StepEntry struct {
 
 func (x *StepEntry) Reset() {
 	*x = StepEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1469,7 @@ func (x *StepEntry) String() string {
 func (*StepEntry) ProtoMessage() {}
 
 func (x *StepEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[15]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1482,7 @@ func (x *StepEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepEntry.ProtoReflect.Descriptor instead.
 func (*StepEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{15}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StepEntry) GetRecorded() int64 {
@@ -1475,7 +1521,7 @@ type PracticeEntry struct {
 
 func (x *PracticeEntry) Reset() {
 	*x = PracticeEntry{}
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[16]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1533,7 @@ func (x *PracticeEntry) String() string {
 func (*PracticeEntry) ProtoMessage() {}
 
 func (x *PracticeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_projection_proto_msgTypes[16]
+	mi := &file_rebound_storage_v1_projection_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1546,7 @@ func (x *PracticeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PracticeEntry.ProtoReflect.Descriptor instead.
 func (*PracticeEntry) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{16}
+	return file_rebound_storage_v1_projection_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PracticeEntry) GetPractice() v11.Practice {
@@ -1528,7 +1574,7 @@ var File_rebound_storage_v1_projection_proto protoreflect.FileDescriptor
 
 const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\n" +
-	"#rebound/storage/v1/projection.proto\x12\x12rebound.storage.v1\x1a!rebound/insights/v1/insight.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xe6\x15\n" +
+	"#rebound/storage/v1/projection.proto\x12\x12rebound.storage.v1\x1a!rebound/insights/v1/insight.proto\x1a\x1arebound/type/v1/goal.proto\x1a\x1erebound/type/v1/practice.proto\x1a\x1drebound/type/v1/setback.proto\"\xc7\x15\n" +
 	"\n" +
 	"Projection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12K\n" +
@@ -1561,8 +1607,8 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"outreaches\x12T\n" +
 	"\fcelebrations\x18\x18 \x03(\v20.rebound.storage.v1.Projection.CelebrationsEntryR\fcelebrations\x12?\n" +
 	"\x05steps\x18\x19 \x03(\v2).rebound.storage.v1.Projection.StepsEntryR\x05steps\x12?\n" +
-	"\tpractices\x18\x1a \x03(\v2!.rebound.storage.v1.PracticeEntryR\tpractices\x121\n" +
-	"\x04told\x18\x1e \x03(\v2\x1d.rebound.storage.v1.ToldEntryR\x04told\x120\n" +
+	"\tpractices\x18\x1a \x03(\v2!.rebound.storage.v1.PracticeEntryR\tpractices\x12\x12\n" +
+	"\x04told\x18\x1e \x01(\fR\x04told\x120\n" +
 	"\x14shared_with_pipeline\x18\x1f \x01(\bR\x12sharedWithPipeline\x1a<\n" +
 	"\x0ePositionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -1603,7 +1649,9 @@ const file_rebound_storage_v1_projection_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x123\n" +
 	"\x05value\x18\x02 \x01(\v2\x1d.rebound.storage.v1.StepEntryR\x05value:\x028\x01B\f\n" +
 	"\n" +
-	"_told_mood\"\xa2\x02\n" +
+	"_told_mood\"?\n" +
+	"\x04Told\x127\n" +
+	"\aentries\x18\x01 \x03(\v2\x1d.rebound.storage.v1.ToldEntryR\aentries\"\xa2\x02\n" +
 	"\tToldEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
 	"\x04kind\x18\x02 \x01(\x0e2 .rebound.insights.v1.InsightKindR\x04kind\x12\x1a\n" +
@@ -1713,84 +1761,85 @@ func file_rebound_storage_v1_projection_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_projection_proto_rawDescData
 }
 
-var file_rebound_storage_v1_projection_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_rebound_storage_v1_projection_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_rebound_storage_v1_projection_proto_goTypes = []any{
 	(*Projection)(nil),       // 0: rebound.storage.v1.Projection
-	(*ToldEntry)(nil),        // 1: rebound.storage.v1.ToldEntry
-	(*SetbackEntry)(nil),     // 2: rebound.storage.v1.SetbackEntry
-	(*LessonEntry)(nil),      // 3: rebound.storage.v1.LessonEntry
-	(*GoalEntry)(nil),        // 4: rebound.storage.v1.GoalEntry
-	(*CheckInEntry)(nil),     // 5: rebound.storage.v1.CheckInEntry
-	(*MoodBase)(nil),         // 6: rebound.storage.v1.MoodBase
-	(*DayRun)(nil),           // 7: rebound.storage.v1.DayRun
-	(*CompletionEntry)(nil),  // 8: rebound.storage.v1.CompletionEntry
-	(*DebriefEntry)(nil),     // 9: rebound.storage.v1.DebriefEntry
-	(*ReframeEntry)(nil),     // 10: rebound.storage.v1.ReframeEntry
-	(*StrengthEntry)(nil),    // 11: rebound.storage.v1.StrengthEntry
-	(*ConnectionEntry)(nil),  // 12: rebound.storage.v1.ConnectionEntry
-	(*OutreachEntry)(nil),    // 13: rebound.storage.v1.OutreachEntry
-	(*CelebrationEntry)(nil), // 14: rebound.storage.v1.CelebrationEntry
-	(*StepEntry)(nil),        // 15: rebound.storage.v1.StepEntry
-	(*PracticeEntry)(nil),    // 16: rebound.storage.v1.PracticeEntry
-	nil,                      // 17: rebound.storage.v1.Projection.PositionsEntry
-	nil,                      // 18: rebound.storage.v1.Projection.SetbacksEntry
-	nil,                      // 19: rebound.storage.v1.Projection.LessonsEntry
-	nil,                      // 20: rebound.storage.v1.Projection.GoalsEntry
-	nil,                      // 21: rebound.storage.v1.Projection.ToldMomentumEntry
-	nil,                      // 22: rebound.storage.v1.Projection.DebriefsEntry
-	nil,                      // 23: rebound.storage.v1.Projection.ReframesEntry
-	nil,                      // 24: rebound.storage.v1.Projection.StrengthsEntry
-	nil,                      // 25: rebound.storage.v1.Projection.ConnectionsEntry
-	nil,                      // 26: rebound.storage.v1.Projection.OutreachesEntry
-	nil,                      // 27: rebound.storage.v1.Projection.CelebrationsEntry
-	nil,                      // 28: rebound.storage.v1.Projection.StepsEntry
-	(v1.InsightKind)(0),      // 29: rebound.insights.v1.InsightKind
-	(v11.SetbackState)(0),    // 30: rebound.type.v1.SetbackState
-	(v11.Area)(0),            // 31: rebound.type.v1.Area
-	(v11.FailureKind)(0),     // 32: rebound.type.v1.FailureKind
-	(v11.GoalState)(0),       // 33: rebound.type.v1.GoalState
-	(v11.ReframeKind)(0),     // 34: rebound.type.v1.ReframeKind
-	(v11.OutreachState)(0),   // 35: rebound.type.v1.OutreachState
-	(v11.Practice)(0),        // 36: rebound.type.v1.Practice
+	(*Told)(nil),             // 1: rebound.storage.v1.Told
+	(*ToldEntry)(nil),        // 2: rebound.storage.v1.ToldEntry
+	(*SetbackEntry)(nil),     // 3: rebound.storage.v1.SetbackEntry
+	(*LessonEntry)(nil),      // 4: rebound.storage.v1.LessonEntry
+	(*GoalEntry)(nil),        // 5: rebound.storage.v1.GoalEntry
+	(*CheckInEntry)(nil),     // 6: rebound.storage.v1.CheckInEntry
+	(*MoodBase)(nil),         // 7: rebound.storage.v1.MoodBase
+	(*DayRun)(nil),           // 8: rebound.storage.v1.DayRun
+	(*CompletionEntry)(nil),  // 9: rebound.storage.v1.CompletionEntry
+	(*DebriefEntry)(nil),     // 10: rebound.storage.v1.DebriefEntry
+	(*ReframeEntry)(nil),     // 11: rebound.storage.v1.ReframeEntry
+	(*StrengthEntry)(nil),    // 12: rebound.storage.v1.StrengthEntry
+	(*ConnectionEntry)(nil),  // 13: rebound.storage.v1.ConnectionEntry
+	(*OutreachEntry)(nil),    // 14: rebound.storage.v1.OutreachEntry
+	(*CelebrationEntry)(nil), // 15: rebound.storage.v1.CelebrationEntry
+	(*StepEntry)(nil),        // 16: rebound.storage.v1.StepEntry
+	(*PracticeEntry)(nil),    // 17: rebound.storage.v1.PracticeEntry
+	nil,                      // 18: rebound.storage.v1.Projection.PositionsEntry
+	nil,                      // 19: rebound.storage.v1.Projection.SetbacksEntry
+	nil,                      // 20: rebound.storage.v1.Projection.LessonsEntry
+	nil,                      // 21: rebound.storage.v1.Projection.GoalsEntry
+	nil,                      // 22: rebound.storage.v1.Projection.ToldMomentumEntry
+	nil,                      // 23: rebound.storage.v1.Projection.DebriefsEntry
+	nil,                      // 24: rebound.storage.v1.Projection.ReframesEntry
+	nil,                      // 25: rebound.storage.v1.Projection.StrengthsEntry
+	nil,                      // 26: rebound.storage.v1.Projection.ConnectionsEntry
+	nil,                      // 27: rebound.storage.v1.Projection.OutreachesEntry
+	nil,                      // 28: rebound.storage.v1.Projection.CelebrationsEntry
+	nil,                      // 29: rebound.storage.v1.Projection.StepsEntry
+	(v1.InsightKind)(0),      // 30: rebound.insights.v1.InsightKind
+	(v11.SetbackState)(0),    // 31: rebound.type.v1.SetbackState
+	(v11.Area)(0),            // 32: rebound.type.v1.Area
+	(v11.FailureKind)(0),     // 33: rebound.type.v1.FailureKind
+	(v11.GoalState)(0),       // 34: rebound.type.v1.GoalState
+	(v11.ReframeKind)(0),     // 35: rebound.type.v1.ReframeKind
+	(v11.OutreachState)(0),   // 36: rebound.type.v1.OutreachState
+	(v11.Practice)(0),        // 37: rebound.type.v1.Practice
 }
 var file_rebound_storage_v1_projection_proto_depIdxs = []int32{
-	17, // 0: rebound.storage.v1.Projection.positions:type_name -> rebound.storage.v1.Projection.PositionsEntry
-	18, // 1: rebound.storage.v1.Projection.setbacks:type_name -> rebound.storage.v1.Projection.SetbacksEntry
-	19, // 2: rebound.storage.v1.Projection.lessons:type_name -> rebound.storage.v1.Projection.LessonsEntry
-	20, // 3: rebound.storage.v1.Projection.goals:type_name -> rebound.storage.v1.Projection.GoalsEntry
-	5,  // 4: rebound.storage.v1.Projection.check_ins:type_name -> rebound.storage.v1.CheckInEntry
-	7,  // 5: rebound.storage.v1.Projection.gratitudes:type_name -> rebound.storage.v1.DayRun
-	8,  // 6: rebound.storage.v1.Projection.completions:type_name -> rebound.storage.v1.CompletionEntry
-	6,  // 7: rebound.storage.v1.Projection.mood_base:type_name -> rebound.storage.v1.MoodBase
-	21, // 8: rebound.storage.v1.Projection.told_momentum:type_name -> rebound.storage.v1.Projection.ToldMomentumEntry
-	7,  // 9: rebound.storage.v1.Projection.earlier_step_days:type_name -> rebound.storage.v1.DayRun
-	22, // 10: rebound.storage.v1.Projection.debriefs:type_name -> rebound.storage.v1.Projection.DebriefsEntry
-	23, // 11: rebound.storage.v1.Projection.reframes:type_name -> rebound.storage.v1.Projection.ReframesEntry
-	24, // 12: rebound.storage.v1.Projection.strengths:type_name -> rebound.storage.v1.Projection.StrengthsEntry
-	25, // 13: rebound.storage.v1.Projection.connections:type_name -> rebound.storage.v1.Projection.ConnectionsEntry
-	26, // 14: rebound.storage.v1.Projection.outreaches:type_name -> rebound.storage.v1.Projection.OutreachesEntry
-	27, // 15: rebound.storage.v1.Projection.celebrations:type_name -> rebound.storage.v1.Projection.CelebrationsEntry
-	28, // 16: rebound.storage.v1.Projection.steps:type_name -> rebound.storage.v1.Projection.StepsEntry
-	16, // 17: rebound.storage.v1.Projection.practices:type_name -> rebound.storage.v1.PracticeEntry
-	1,  // 18: rebound.storage.v1.Projection.told:type_name -> rebound.storage.v1.ToldEntry
-	29, // 19: rebound.storage.v1.ToldEntry.kind:type_name -> rebound.insights.v1.InsightKind
-	30, // 20: rebound.storage.v1.SetbackEntry.state:type_name -> rebound.type.v1.SetbackState
-	31, // 21: rebound.storage.v1.SetbackEntry.area:type_name -> rebound.type.v1.Area
-	32, // 22: rebound.storage.v1.SetbackEntry.failure_kind:type_name -> rebound.type.v1.FailureKind
-	33, // 23: rebound.storage.v1.GoalEntry.state:type_name -> rebound.type.v1.GoalState
-	34, // 24: rebound.storage.v1.ReframeEntry.kind:type_name -> rebound.type.v1.ReframeKind
-	35, // 25: rebound.storage.v1.OutreachEntry.state:type_name -> rebound.type.v1.OutreachState
-	36, // 26: rebound.storage.v1.PracticeEntry.practice:type_name -> rebound.type.v1.Practice
-	2,  // 27: rebound.storage.v1.Projection.SetbacksEntry.value:type_name -> rebound.storage.v1.SetbackEntry
-	3,  // 28: rebound.storage.v1.Projection.LessonsEntry.value:type_name -> rebound.storage.v1.LessonEntry
-	4,  // 29: rebound.storage.v1.Projection.GoalsEntry.value:type_name -> rebound.storage.v1.GoalEntry
-	9,  // 30: rebound.storage.v1.Projection.DebriefsEntry.value:type_name -> rebound.storage.v1.DebriefEntry
-	10, // 31: rebound.storage.v1.Projection.ReframesEntry.value:type_name -> rebound.storage.v1.ReframeEntry
-	11, // 32: rebound.storage.v1.Projection.StrengthsEntry.value:type_name -> rebound.storage.v1.StrengthEntry
-	12, // 33: rebound.storage.v1.Projection.ConnectionsEntry.value:type_name -> rebound.storage.v1.ConnectionEntry
-	13, // 34: rebound.storage.v1.Projection.OutreachesEntry.value:type_name -> rebound.storage.v1.OutreachEntry
-	14, // 35: rebound.storage.v1.Projection.CelebrationsEntry.value:type_name -> rebound.storage.v1.CelebrationEntry
-	15, // 36: rebound.storage.v1.Projection.StepsEntry.value:type_name -> rebound.storage.v1.StepEntry
+	18, // 0: rebound.storage.v1.Projection.positions:type_name -> rebound.storage.v1.Projection.PositionsEntry
+	19, // 1: rebound.storage.v1.Projection.setbacks:type_name -> rebound.storage.v1.Projection.SetbacksEntry
+	20, // 2: rebound.storage.v1.Projection.lessons:type_name -> rebound.storage.v1.Projection.LessonsEntry
+	21, // 3: rebound.storage.v1.Projection.goals:type_name -> rebound.storage.v1.Projection.GoalsEntry
+	6,  // 4: rebound.storage.v1.Projection.check_ins:type_name -> rebound.storage.v1.CheckInEntry
+	8,  // 5: rebound.storage.v1.Projection.gratitudes:type_name -> rebound.storage.v1.DayRun
+	9,  // 6: rebound.storage.v1.Projection.completions:type_name -> rebound.storage.v1.CompletionEntry
+	7,  // 7: rebound.storage.v1.Projection.mood_base:type_name -> rebound.storage.v1.MoodBase
+	22, // 8: rebound.storage.v1.Projection.told_momentum:type_name -> rebound.storage.v1.Projection.ToldMomentumEntry
+	8,  // 9: rebound.storage.v1.Projection.earlier_step_days:type_name -> rebound.storage.v1.DayRun
+	23, // 10: rebound.storage.v1.Projection.debriefs:type_name -> rebound.storage.v1.Projection.DebriefsEntry
+	24, // 11: rebound.storage.v1.Projection.reframes:type_name -> rebound.storage.v1.Projection.ReframesEntry
+	25, // 12: rebound.storage.v1.Projection.strengths:type_name -> rebound.storage.v1.Projection.StrengthsEntry
+	26, // 13: rebound.storage.v1.Projection.connections:type_name -> rebound.storage.v1.Projection.ConnectionsEntry
+	27, // 14: rebound.storage.v1.Projection.outreaches:type_name -> rebound.storage.v1.Projection.OutreachesEntry
+	28, // 15: rebound.storage.v1.Projection.celebrations:type_name -> rebound.storage.v1.Projection.CelebrationsEntry
+	29, // 16: rebound.storage.v1.Projection.steps:type_name -> rebound.storage.v1.Projection.StepsEntry
+	17, // 17: rebound.storage.v1.Projection.practices:type_name -> rebound.storage.v1.PracticeEntry
+	2,  // 18: rebound.storage.v1.Told.entries:type_name -> rebound.storage.v1.ToldEntry
+	30, // 19: rebound.storage.v1.ToldEntry.kind:type_name -> rebound.insights.v1.InsightKind
+	31, // 20: rebound.storage.v1.SetbackEntry.state:type_name -> rebound.type.v1.SetbackState
+	32, // 21: rebound.storage.v1.SetbackEntry.area:type_name -> rebound.type.v1.Area
+	33, // 22: rebound.storage.v1.SetbackEntry.failure_kind:type_name -> rebound.type.v1.FailureKind
+	34, // 23: rebound.storage.v1.GoalEntry.state:type_name -> rebound.type.v1.GoalState
+	35, // 24: rebound.storage.v1.ReframeEntry.kind:type_name -> rebound.type.v1.ReframeKind
+	36, // 25: rebound.storage.v1.OutreachEntry.state:type_name -> rebound.type.v1.OutreachState
+	37, // 26: rebound.storage.v1.PracticeEntry.practice:type_name -> rebound.type.v1.Practice
+	3,  // 27: rebound.storage.v1.Projection.SetbacksEntry.value:type_name -> rebound.storage.v1.SetbackEntry
+	4,  // 28: rebound.storage.v1.Projection.LessonsEntry.value:type_name -> rebound.storage.v1.LessonEntry
+	5,  // 29: rebound.storage.v1.Projection.GoalsEntry.value:type_name -> rebound.storage.v1.GoalEntry
+	10, // 30: rebound.storage.v1.Projection.DebriefsEntry.value:type_name -> rebound.storage.v1.DebriefEntry
+	11, // 31: rebound.storage.v1.Projection.ReframesEntry.value:type_name -> rebound.storage.v1.ReframeEntry
+	12, // 32: rebound.storage.v1.Projection.StrengthsEntry.value:type_name -> rebound.storage.v1.StrengthEntry
+	13, // 33: rebound.storage.v1.Projection.ConnectionsEntry.value:type_name -> rebound.storage.v1.ConnectionEntry
+	14, // 34: rebound.storage.v1.Projection.OutreachesEntry.value:type_name -> rebound.storage.v1.OutreachEntry
+	15, // 35: rebound.storage.v1.Projection.CelebrationsEntry.value:type_name -> rebound.storage.v1.CelebrationEntry
+	16, // 36: rebound.storage.v1.Projection.StepsEntry.value:type_name -> rebound.storage.v1.StepEntry
 	37, // [37:37] is the sub-list for method output_type
 	37, // [37:37] is the sub-list for method input_type
 	37, // [37:37] is the sub-list for extension type_name
@@ -1804,18 +1853,18 @@ func file_rebound_storage_v1_projection_proto_init() {
 		return
 	}
 	file_rebound_storage_v1_projection_proto_msgTypes[0].OneofWrappers = []any{}
-	file_rebound_storage_v1_projection_proto_msgTypes[2].OneofWrappers = []any{}
 	file_rebound_storage_v1_projection_proto_msgTypes[3].OneofWrappers = []any{}
-	file_rebound_storage_v1_projection_proto_msgTypes[5].OneofWrappers = []any{}
-	file_rebound_storage_v1_projection_proto_msgTypes[10].OneofWrappers = []any{}
-	file_rebound_storage_v1_projection_proto_msgTypes[12].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[4].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[6].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[11].OneofWrappers = []any{}
+	file_rebound_storage_v1_projection_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_projection_proto_rawDesc), len(file_rebound_storage_v1_projection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
