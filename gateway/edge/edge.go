@@ -140,6 +140,8 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Goals, goalsv1.RegisterReminderServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightSchemaServiceHandler),
+		on(o.Insights, insightsv1.RegisterCohortReportServiceHandler),
+		on(o.Insights, insightsv1.RegisterCohortPolicyServiceHandler),
 		on(o.Insights, insightsv1.RegisterSummaryServiceHandler),
 	}
 }
