@@ -110,7 +110,7 @@ func TestCohortsOverREST(t *testing.T) {
 	eventually(t, []string{"OVER_TIME"}, func() []string {
 		return []string{told(analyst.must("POST", reports, byDept))["sales"]}
 	})
-	list := analyst.must("GET", reports+"?orderBy=create_time&filter=metrics:MOOD_LEVEL&pageSize=1", "")
+	list := analyst.must("GET", reports+"?orderBy=name%20desc&filter=metrics:MOOD_LEVEL&pageSize=1", "")
 	if one := list["cohortReports"].([]any)[0].(map[string]any); one["name"] != made["name"] || list["nextPageToken"] == "" {
 		t.Errorf("listed %v", one["name"])
 	}
@@ -171,7 +171,7 @@ func TestCohortsOverGRPC(t *testing.T) {
 		t.Errorf("raised, it is %v", p)
 	}
 	admin.refused("PATCH", policy, `{"minimumPeople":14}`, 400, "MINIMUM_LOWERED")
-	admin.refused("PATCH", policy, `{"minimumPeople":1001}`, 400, "INT32_LTE")
+	admin.refused("PATCH", policy, `{"minimumPeople":1001}`, 400, "INT32_GTE_LTE")
 	req.RequestId = ""
 	strict, err := client.CreateCohortReport(ctx, req)
 	if err != nil || strict.GetCells()[0].GetSuppressed() != insightsv1.SuppressionReason_SUPPRESSION_REASON_TOO_FEW {

@@ -212,18 +212,8 @@ func (a *attacker) temptation(m insightsv1.CohortMetric, c *insightsv1.CohortCel
 // TestAttack: from a thousand questions, nothing follows about fewer than five
 // people. From the same questions it would, if only each answer were of five.
 func TestAttack(t *testing.T) {
-	o := newOffice(11, 64)
-	for i := range o.people {
-		o.change(i, func(p *facts.Person) {
-			attributes := map[string]string{"badge": fmt.Sprint(i)}
-			for k, v := range p.Affiliations[0].Attributes {
-				attributes[k] = v
-			}
-			p.Affiliations[0].Attributes = attributes
-		})
-	}
 	a := &attacker{
-		desk: newDesk(t, o), r: rand.New(rand.NewPCG(3, 5)), weekly: map[string]*solver{}, window: newSolver(), naive: map[string]*solver{},
+		desk: newDesk(t, badged(11, 64)), r: rand.New(rand.NewPCG(3, 5)), weekly: map[string]*solver{}, window: newSolver(), naive: map[string]*solver{},
 	}
 	for range 1000 {
 		a.step()

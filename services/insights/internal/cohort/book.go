@@ -30,6 +30,9 @@ type book struct {
 	owners map[string]string
 	// added are people who have an ordinal in memory only, in the order of these.
 	added []string
+	// people are those whom ordinals were given last.
+	people   []*facts.Person
+	ordinals []uint32
 }
 
 // maxEntry is about how many bytes of one entry there may be, well below what a store
@@ -41,7 +44,7 @@ func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 	if b.ledger == nil || b.minimum != q.minimum || b.strict != q.strict {
 		b.ledger = privacy.NewLedger(q.minimumOf)
 		b.minimum, b.strict, b.sequence = q.minimum, q.strict, 0
-		b.kept, b.added = map[string]uint32{}, nil
+		b.kept, b.added, b.people = map[string]uint32{}, nil, nil
 		if b.owners == nil {
 			b.owners = map[string]string{}
 		}
@@ -54,7 +57,7 @@ func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 		for _, digest := range b.added { // those who were ahead may have other ordinals
 			delete(b.kept, digest)
 		}
-		b.added = nil
+		b.added, b.people = nil, nil
 		for _, digest := range e.GetPeople() {
 			b.kept[string(digest)] = uint32(len(b.kept))
 		}
@@ -77,6 +80,9 @@ func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 
 // ordinals gives each person theirs, and new ones to those who have none.
 func (c *Cohorts) ordinals(b *book, tenant string, people []*facts.Person) ([]uint32, error) {
+	if len(people) > 0 && len(people) == len(b.people) && &people[0] == &b.people[0] {
+		return b.ordinals, nil
+	}
 	out := make([]uint32, len(people))
 	id := strings.TrimPrefix(tenant, "tenants/")
 	for i, p := range people {
@@ -98,6 +104,7 @@ func (c *Cohorts) ordinals(b *book, tenant string, people []*facts.Person) ([]ui
 		}
 		out[i] = ordinal
 	}
+	b.people, b.ordinals = people, out
 	return out, nil
 }
 

@@ -40,12 +40,12 @@ func (p *population) judgeDirectory(d *privacy.Draft) *standing {
 		candidates := make([]*privacy.Candidate, len(ordinals))
 		for i := range candidates {
 			candidates[i] = &privacy.Candidate{
-				Set: privacy.People(roaring.BitmapOf(ordinals[i]...)), Question: p.asks(&cell{group: i - 1}, false),
+				Set: privacy.People(privacy.Bitmap(ordinals[i])), Question: p.asks(&cell{group: i - 1}, false),
 			}
 		}
 		a := privacy.Ask{
 			Key: privacy.Key{Family: directory, Week: p.window.First + int32(week)}, Minimum: p.minimum,
-			Universe: privacy.People(roaring.BitmapOf(all...)), Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
+			Universe: privacy.People(privacy.Bitmap(all)), Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
 		}
 		trial.Judge(a)
 		s.asks, s.used = append(s.asks, a), append(s.used, make([]bool, len(candidates)))

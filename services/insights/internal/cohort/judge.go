@@ -3,8 +3,6 @@ package cohort
 import (
 	"math/bits"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
 )
@@ -13,13 +11,13 @@ import (
 // made of those weeks may be.
 func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *standing) {
 	m, family := cells[0].metric, families[cells[0].metric.Kind]
-	sets := make([][]privacy.Set, len(cells)) // by cell and week
+	sets, digests := make([][]privacy.Set, len(cells)), make([][]uint64, len(cells)) // by cell and week
 	for i, c := range cells {
-		sets[i] = p.weekly(c)
+		sets[i], digests[i] = p.weekly(c)
 	}
 	everybody := sets[0]
 	if p.match != nil {
-		everybody = p.weekly(p.everybody(cells[0]))
+		everybody, _ = p.weekly(p.everybody(cells[0]))
 	}
 	alike := p.alike(cells, sets)
 	reasons := make([]insightsv1.SuppressionReason, len(cells))
@@ -34,7 +32,7 @@ func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *stand
 		candidates := make([]*privacy.Candidate, len(cells))
 		for i, c := range cells {
 			candidates[i] = &privacy.Candidate{
-				Set: sets[i][week], Question: p.asks(c, false), Digest: p.digestOf(sets[i][week], week),
+				Set: sets[i][week], Question: p.asks(c, false), Digest: digests[i][week],
 				Alike: alike[i]&(1<<week) != 0, Refused: standing.refused(c.group, week),
 			}
 		}
@@ -132,20 +130,21 @@ func (p *population) everybody(like *cell) *cell {
 	return out
 }
 
-// weekly gives the people behind each week of a cell.
-func (p *population) weekly(c *cell) []privacy.Set {
+// weekly gives the people behind each week of a cell, with a digest of their facts.
+func (p *population) weekly(c *cell) (sets []privacy.Set, digests []uint64) {
 	ordinals := make([][]uint32, p.weeks)
+	sets, digests = make([]privacy.Set, p.weeks), make([]uint64, p.weeks)
 	for i, row := range c.rows {
 		for left := c.counts[i]; left != 0; left &= left - 1 {
 			week := bits.TrailingZeros64(left)
 			ordinals[week] = append(ordinals[week], p.ordinals[row])
+			digests[week] += p.facts.acts[int(row)*p.weeks+week]
 		}
 	}
-	out := make([]privacy.Set, p.weeks)
-	for week := range out {
-		out[week] = privacy.People(roaring.BitmapOf(ordinals[week]...))
+	for week := range sets {
+		sets[week] = privacy.People(privacy.Bitmap(ordinals[week]))
 	}
-	return out
+	return sets, digests
 }
 
 // windowed gives the people behind a window of a cell, by the weeks in which their
@@ -175,7 +174,7 @@ func (p *population) windowed(c *cell, weeks uint64, practices bool) (privacy.Se
 	}
 	out := privacy.Set{}
 	for at, ordinals := range parts {
-		out[at] = roaring.BitmapOf(ordinals...)
+		out[at] = privacy.Bitmap(ordinals)
 	}
 	return out, digest
 }
@@ -190,17 +189,6 @@ func (p *population) practiced(row int) uint64 {
 		}
 	}
 	return mask
-}
-
-// digestOf is the digest of the facts behind a week.
-func (p *population) digestOf(s privacy.Set, week int) uint64 {
-	var digest uint64
-	for _, part := range s {
-		for it := part.Iterator(); it.HasNext(); {
-			digest += p.facts.acts[int(p.rows[it.Next()])*p.weeks+week]
-		}
-	}
-	return digest
 }
 
 // alike gives, by cell, the weeks that would be known of each.

@@ -45,6 +45,9 @@ func (q *question) gather(people []*facts.Person, ordinals []uint32) (*populatio
 		question: q, people: people, ordinals: ordinals, weeks: int(q.window.Last-q.window.First) + 1,
 		consented: make([]uint64, len(people)), known: make([]uint64, len(people)),
 	}
+	looked := make(chan *measure.Look, 1)
+	go func() { looked <- measure.NewLook(people, q.window, q.asOf) }()
+	defer func() { p.look = <-looked }()
 	top := uint32(0)
 	for _, o := range ordinals {
 		top = max(top, o+1)
@@ -61,7 +64,6 @@ func (q *question) gather(people []*facts.Person, ordinals []uint32) (*populatio
 	if err := p.list(sorting); err != nil {
 		return nil, err
 	}
-	p.look = measure.NewLook(people, q.window, q.asOf)
 	p.facts = newDigests(p)
 	return p, nil
 }

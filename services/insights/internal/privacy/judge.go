@@ -74,7 +74,10 @@ func (d *Draft) Judge(a Ask) {
 			full = !d.withhold(a, c) || full
 		}
 	}
-	shadow := d.shadow(a)
+	var shadow *System
+	if slices.ContainsFunc(a.candidates(), func(c *Candidate) bool { return c.Refused == Shown && !d.unchanged(a, c) }) {
+		shadow = d.shadow(a)
+	}
 	a.Groups = slices.SortedStableFunc(slices.Values(a.Groups), func(x, y *Candidate) int { return cmp.Compare(y.Set.Size(), x.Set.Size()) })
 	for _, c := range a.candidates() {
 		switch {
@@ -135,7 +138,8 @@ func (a *Ask) harmless(left Set, alike []Set) bool {
 func (d *Draft) withhold(a Ask, c *Candidate) bool {
 	u := d.unit(a.Key)
 	r := a.release(c)
-	set, ok := u.marked(r, a.Changes)
+	_, same := u.again(r)
+	set, ok := u.marked(r, a.Changes, same)
 	if !ok {
 		return false
 	}
@@ -154,6 +158,11 @@ func (a *Ask) release(c *Candidate) Release {
 	return Release{Set: c.Set, Question: c.Question, Digest: c.Digest, Changed: a.Changed, AsOf: a.AsOf}
 }
 
+func (d *Draft) unchanged(a Ask, c *Candidate) bool {
+	unchanged, _ := d.unit(a.Key).again(a.release(c))
+	return unchanged
+}
+
 // shadow is the plain view as if the number about everybody were known, too, since
 // mostly it is; nil where that alone would tell too much, so that it is never shown.
 func (d *Draft) shadow(a Ask) *System {
@@ -168,7 +177,11 @@ func (d *Draft) shadow(a Ask) *System {
 func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.SuppressionReason {
 	u := d.unit(a.Key)
 	r := a.release(c)
-	set, ok := u.marked(r, a.Changes)
+	unchanged, same := u.again(r)
+	if unchanged {
+		return Shown
+	}
+	set, ok := u.marked(r, a.Changes, same)
 	if !ok {
 		return OverTime
 	}

@@ -12,6 +12,7 @@ package privacy
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -54,6 +55,21 @@ func People(ordinals *roaring.Bitmap) Set {
 		return Set{}
 	}
 	return Set{Weeks{}: ordinals}
+}
+
+// manyOrdinals is from how many ordinals on a bitmap is made bit by bit.
+const manyOrdinals = 1 << 12
+
+// Bitmap makes a bitmap of ordinals.
+func Bitmap(ordinals []uint32) *roaring.Bitmap {
+	if len(ordinals) < manyOrdinals {
+		return roaring.BitmapOf(ordinals...)
+	}
+	words := make([]uint64, slices.Max(ordinals)/64+1)
+	for _, o := range ordinals {
+		words[o/64] |= 1 << (o % 64)
+	}
+	return roaring.FromDense(words, false)
 }
 
 // Size is how many values it has.

@@ -124,11 +124,13 @@ func (u *unit) with(r Release) *unit {
 
 // sneaks tells whether a window differs from earlier ones in single weeks only.
 func (u *unit) sneaks(s Set) bool {
-	return u.exact.sneaks(u.key, s) || u.plain.sneaks(u.key, s.plain())
+	return u.plain.sneaks(u.key, s.plain()) || (u.top > 0 || s.top() > 0) && u.exact.sneaks(u.key, s)
 }
 
 // knows tells whether a set, marked, tells nothing new.
-func (u *unit) knows(s Set) bool { return u.plain.all.Spans(s.plain()) && u.exact.all.Spans(s) }
+func (u *unit) knows(s Set) bool {
+	return u.plain.all.Spans(s.plain()) && (u.top == 0 && s.top() == 0 || u.exact.all.Spans(s))
+}
 
 // tells tells whether something about few people can be found out by the latest of
 // the releases.
@@ -146,18 +148,23 @@ func (u *unit) betrays() bool {
 	return slices.ContainsFunc(u.withheld, func(w Release) bool { return u.exact.all.Spans(w.Set) })
 }
 
-// marked gives a plain set in which people whose facts have changed since they were
-// last in a release have the next version; ok is false when that cannot be told.
-func (u *unit) marked(r Release, c Changes) (marked Set, ok bool) {
-	same := false
+// again tells whether the same people were released with the same facts, and whether
+// the same people were at all.
+func (u *unit) again(r Release) (unchanged, same bool) {
 	for _, earlier := range slices.Backward(u.released) {
 		if earlier.Set.plain().equal(r.Set) {
-			if earlier.Digest == r.Digest {
-				return earlier.Set, true
+			if same = true; earlier.Digest == r.Digest {
+				return true, true
 			}
-			same = true
 		}
 	}
+	return false, same
+}
+
+// marked gives a plain set in which people whose facts have changed since they were
+// last in a release have the next version; ok is false when that cannot be told. Same
+// tells that the same people were released before, with other facts.
+func (u *unit) marked(r Release, c Changes, same bool) (marked Set, ok bool) {
 	if len(u.released) == 0 {
 		return r.Set, true
 	}
