@@ -50,7 +50,7 @@ func TestCohortReportExport(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/rebound").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := exec.CommandContext(t.Context(), binary, "export-report", "--url", "http://"+r.at.HTTP, "--data", r.data,
+	out, err := exec.CommandContext(t.Context(), binary, "export-report", "--url", "http://"+r.at.HTTP, "--token", analyst.token,
 		"--tenant", "acme", "--report", "moods", "--out", filepath.Join(folder, "moods")).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "cohort-report-00001.csv") {
 		t.Errorf("%v\n%s", err, out)
