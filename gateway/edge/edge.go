@@ -141,6 +141,8 @@ func registrations(o Options) []func(context.Context, *runtime.ServeMux) error {
 		on(o.Insights, insightsv1.RegisterInsightServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightSchemaServiceHandler),
 		on(o.Insights, insightsv1.RegisterInsightExportServiceHandler),
+		on(o.Insights, insightsv1.RegisterCohortReportServiceHandler),
+		on(o.Insights, insightsv1.RegisterCohortPolicyServiceHandler),
 		on(o.Insights, insightsv1.RegisterSummaryServiceHandler),
 		on(o.Insights, insightsv1.RegisterChartServiceHandler),
 		on(o.Insights, insightsv1.RegisterDigestServiceHandler),

@@ -34,6 +34,12 @@ var exports = []export{
 			})
 		},
 	},
+	{
+		path: regexp.MustCompile(`^/v1/(tenants/[^/:]+/cohortReports/[^/:]+):export$`), file: "rebound-cohort-report.zip",
+		open: func(ctx context.Context, o Options, resource string, format insightsv1.ExportFormat, _ url.Values) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
+			return insightsv1.NewInsightExportServiceClient(o.Insights).ExportCohortReport(ctx, &insightsv1.ExportCohortReportRequest{Name: resource, Format: format})
+		},
+	},
 }
 
 // exportAt finds the export at a path, and what is exported.

@@ -61,8 +61,16 @@ func allowed(method, role, relation string) bool {
 		return role == "admin" && inTenant
 	case "GetAffiliation":
 		return role == "admin" && inTenant || role == "person" && relation == "own"
+	case "ExportCohortReport":
+		return role == "analyst" && inTenant
 	case "StreamInsights", "ExportInsights":
 		return role == "pipeline" && inTenant || role == "person" && relation == "own"
+	case "CreateCohortReport", "GetCohortReport", "ListCohortReports":
+		return role == "analyst" && inTenant
+	case "GetCohortPolicy":
+		return (role == "analyst" || role == "admin") && inTenant
+	case "UpdateCohortPolicy":
+		return role == "admin" && inTenant
 	case "GetLibraryStory", "ListLibraryStories", "MarkLibraryStoryHelpful", "MarkLibraryStoryMeToo":
 		return role == "person" && inTenant
 	}

@@ -8,8 +8,10 @@ import (
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/cohort"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/export"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/kind"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
 	"github.com/rebound-hq/rebound/services/insights/internal/share"
@@ -83,9 +85,14 @@ func Definition(sources Sources, retention Retention, tokens auth.TokenSource, r
 			if err != nil {
 				return nil, err
 			}
+			cohorts, err := cohort.New(deps)
+			if err != nil {
+				return nil, err
+			}
 			schemas, err := kind.NewSchemas()
 			return &app{
-				sources: sources, age: age, tokens: tokens, rebuild: rebuild, insights: insights, fields: fields, schemas: schemas, deps: deps,
+				sources: sources, age: age, tokens: tokens, rebuild: rebuild, insights: insights, cohorts: cohorts,
+				fields: fields, schemas: schemas, deps: deps,
 			}, err
 		},
 	}
@@ -97,6 +104,7 @@ type app struct {
 	tokens      auth.TokenSource
 	rebuild     string
 	insights    *resource.Resource[*insightsv1.Insight]
+	cohorts     *cohort.Cohorts
 	fields      *filter.Fields
 	schemas     *kind.Schemas
 	deps        *resource.Deps
@@ -104,7 +112,9 @@ type app struct {
 }
 
 // Kinds implements service.App.
-func (a *app) Kinds() []store.Kind { return append(consume.Kinds(), stream.Kind(a.insights.Kind())) }
+func (a *app) Kinds() []store.Kind {
+	return append(append(consume.Kinds(), stream.Kind(a.insights.Kind())), a.cohorts.Kinds()...)
+}
 
 // Start implements service.App.
 func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []service.Task, error) {
@@ -124,18 +134,22 @@ func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []ser
 		Hub: env.Hub, Bookmarks: env.Bookmarks, Heartbeat: env.Heartbeat, Docs: env.Store, People: people,
 		Names: env.Keys.Pseudonym, Fields: a.fields, Authority: env.Authority, Clock: env.Clock, Partitions: env.Store.Partitions(),
 	}
-	exports := export.NewServer(streams, env.Clock)
-	services, err := resource.Services(
+	exports := export.NewServer(streams, a.cohorts.Reports.Fetch, env.Clock)
+	table := facts.NewTable(env.Store, env.Clock, facts.DefaultTableBytes)
+	table.Scope = func(tenant string) string { return a.generations.Current().Name(tenant) }
+	a.cohorts.People, a.cohorts.Names = table, env.Keys.Pseudonym
+	services, err := resource.Services(append(a.cohorts.Groups(),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_service_proto, a.insights.Methods(),
 			resource.ServerStream("StreamInsights", streams.StreamInsights)),
-		resource.In(insightsv1.File_rebound_insights_v1_export_proto, nil, resource.ServerStream("ExportInsights", exports.ExportInsights)),
+		resource.In(insightsv1.File_rebound_insights_v1_export_proto, nil,
+			resource.ServerStream("ExportInsights", exports.ExportInsights), resource.ServerStream("ExportCohortReport", exports.ExportCohortReport)),
 		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
 			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
 		resource.In(insightsv1.File_rebound_insights_v1_chart_proto, nil, resource.Unary("GetChart", a.getChart)),
 		resource.In(insightsv1.File_rebound_insights_v1_digest_proto, nil,
 			resource.Unary("GetDigest", a.getDigest), resource.Unary("GetDigestPage", a.getDigestPage)),
-	)
+	)...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -146,20 +160,29 @@ func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []ser
 	if a.age > 0 {
 		tasks = append(tasks, eventlog.Retention{Log: env.Store, Age: a.age, Clock: env.Clock, Logger: env.Telemetry.Logger}.Run)
 	}
+	readers, err := a.readers(env, consumer)
+	if err != nil {
+		return nil, nil, err
+	}
+	known := func(ctx context.Context) error { return table.Run(ctx, env.Telemetry.Logger) }
+	return services, append(tasks, readers.Run, a.generations.Run, known), nil
+}
+
+// readers gives what reads the sources, in shares with other processes.
+func (a *app) readers(env *service.Env, consumer *consume.Consumer) (*share.Group, error) {
 	var sources []consume.Source
 	for name, target := range map[string]string{consume.Journal: a.sources.Journal, consume.Goals: a.sources.Goals} {
 		conn, err := env.Dial(name, target, a.tokens)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		client := eventlog.NewClient(eventsv1.NewEventServiceClient(conn), env.Telemetry.Logger.With("source", name))
 		sources = append(sources, consume.Source{Name: name, Client: client})
 	}
-	readers := share.Group{
+	return &share.Group{
 		Work: consume.Work, Shares: consume.Shares, Docs: env.Store, Clock: env.Clock, NewID: a.deps.NewID, Log: env.Telemetry.Logger,
 		Do: func(ctx context.Context, share int) error { return consumer.Share(ctx, share, sources) },
-	}
-	return services, append(tasks, readers.Run, a.generations.Run), nil
+	}, nil
 }
 
 // getSummary tells how a person is doing.

@@ -30,15 +30,18 @@ type Matcher func(m protoreflect.Message) bool
 // Fields are the fields of one message type that filters may name.
 type Fields struct {
 	paths map[string][]protoreflect.FieldDescriptor
+	// maps are those whose keys follow the path.
+	maps  map[string][]protoreflect.FieldDescriptor
 	names []string
 }
 
 // New declares filterable fields by dotted path: scalars, enums, timestamps,
-// dates, or lists of them at the end of the path. A field that holds a person's
+// dates, or lists of them at the end of the path; or a map of texts, of which filters
+// name the keys after another dot. A field that holds a person's
 // words can be one only as a list of labels: texts are found by their words, not
 // compared.
 func New(md protoreflect.MessageDescriptor, paths ...string) (*Fields, error) {
-	f := &Fields{paths: map[string][]protoreflect.FieldDescriptor{}, names: paths}
+	f := &Fields{paths: map[string][]protoreflect.FieldDescriptor{}, maps: map[string][]protoreflect.FieldDescriptor{}}
 	for _, path := range paths {
 		var chain []protoreflect.FieldDescriptor
 		at := md
@@ -56,10 +59,14 @@ func New(md protoreflect.MessageDescriptor, paths ...string) (*Fields, error) {
 		if text, _ := proto.GetExtension(last.Options(), privacyv1.E_Text).(bool); text && !last.IsList() {
 			return nil, fmt.Errorf("filter: %s.%s holds a person's words", md.FullName(), path)
 		}
+		if last.IsMap() && last.MapKey().Kind() == protoreflect.StringKind && last.MapValue().Kind() == protoreflect.StringKind {
+			f.maps[path], f.names = chain, append(f.names, path+".<key>")
+			continue
+		}
 		if kindOf(last) == 0 {
 			return nil, fmt.Errorf("filter: %s.%s has a type that filters do not know", md.FullName(), path)
 		}
-		f.paths[path] = chain
+		f.paths[path], f.names = chain, append(f.names, path)
 	}
 	return f, nil
 }
@@ -159,6 +166,9 @@ func (f *Fields) comparison(op string, args []*expr.Expr) (Matcher, error) {
 	if !ok {
 		return nil, invalid("must have a field on the left of %s", op)
 	}
+	if above, key, cut := cutLast(path); cut && f.maps[above] != nil {
+		return keyComparison(op, f.maps[above], key, path, args[1])
+	}
 	chain, ok := f.paths[path]
 	if !ok {
 		return nil, fault.Invalid("filter", "FILTER_FIELD_UNKNOWN", "may only name %s", strings.Join(f.names, ", "))
@@ -196,6 +206,32 @@ func (f *Fields) comparison(op string, args []*expr.Expr) (Matcher, error) {
 		}
 		return test(compare(got, want))
 	}, nil
+}
+
+// keyComparison compiles the comparison of a map's value with a text. A key that is
+// not there equals nothing.
+func keyComparison(op string, chain []protoreflect.FieldDescriptor, key, path string, value *expr.Expr) (Matcher, error) {
+	if op != filtering.FunctionEquals && op != filtering.FunctionNotEquals {
+		return nil, invalid("must compare %s with = or !=", path)
+	}
+	want, ok := literalOf(value)
+	if !ok {
+		return nil, invalid("must have a value on the right of %s", op)
+	}
+	last, at := chain[len(chain)-1], protoreflect.ValueOfString(key).MapKey()
+	return func(m protoreflect.Message) bool {
+		holder, ok := reach(m, chain)
+		equal := ok && holder.Get(last).Map().Has(at) && holder.Get(last).Map().Get(at).String() == want
+		return equal == (op == filtering.FunctionEquals)
+	}, nil
+}
+
+// cutLast cuts a path at its last dot.
+func cutLast(path string) (above, last string, ok bool) {
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		return path[:i], path[i+1:], true
+	}
+	return "", path, false
 }
 
 var operators = map[string]func(order int) bool{

@@ -7,6 +7,7 @@ import (
 	datepb "google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/kit/fault"
@@ -113,4 +114,41 @@ func FuzzCompile(f *testing.F) {
 			match(s)
 		}
 	})
+}
+
+// TestMapKeys: filters name the keys of a map of texts.
+func TestMapKeys(t *testing.T) {
+	f, err := filter.New((&eventsv1.AffiliationFacts{}).ProtoReflect().Descriptor(), "attributes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &eventsv1.AffiliationFacts{Attributes: map[string]string{"department": "sales", "tenure_band": "0-1", "floor": "3"}}
+	for text, want := range map[string]bool{
+		`attributes.department = "sales"`:                                          true,
+		`attributes.department = sales`:                                            true,
+		`attributes.department != "sales"`:                                         false,
+		`NOT attributes.department = "legal" AND attributes.tenure_band = "0-1"`:   true,
+		`attributes.location = "berlin"`:                                           false,
+		`attributes.location != "berlin"`:                                          true,
+		`attributes.floor = 3 (attributes.department = x OR attributes.floor = 3)`: true,
+	} {
+		match, err := f.Compile(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := match(a.ProtoReflect()); got != want {
+			t.Errorf("%s is %v", text, got)
+		}
+	}
+	for _, text := range []string{
+		`attributes = "sales"`, `attributes.department > "a"`, `attributes.department:*`, `attributes:department`, `effective_from = "2026-01-01"`,
+		`attributes.a.b = "c"`, `other.department = "sales"`, `attributes.department`, `attributes.department = attributes.floor(1)`,
+	} {
+		if _, err := f.Compile(text); err == nil {
+			t.Errorf("%s is a filter", text)
+		} else if fa, ok := fault.As(err); !ok || fa.Violations[0].Field != "filter" {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }

@@ -13,7 +13,7 @@ var idRule = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // pattern is a resource name pattern, cut at the slashes. A person's resources
 // begin with tenants/{tenant}/people/{person}; a tenant's are one level below
-// tenants/{tenant}, and each owns itself.
+// tenants/{tenant}, singletons included, and each owns itself.
 type pattern struct {
 	text     string
 	segments []string
@@ -24,7 +24,8 @@ const ownerSegments = 4
 func parsePattern(text string) (pattern, error) {
 	p := pattern{text: text, segments: strings.Split(text, "/")}
 	persons := len(p.segments) > ownerSegments && strings.HasPrefix(text, "tenants/{tenant}/people/{person}/")
-	tenants := len(p.segments) == ownerSegments && strings.HasPrefix(text, "tenants/{tenant}/") && p.segments[2] != "people"
+	tenants := strings.HasPrefix(text, "tenants/{tenant}/") && p.segments[2] != "people" &&
+		(len(p.segments) == ownerSegments || len(p.segments) == ownerSegments-1 && p.singleton())
 	if !persons && !tenants {
 		return p, fmt.Errorf("pattern %q is neither below tenants/{tenant}/people/{person} nor one level below tenants/{tenant}", text)
 	}

@@ -12,13 +12,19 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// Put makes a document that the service itself writes. That it is there already
-// is no error: it is left as it is.
-func (r *Resource[T]) Put(ctx context.Context, name string, doc T) error {
+// Add makes a document that the service itself writes; ALREADY_EXISTS when it is
+// there: of two that add one name, one succeeds.
+func (r *Resource[T]) Add(ctx context.Context, name string, doc T) error {
 	if err := r.names.checkName("name", name); err != nil {
 		return err
 	}
 	_, err := r.insert(ctx, name, r.names.parentOf(name), "", doc, r.deps.Clock())
+	return err
+}
+
+// Put is Add, but that it is there already is no error: it is left as it is.
+func (r *Resource[T]) Put(ctx context.Context, name string, doc T) error {
+	err := r.Add(ctx, name, doc)
 	if isReason(err, "ALREADY_EXISTS") {
 		return nil
 	}

@@ -22,6 +22,7 @@ type cli struct {
 	Demo        demoCommand        `cmd:"" help:"Play plausible lives of people through the API."`
 	Export      exportCommand      `cmd:"" help:"Take all that a person wrote out, as a zip file."`
 	Insights    insightsCommand    `cmd:"" name:"export-insights" help:"Take insights out as files for tools that read tables."`
+	Report      reportCommand      `cmd:"" name:"export-report" help:"Take a report on a cohort out as a file for tools that read tables."`
 	Import      importCommand      `cmd:"" help:"Bring such a zip file in, or record setbacks from a CSV file."`
 	Debrief     debriefCommand     `cmd:"" help:"Walk through a guided debrief, one prompt at a time."`
 	Goals       goalsCommand       `cmd:"" help:"Show goals, milestones and steps as a tree."`

@@ -8,12 +8,15 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	datepb "google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/kit/fault"
 )
 
 // report has a cell of every form that there is.
@@ -94,6 +97,27 @@ func TestSuppressed(t *testing.T) {
 		if row.Value != nil || row.GetMeasure() != "" || row.GetSuppressed() != insightsv1.SuppressionReason_SUPPRESSION_REASON_OVERLAP {
 			t.Errorf("%v", row)
 		}
+	}
+}
+
+// TestExportCohortReport: the archive comes in parts; a report that is not there is not
+// found.
+func TestExportCohortReport(t *testing.T) {
+	r := newRig(t, nil)
+	var out bytes.Buffer
+	to := sink[httpbody.HttpBody]{ctx: t.Context(), take: func(b *httpbody.HttpBody) error {
+		out.Write(b.GetData())
+		return nil
+	}}
+	if err := r.server.ExportCohortReport(&insightsv1.ExportCohortReportRequest{Name: report().GetName()}, to); err != nil {
+		t.Fatal(err)
+	}
+	if got := unpack(t, out.Bytes()); got.order[0] != "cohort-report-00001.ndjson" || got.manifest.GetRows() != 20 || !got.manifest.GetCreateTime().AsTime().Equal(begin) {
+		t.Errorf("%v", got.manifest)
+	}
+	err := r.server.ExportCohortReport(&insightsv1.ExportCohortReportRequest{Name: "tenants/acme/cohortReports/absent"}, to)
+	if f, ok := fault.As(err); !ok || f.Code != codes.NotFound {
+		t.Error(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package export
 import (
 	"bufio"
 	"bytes"
+	"context"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
@@ -25,12 +26,29 @@ type Server struct {
 	Streams *stream.Server
 	Clock   clock.Clock
 
-	insights *Table
+	// Report gives a report by name, as far as the caller may see it.
+	Report func(ctx context.Context, name string) (*insightsv1.CohortReport, error)
+
+	insights, reports *Table
 }
 
-// NewServer gives a server that exports what streams show.
-func NewServer(streams *stream.Server, now clock.Clock) *Server {
-	return &Server{Streams: streams, Clock: now, insights: Insights()}
+// NewServer gives a server that exports what streams show, and reports.
+func NewServer(streams *stream.Server, report func(context.Context, string) (*insightsv1.CohortReport, error), now clock.Clock) *Server {
+	return &Server{Streams: streams, Clock: now, Report: report, insights: Insights(), reports: Reports()}
+}
+
+// ExportCohortReport implements the RPC.
+func (s *Server) ExportCohortReport(req *insightsv1.ExportCohortReportRequest, to grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	report, err := s.Report(to.Context(), req.GetName())
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(parts{to}, partBytes)
+	manifest := &insightsv1.ExportManifest{Format: req.GetFormat(), CreateTime: timestamppb.New(s.Clock())}
+	if err := WriteReport(w, s.reports, report, manifest); err != nil {
+		return err
+	}
+	return w.Flush()
 }
 
 // ExportInsights implements the RPC.

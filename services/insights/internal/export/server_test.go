@@ -39,6 +39,14 @@ import (
 
 func now() time.Time { return begin }
 
+// reportOf knows one report.
+func reportOf(_ context.Context, name string) (*insightsv1.CohortReport, error) {
+	if r := report(); r.GetName() == name {
+		return r, nil
+	}
+	return nil, fault.NotFound(name)
+}
+
 // rig is exports and streams of one store.
 type rig struct {
 	t       testing.TB
@@ -89,7 +97,7 @@ func newRig(t testing.TB, log store.Log) *rig {
 		Docs: s, People: stream.NewPeople(consume.New(s, now, slog.New(slog.DiscardHandler)).Generations), Fields: fields, Clock: now, Partitions: log.Partitions(),
 		Names: func(_, name string) (string, error) { return "pseudo-" + ids.Derived(name)[:8], nil },
 	}
-	return &rig{t: t, store: s, streams: streams, server: NewServer(streams, now)}
+	return &rig{t: t, store: s, streams: streams, server: NewServer(streams, reportOf, now)}
 }
 
 // conclude writes n insights of seven people.

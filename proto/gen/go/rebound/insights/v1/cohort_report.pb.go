@@ -184,7 +184,7 @@ type CohortReport struct {
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// What to measure: each once, at least one.
 	Metrics []CohortMetric `protobuf:"varint,5,rep,packed,name=metrics,proto3,enum=rebound.insights.v1.CohortMetric" json:"metrics,omitempty"`
-	// AIP-160 filter over the attributes of affiliations, such as:
+	// AIP-160 filter over the attributes of affiliations, with = and !=, such as:
 	// attributes.department = "sales" AND NOT attributes.location = "berlin".
 	// Default: everybody.
 	Filter string `protobuf:"bytes,6,opt,name=filter,proto3" json:"filter,omitempty"`

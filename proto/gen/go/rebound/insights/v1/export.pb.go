@@ -180,6 +180,61 @@ func (x *ExportInsightsRequest) GetFilter() string {
 	return ""
 }
 
+// ExportCohortReportRequest asks for ExportCohortReport.
+type ExportCohortReportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Format: tenants/{tenant}/cohortReports/{cohort_report}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How to write it. Default: NDJSON.
+	Format        ExportFormat `protobuf:"varint,2,opt,name=format,proto3,enum=rebound.insights.v1.ExportFormat" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCohortReportRequest) Reset() {
+	*x = ExportCohortReportRequest{}
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCohortReportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCohortReportRequest) ProtoMessage() {}
+
+func (x *ExportCohortReportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCohortReportRequest.ProtoReflect.Descriptor instead.
+func (*ExportCohortReportRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ExportCohortReportRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportCohortReportRequest) GetFormat() ExportFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ExportFormat_EXPORT_FORMAT_UNSPECIFIED
+}
+
 // ExportManifest says what is in an export, so that it can be checked, and where to
 // go on. It is JSON, in manifest.json, the last file.
 type ExportManifest struct {
@@ -225,7 +280,7 @@ type ExportManifest struct {
 
 func (x *ExportManifest) Reset() {
 	*x = ExportManifest{}
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[1]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -237,7 +292,7 @@ func (x *ExportManifest) String() string {
 func (*ExportManifest) ProtoMessage() {}
 
 func (x *ExportManifest) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[1]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -250,7 +305,7 @@ func (x *ExportManifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportManifest.ProtoReflect.Descriptor instead.
 func (*ExportManifest) Descriptor() ([]byte, []int) {
-	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{1}
+	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ExportManifest) GetContent() string {
@@ -375,7 +430,7 @@ type ExportFile struct {
 
 func (x *ExportFile) Reset() {
 	*x = ExportFile{}
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[2]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +442,7 @@ func (x *ExportFile) String() string {
 func (*ExportFile) ProtoMessage() {}
 
 func (x *ExportFile) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[2]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +455,7 @@ func (x *ExportFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportFile.ProtoReflect.Descriptor instead.
 func (*ExportFile) Descriptor() ([]byte, []int) {
-	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{2}
+	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ExportFile) GetName() string {
@@ -448,7 +503,7 @@ type ExportKind struct {
 
 func (x *ExportKind) Reset() {
 	*x = ExportKind{}
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[3]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +515,7 @@ func (x *ExportKind) String() string {
 func (*ExportKind) ProtoMessage() {}
 
 func (x *ExportKind) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[3]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +528,7 @@ func (x *ExportKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportKind.ProtoReflect.Descriptor instead.
 func (*ExportKind) Descriptor() ([]byte, []int) {
-	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{3}
+	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ExportKind) GetKind() InsightKind {
@@ -518,7 +573,7 @@ type ExportColumn struct {
 
 func (x *ExportColumn) Reset() {
 	*x = ExportColumn{}
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[4]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +585,7 @@ func (x *ExportColumn) String() string {
 func (*ExportColumn) ProtoMessage() {}
 
 func (x *ExportColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[4]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +598,7 @@ func (x *ExportColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportColumn.ProtoReflect.Descriptor instead.
 func (*ExportColumn) Descriptor() ([]byte, []int) {
-	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{4}
+	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ExportColumn) GetName() string {
@@ -604,7 +659,7 @@ type CohortReportRow struct {
 
 func (x *CohortReportRow) Reset() {
 	*x = CohortReportRow{}
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[5]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +671,7 @@ func (x *CohortReportRow) String() string {
 func (*CohortReportRow) ProtoMessage() {}
 
 func (x *CohortReportRow) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_insights_v1_export_proto_msgTypes[5]
+	mi := &file_rebound_insights_v1_export_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -629,7 +684,7 @@ func (x *CohortReportRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CohortReportRow.ProtoReflect.Descriptor instead.
 func (*CohortReportRow) Descriptor() ([]byte, []int) {
-	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{5}
+	return file_rebound_insights_v1_export_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CohortReportRow) GetReport() string {
@@ -741,14 +796,18 @@ var File_rebound_insights_v1_export_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_export_proto_rawDesc = "" +
 	"\n" +
-	" rebound/insights/v1/export.proto\x12\x13rebound.insights.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a'rebound/insights/v1/cohort_report.proto\x1a!rebound/insights/v1/insight.proto\x1a)rebound/insights/v1/insight_service.proto\x1a\x1erebound/policy/v1/policy.proto\"\xf9\x01\n" +
+	" rebound/insights/v1/export.proto\x12\x13rebound.insights.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a'rebound/insights/v1/cohort_report.proto\x1a!rebound/insights/v1/insight.proto\x1a)rebound/insights/v1/insight_service.proto\x1a\x1erebound/policy/v1/policy.proto\"\xf9\x01\n" +
 	"\x15ExportInsightsRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12C\n" +
 	"\x06format\x18\x02 \x01(\x0e2!.rebound.insights.v1.ExportFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12\x1d\n" +
 	"\x05start\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05start\x12+\n" +
 	"\fresume_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80 R\vresumeToken\x12\x19\n" +
 	"\x03end\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x03end\x12\x16\n" +
-	"\x06filter\x18\x06 \x01(\tR\x06filter\"\xb1\x05\n" +
+	"\x06filter\x18\x06 \x01(\tR\x06filter\"\xa0\x01\n" +
+	"\x19ExportCohortReportRequest\x12>\n" +
+	"\x04name\x18\x01 \x01(\tB*\xe2A\x01\x02\xfaA#\n" +
+	"!insights.rebound.dev/CohortReportR\x04name\x12C\n" +
+	"\x06format\x18\x02 \x01(\x0e2!.rebound.insights.v1.ExportFormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\"\xb1\x05\n" +
 	"\x0eExportManifest\x12\x1e\n" +
 	"\acontent\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\acontent\x12\x1e\n" +
 	"\aversion\x18\x02 \x01(\x05B\x04\xe2A\x01\x03R\aversion\x12?\n" +
@@ -814,8 +873,10 @@ const file_rebound_insights_v1_export_proto_rawDesc = "" +
 	"\x19EXPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14EXPORT_FORMAT_NDJSON\x10\x01\x12\x15\n" +
 	"\x11EXPORT_FORMAT_CSV\x10\x02\x12\x19\n" +
-	"\x15EXPORT_FORMAT_PARQUET\x10\x032\xea\x01\n" +
-	"\x14InsightExportService\x12\xd1\x01\n" +
+	"\x15EXPORT_FORMAT_PARQUET\x10\x032\x90\x03\n" +
+	"\x14InsightExportService\x12\xa3\x01\n" +
+	"\x12ExportCohortReport\x12..rebound.insights.v1.ExportCohortReportRequest\x1a\x14.google.api.HttpBody\"E\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x03\x10\x02\x12\x04name\x18\x03\x82\xd3\xe4\x93\x02-\x12+/v1/{name=tenants/*/cohortReports/*}:export0\x01\x12\xd1\x01\n" +
 	"\x0eExportInsights\x12*.rebound.insights.v1.ExportInsightsRequest\x1a\x14.google.api.HttpBody\"{\xaa\xbb\x18\x16\n" +
 	"\x04\b\x01\x10\x01\n" +
 	"\x04\b\x04\x10\x02\x12\x06parent\x18\x03\x82\xd3\xe4\x93\x02[Z(\x12&/v1/{parent=tenants/*}/insights:export\x12//v1/{parent=tenants/*/people/*}/insights:export0\x01BKZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
@@ -833,43 +894,47 @@ func file_rebound_insights_v1_export_proto_rawDescGZIP() []byte {
 }
 
 var file_rebound_insights_v1_export_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_rebound_insights_v1_export_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_rebound_insights_v1_export_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_rebound_insights_v1_export_proto_goTypes = []any{
-	(ExportFormat)(0),             // 0: rebound.insights.v1.ExportFormat
-	(*ExportInsightsRequest)(nil), // 1: rebound.insights.v1.ExportInsightsRequest
-	(*ExportManifest)(nil),        // 2: rebound.insights.v1.ExportManifest
-	(*ExportFile)(nil),            // 3: rebound.insights.v1.ExportFile
-	(*ExportKind)(nil),            // 4: rebound.insights.v1.ExportKind
-	(*ExportColumn)(nil),          // 5: rebound.insights.v1.ExportColumn
-	(*CohortReportRow)(nil),       // 6: rebound.insights.v1.CohortReportRow
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*Tombstone)(nil),             // 8: rebound.insights.v1.Tombstone
-	(InsightKind)(0),              // 9: rebound.insights.v1.InsightKind
-	(CohortMetric)(0),             // 10: rebound.insights.v1.CohortMetric
-	(*date.Date)(nil),             // 11: google.type.Date
-	(SuppressionReason)(0),        // 12: rebound.insights.v1.SuppressionReason
-	(*httpbody.HttpBody)(nil),     // 13: google.api.HttpBody
+	(ExportFormat)(0),                 // 0: rebound.insights.v1.ExportFormat
+	(*ExportInsightsRequest)(nil),     // 1: rebound.insights.v1.ExportInsightsRequest
+	(*ExportCohortReportRequest)(nil), // 2: rebound.insights.v1.ExportCohortReportRequest
+	(*ExportManifest)(nil),            // 3: rebound.insights.v1.ExportManifest
+	(*ExportFile)(nil),                // 4: rebound.insights.v1.ExportFile
+	(*ExportKind)(nil),                // 5: rebound.insights.v1.ExportKind
+	(*ExportColumn)(nil),              // 6: rebound.insights.v1.ExportColumn
+	(*CohortReportRow)(nil),           // 7: rebound.insights.v1.CohortReportRow
+	(*timestamppb.Timestamp)(nil),     // 8: google.protobuf.Timestamp
+	(*Tombstone)(nil),                 // 9: rebound.insights.v1.Tombstone
+	(InsightKind)(0),                  // 10: rebound.insights.v1.InsightKind
+	(CohortMetric)(0),                 // 11: rebound.insights.v1.CohortMetric
+	(*date.Date)(nil),                 // 12: google.type.Date
+	(SuppressionReason)(0),            // 13: rebound.insights.v1.SuppressionReason
+	(*httpbody.HttpBody)(nil),         // 14: google.api.HttpBody
 }
 var file_rebound_insights_v1_export_proto_depIdxs = []int32{
 	0,  // 0: rebound.insights.v1.ExportInsightsRequest.format:type_name -> rebound.insights.v1.ExportFormat
-	0,  // 1: rebound.insights.v1.ExportManifest.format:type_name -> rebound.insights.v1.ExportFormat
-	7,  // 2: rebound.insights.v1.ExportManifest.create_time:type_name -> google.protobuf.Timestamp
-	3,  // 3: rebound.insights.v1.ExportManifest.files:type_name -> rebound.insights.v1.ExportFile
-	4,  // 4: rebound.insights.v1.ExportManifest.kinds:type_name -> rebound.insights.v1.ExportKind
-	5,  // 5: rebound.insights.v1.ExportManifest.columns:type_name -> rebound.insights.v1.ExportColumn
-	8,  // 6: rebound.insights.v1.ExportManifest.tombstones:type_name -> rebound.insights.v1.Tombstone
-	9,  // 7: rebound.insights.v1.ExportKind.kind:type_name -> rebound.insights.v1.InsightKind
-	10, // 8: rebound.insights.v1.CohortReportRow.metric:type_name -> rebound.insights.v1.CohortMetric
-	11, // 9: rebound.insights.v1.CohortReportRow.start_date:type_name -> google.type.Date
-	11, // 10: rebound.insights.v1.CohortReportRow.end_date:type_name -> google.type.Date
-	12, // 11: rebound.insights.v1.CohortReportRow.suppressed:type_name -> rebound.insights.v1.SuppressionReason
-	1,  // 12: rebound.insights.v1.InsightExportService.ExportInsights:input_type -> rebound.insights.v1.ExportInsightsRequest
-	13, // 13: rebound.insights.v1.InsightExportService.ExportInsights:output_type -> google.api.HttpBody
-	13, // [13:14] is the sub-list for method output_type
-	12, // [12:13] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	0,  // 1: rebound.insights.v1.ExportCohortReportRequest.format:type_name -> rebound.insights.v1.ExportFormat
+	0,  // 2: rebound.insights.v1.ExportManifest.format:type_name -> rebound.insights.v1.ExportFormat
+	8,  // 3: rebound.insights.v1.ExportManifest.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 4: rebound.insights.v1.ExportManifest.files:type_name -> rebound.insights.v1.ExportFile
+	5,  // 5: rebound.insights.v1.ExportManifest.kinds:type_name -> rebound.insights.v1.ExportKind
+	6,  // 6: rebound.insights.v1.ExportManifest.columns:type_name -> rebound.insights.v1.ExportColumn
+	9,  // 7: rebound.insights.v1.ExportManifest.tombstones:type_name -> rebound.insights.v1.Tombstone
+	10, // 8: rebound.insights.v1.ExportKind.kind:type_name -> rebound.insights.v1.InsightKind
+	11, // 9: rebound.insights.v1.CohortReportRow.metric:type_name -> rebound.insights.v1.CohortMetric
+	12, // 10: rebound.insights.v1.CohortReportRow.start_date:type_name -> google.type.Date
+	12, // 11: rebound.insights.v1.CohortReportRow.end_date:type_name -> google.type.Date
+	13, // 12: rebound.insights.v1.CohortReportRow.suppressed:type_name -> rebound.insights.v1.SuppressionReason
+	2,  // 13: rebound.insights.v1.InsightExportService.ExportCohortReport:input_type -> rebound.insights.v1.ExportCohortReportRequest
+	1,  // 14: rebound.insights.v1.InsightExportService.ExportInsights:input_type -> rebound.insights.v1.ExportInsightsRequest
+	14, // 15: rebound.insights.v1.InsightExportService.ExportCohortReport:output_type -> google.api.HttpBody
+	14, // 16: rebound.insights.v1.InsightExportService.ExportInsights:output_type -> google.api.HttpBody
+	15, // [15:17] is the sub-list for method output_type
+	13, // [13:15] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_export_proto_init() }
@@ -880,14 +945,14 @@ func file_rebound_insights_v1_export_proto_init() {
 	file_rebound_insights_v1_cohort_report_proto_init()
 	file_rebound_insights_v1_insight_proto_init()
 	file_rebound_insights_v1_insight_service_proto_init()
-	file_rebound_insights_v1_export_proto_msgTypes[5].OneofWrappers = []any{}
+	file_rebound_insights_v1_export_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_insights_v1_export_proto_rawDesc), len(file_rebound_insights_v1_export_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

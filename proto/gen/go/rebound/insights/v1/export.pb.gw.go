@@ -35,6 +35,43 @@ var (
 	_ = metadata.Join
 )
 
+var filter_InsightExportService_ExportCohortReport_0 = &utilities.DoubleArray{Encoding: map[string]int{"name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
+func request_InsightExportService_ExportCohortReport_0(ctx context.Context, marshaler runtime.Marshaler, client InsightExportServiceClient, req *http.Request, pathParams map[string]string) (InsightExportService_ExportCohortReportClient, runtime.ServerMetadata, error) {
+	var (
+		protoReq ExportCohortReportRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_InsightExportService_ExportCohortReport_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	stream, err := client.ExportCohortReport(ctx, &protoReq)
+	if err != nil {
+		return nil, metadata, err
+	}
+	header, err := stream.Header()
+	if err != nil {
+		return nil, metadata, err
+	}
+	metadata.HeaderMD = header
+	return stream, metadata, nil
+}
+
 var filter_InsightExportService_ExportInsights_0 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_InsightExportService_ExportInsights_0(ctx context.Context, marshaler runtime.Marshaler, client InsightExportServiceClient, req *http.Request, pathParams map[string]string) (InsightExportService_ExportInsightsClient, runtime.ServerMetadata, error) {
@@ -115,6 +152,13 @@ func request_InsightExportService_ExportInsights_1(ctx context.Context, marshale
 // Note that using this registration option will cause many gRPC library features to stop working. Consider using RegisterInsightExportServiceHandlerFromEndpoint instead.
 // GRPC interceptors will not work for this type of registration. To use interceptors, you must use the "runtime.WithMiddlewares" option in the "runtime.NewServeMux" call.
 func RegisterInsightExportServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux, server InsightExportServiceServer) error {
+	mux.Handle(http.MethodGet, pattern_InsightExportService_ExportCohortReport_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
+		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+		return
+	})
+
 	mux.Handle(http.MethodGet, pattern_InsightExportService_ExportInsights_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
 		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
@@ -168,6 +212,23 @@ func RegisterInsightExportServiceHandler(ctx context.Context, mux *runtime.Serve
 // doesn't go through the normal gRPC flow (creating a gRPC client etc.) then it will be up to the passed in
 // "InsightExportServiceClient" to call the correct interceptors. This client ignores the HTTP middlewares.
 func RegisterInsightExportServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux, client InsightExportServiceClient) error {
+	mux.Handle(http.MethodGet, pattern_InsightExportService_ExportCohortReport_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/rebound.insights.v1.InsightExportService/ExportCohortReport", runtime.WithHTTPPathPattern("/v1/{name=tenants/*/cohortReports/*}:export"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_InsightExportService_ExportCohortReport_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_InsightExportService_ExportCohortReport_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_InsightExportService_ExportInsights_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -206,11 +267,13 @@ func RegisterInsightExportServiceHandlerClient(ctx context.Context, mux *runtime
 }
 
 var (
-	pattern_InsightExportService_ExportInsights_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3, 2, 4}, []string{"v1", "tenants", "people", "parent", "insights"}, "export"))
-	pattern_InsightExportService_ExportInsights_1 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "tenants", "parent", "insights"}, "export"))
+	pattern_InsightExportService_ExportCohortReport_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3}, []string{"v1", "tenants", "cohortReports", "name"}, "export"))
+	pattern_InsightExportService_ExportInsights_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3, 2, 4}, []string{"v1", "tenants", "people", "parent", "insights"}, "export"))
+	pattern_InsightExportService_ExportInsights_1     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "tenants", "parent", "insights"}, "export"))
 )
 
 var (
-	forward_InsightExportService_ExportInsights_0 = runtime.ForwardResponseStream
-	forward_InsightExportService_ExportInsights_1 = runtime.ForwardResponseStream
+	forward_InsightExportService_ExportCohortReport_0 = runtime.ForwardResponseStream
+	forward_InsightExportService_ExportInsights_0     = runtime.ForwardResponseStream
+	forward_InsightExportService_ExportInsights_1     = runtime.ForwardResponseStream
 )

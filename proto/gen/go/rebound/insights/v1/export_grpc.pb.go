@@ -20,15 +20,21 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	InsightExportService_ExportInsights_FullMethodName = "/rebound.insights.v1.InsightExportService/ExportInsights"
+	InsightExportService_ExportCohortReport_FullMethodName = "/rebound.insights.v1.InsightExportService/ExportCohortReport"
+	InsightExportService_ExportInsights_FullMethodName     = "/rebound.insights.v1.InsightExportService/ExportInsights"
 )
 
 // InsightExportServiceClient is the client API for InsightExportService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// InsightExportService gives insights as files, for tools that read tables.
+// InsightExportService gives insights, and reports on cohorts, as files, for tools that
+// read tables.
 type InsightExportServiceClient interface {
+	// Gives a report as one zip file, in parts that belong together in order. In it is
+	// the file with the rows, which are CohortReportRow, and last manifest.json, which is
+	// an ExportManifest. What the report suppresses is suppressed here.
+	ExportCohortReport(ctx context.Context, in *ExportCohortReportRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
 	// Gives a stretch of the insight stream as one zip file, in parts that belong
 	// together in order. In it are the files with the insights, in the order of the
 	// stream, and last manifest.json, which is an ExportManifest. An answer that does
@@ -47,9 +53,28 @@ func NewInsightExportServiceClient(cc grpc.ClientConnInterface) InsightExportSer
 	return &insightExportServiceClient{cc}
 }
 
+func (c *insightExportServiceClient) ExportCohortReport(ctx context.Context, in *ExportCohortReportRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &InsightExportService_ServiceDesc.Streams[0], InsightExportService_ExportCohortReport_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportCohortReportRequest, httpbody.HttpBody]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type InsightExportService_ExportCohortReportClient = grpc.ServerStreamingClient[httpbody.HttpBody]
+
 func (c *insightExportServiceClient) ExportInsights(ctx context.Context, in *ExportInsightsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &InsightExportService_ServiceDesc.Streams[0], InsightExportService_ExportInsights_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &InsightExportService_ServiceDesc.Streams[1], InsightExportService_ExportInsights_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +95,13 @@ type InsightExportService_ExportInsightsClient = grpc.ServerStreamingClient[http
 // All implementations must embed UnimplementedInsightExportServiceServer
 // for forward compatibility.
 //
-// InsightExportService gives insights as files, for tools that read tables.
+// InsightExportService gives insights, and reports on cohorts, as files, for tools that
+// read tables.
 type InsightExportServiceServer interface {
+	// Gives a report as one zip file, in parts that belong together in order. In it is
+	// the file with the rows, which are CohortReportRow, and last manifest.json, which is
+	// an ExportManifest. What the report suppresses is suppressed here.
+	ExportCohortReport(*ExportCohortReportRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
 	// Gives a stretch of the insight stream as one zip file, in parts that belong
 	// together in order. In it are the files with the insights, in the order of the
 	// stream, and last manifest.json, which is an ExportManifest. An answer that does
@@ -90,6 +120,9 @@ type InsightExportServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedInsightExportServiceServer struct{}
 
+func (UnimplementedInsightExportServiceServer) ExportCohortReport(*ExportCohortReportRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	return status.Error(codes.Unimplemented, "method ExportCohortReport not implemented")
+}
 func (UnimplementedInsightExportServiceServer) ExportInsights(*ExportInsightsRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
 	return status.Error(codes.Unimplemented, "method ExportInsights not implemented")
 }
@@ -114,6 +147,17 @@ func RegisterInsightExportServiceServer(s grpc.ServiceRegistrar, srv InsightExpo
 	s.RegisterService(&InsightExportService_ServiceDesc, srv)
 }
 
+func _InsightExportService_ExportCohortReport_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportCohortReportRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(InsightExportServiceServer).ExportCohortReport(m, &grpc.GenericServerStream[ExportCohortReportRequest, httpbody.HttpBody]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type InsightExportService_ExportCohortReportServer = grpc.ServerStreamingServer[httpbody.HttpBody]
+
 func _InsightExportService_ExportInsights_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(ExportInsightsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -133,6 +177,11 @@ var InsightExportService_ServiceDesc = grpc.ServiceDesc{
 	HandlerType: (*InsightExportServiceServer)(nil),
 	Methods:     []grpc.MethodDesc{},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ExportCohortReport",
+			Handler:       _InsightExportService_ExportCohortReport_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "ExportInsights",
 			Handler:       _InsightExportService_ExportInsights_Handler,

@@ -1,0 +1,145 @@
+// Package cohort makes reports about groups of people. What they measure is
+// package measure's, and what of it may be shown is package privacy's to say; here the
+// people are sorted into groups and weeks, and what was released is kept.
+package cohort
+
+import (
+	"context"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2"
+
+	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
+	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/fault"
+	"github.com/rebound-hq/rebound/services/kit/filter"
+	"github.com/rebound-hq/rebound/services/kit/resource"
+	"github.com/rebound-hq/rebound/services/kit/store"
+)
+
+// Source knows the people of a tenant, named tenants/{tenant}, in a stable order.
+type Source interface {
+	People(ctx context.Context, tenant string) ([]*facts.Person, error)
+}
+
+// Pseudonymiser makes digests of names that cannot be reversed without its key.
+type Pseudonymiser func(tenant, name string) (string, error)
+
+// maxBooks is how many tenants' ledgers are held in memory; others are read again.
+const maxBooks = 32
+
+// Cohorts declares and serves cohort reports and policies. People and Names are set
+// before anything is served.
+type Cohorts struct {
+	People Source
+	Names  Pseudonymiser
+
+	Reports  *resource.Resource[*insightsv1.CohortReport]
+	Policies *resource.Resource[*insightsv1.CohortPolicy]
+	entries  *resource.Resource[*storagev1.CohortLedgerEntry]
+	fields   *filter.Fields
+	clock    clock.Clock
+
+	mu    sync.Mutex
+	books *lru.Cache[string, *book]
+}
+
+// New declares what cohorts keep.
+func New(deps *resource.Deps) (*Cohorts, error) {
+	c := &Cohorts{clock: deps.Clock}
+	var err error
+	if c.fields, err = filter.New((&eventsv1.AffiliationFacts{}).ProtoReflect().Descriptor(), "attributes"); err != nil {
+		return nil, err
+	}
+	if c.Reports, err = resource.New(deps, resource.Type[*insightsv1.CohortReport]{Filter: []string{"metrics"}, Decide: c.decideReport}); err != nil {
+		return nil, err
+	}
+	if c.Policies, err = resource.New(deps, resource.Type[*insightsv1.CohortPolicy]{Defaults: defaultPolicy, Decide: decidePolicy}); err != nil {
+		return nil, err
+	}
+	c.entries, err = resource.New(deps, resource.Type[*storagev1.CohortLedgerEntry]{ReadOnly: true, Order: []string{"sequence"}, Ascending: true})
+	if err != nil {
+		return nil, err
+	}
+	c.books, err = lru.New[string, *book](maxBooks)
+	return c, err
+}
+
+// Kinds is what the store must know.
+func (c *Cohorts) Kinds() []store.Kind {
+	return []store.Kind{c.Reports.Kind(), c.Policies.Kind(), c.entries.Kind()}
+}
+
+// Groups are the gRPC services.
+func (c *Cohorts) Groups() []resource.Group {
+	return []resource.Group{
+		resource.In(insightsv1.File_rebound_insights_v1_cohort_report_service_proto, c.Reports.Methods()),
+		resource.In(insightsv1.File_rebound_insights_v1_cohort_policy_proto, c.Policies.Methods()),
+	}
+}
+
+// decideReport measures what a new report asks for. What it shows is in the ledger
+// before the report is written: cut short in between, the ledger knows of more than
+// anybody has seen.
+func (c *Cohorts) decideReport(ctx context.Context, change resource.Change[*insightsv1.CohortReport]) ([]*eventsv1.Event, error) {
+	q, err := c.check(change)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := c.Policies.Fetch(ctx, q.tenant+"/cohortPolicy")
+	if err != nil {
+		return nil, err
+	}
+	q.minimum, q.strict = int(policy.GetMinimumPeople()), int(policy.GetMinimumPeopleStrict())
+	people, err := c.People.People(ctx, q.tenant)
+	if err != nil {
+		return nil, err
+	}
+	report := change.New
+	report.MinimumPeople, report.MinimumPeopleStrict = policy.GetMinimumPeople(), policy.GetMinimumPeopleStrict()
+	return nil, c.make(ctx, q, people, report)
+}
+
+// maxAttempts is how often a report is made anew when others were made meanwhile.
+const maxAttempts = 8
+
+// make fills in a report, and keeps what it releases.
+func (c *Cohorts) make(ctx context.Context, q *question, people []*facts.Person, report *insightsv1.CohortReport) error {
+	b := c.book(q.tenant)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for range maxAttempts {
+		if err := c.refresh(ctx, b, q); err != nil {
+			return err
+		}
+		ordinals, err := c.ordinals(b, q.tenant, people)
+		if err != nil {
+			return err
+		}
+		p, err := q.gather(people, ordinals)
+		if err != nil {
+			return err
+		}
+		draft := b.ledger.Draft()
+		report.Cells, report.Comparisons = p.report(draft)
+		kept, err := c.keep(ctx, b, q.tenant, draft)
+		if err != nil || kept {
+			return err
+		}
+	}
+	return fault.Unavailable(nil)
+}
+
+func (c *Cohorts) book(tenant string) *book {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b, ok := c.books.Get(tenant)
+	if !ok {
+		b = &book{}
+		c.books.Add(tenant, b)
+	}
+	return b
+}

@@ -1,0 +1,86 @@
+package cohort
+
+import (
+	"github.com/RoaringBitmap/roaring/v2"
+
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
+)
+
+// standing is what may be shown as far as who stands where goes.
+type standing struct {
+	asks []privacy.Ask // by week
+	// used is by week, then by group, all groups together first.
+	used [][]bool
+}
+
+// judgeDirectory holds the groups of each week against earlier ones, whoever of their
+// people may be counted. What comes of it is kept for groups only of which something
+// is shown, with keep.
+func (p *population) judgeDirectory(d *privacy.Draft) *standing {
+	s := &standing{}
+	trial := d.Branch()
+	for week := range p.weeks {
+		var all []uint32
+		ordinals := make([][]uint32, len(p.groups)+1)
+		for row := range p.people {
+			if p.known[row]&(1<<week) == 0 {
+				continue
+			}
+			all = append(all, p.ordinals[row])
+			at := p.stands[row*p.weeks+week]
+			if at == outside {
+				continue
+			}
+			ordinals[0] = append(ordinals[0], p.ordinals[row])
+			if at >= 0 {
+				ordinals[at+1] = append(ordinals[at+1], p.ordinals[row])
+			}
+		}
+		candidates := make([]*privacy.Candidate, len(ordinals))
+		for i := range candidates {
+			candidates[i] = &privacy.Candidate{
+				Set: privacy.People(privacy.Bitmap(ordinals[i])), Question: p.asks(&cell{group: i - 1}, false),
+			}
+		}
+		a := privacy.Ask{
+			Key: privacy.Key{Family: directory, Week: p.window.First + int32(week)}, Minimum: p.minimum,
+			Universe: privacy.People(privacy.Bitmap(all)), Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
+		}
+		trial.Judge(a)
+		s.asks, s.used = append(s.asks, a), append(s.used, make([]bool, len(candidates)))
+	}
+	return s
+}
+
+func (s *standing) candidate(group, week int) *privacy.Candidate {
+	if group == total {
+		return s.asks[week].Total
+	}
+	return s.asks[week].Groups[group]
+}
+
+// refused is why nothing is to be shown of a group in a week; Shown: it may be.
+func (s *standing) refused(group, week int) insightsv1.SuppressionReason {
+	return s.candidate(group, week).Refused
+}
+
+// use notes that something is shown of a group in a week.
+func (s *standing) use(group, week int) { s.used[week][group+1] = true }
+
+// keep makes what is shown known.
+func (s *standing) keep(d *privacy.Draft) {
+	for week, used := range s.used {
+		for i, shown := range used {
+			if shown {
+				d.Take(s.asks[week], s.candidate(i-1, week))
+			}
+		}
+	}
+}
+
+// nobody has changed: where people stand is all there is to a directory.
+type nobody struct{}
+
+func (nobody) Recent([]privacy.Release) *roaring.Bitmap          { return roaring.New() }
+func (nobody) Since(uint32, privacy.Weeks, privacy.Release) bool { return false }

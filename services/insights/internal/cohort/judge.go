@@ -1,0 +1,229 @@
+package cohort
+
+import (
+	"math/bits"
+
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
+)
+
+// judgeWeeks decides week by week what a metric shows; then whether the window that is
+// made of those weeks may be.
+func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *standing) {
+	m, family := cells[0].metric, families[cells[0].metric.Kind]
+	sets, digests := make([][]privacy.Set, len(cells)), make([][]uint64, len(cells)) // by cell and week
+	for i, c := range cells {
+		sets[i], digests[i] = p.weekly(c)
+	}
+	everybody := sets[0]
+	if p.match != nil {
+		everybody, _ = p.weekly(p.everybody(cells[0]))
+	}
+	alike := p.alike(cells, sets)
+	reasons := make([]insightsv1.SuppressionReason, len(cells))
+	for week := range p.weeks {
+		a := privacy.Ask{
+			Key: privacy.Key{Family: family, Week: p.window.First + int32(week)}, Minimum: p.least(m), Universe: everybody[week],
+			Changed: p.facts.latestOf(week), Changes: changes{p.facts, week},
+		}
+		if m.Alike != nil {
+			a.Alike = func(s privacy.Set) bool { return p.alikeIn(cells[0], s, week) }
+		}
+		candidates := make([]*privacy.Candidate, len(cells))
+		for i, c := range cells {
+			candidates[i] = &privacy.Candidate{
+				Set: sets[i][week], Question: p.asks(c, false), Digest: digests[i][week],
+				Alike: alike[i]&(1<<week) != 0, Refused: standing.refused(c.group, week),
+			}
+		}
+		a.Total, a.Groups = candidates[0], candidates[1:]
+		d.Judge(a)
+		for i, candidate := range candidates {
+			if candidate.Refused == privacy.Shown {
+				cells[i].weeks |= 1 << week
+				standing.use(cells[i].group, week)
+			} else {
+				reasons[i] = worse(reasons[i], candidate.Refused)
+			}
+		}
+	}
+	for i, c := range cells {
+		if c.refused = reasons[i]; c.weeks != 0 {
+			c.refused = privacy.Shown
+		}
+	}
+	p.judgeSums(d, cells, family)
+	for _, c := range cells {
+		p.fill(c, c.weeks)
+	}
+}
+
+// judgeSums decides on windows that are made of weeks which may be shown.
+func (p *population) judgeSums(d *privacy.Draft, cells []*cell, family string) {
+	candidates := make([]*privacy.Candidate, len(cells))
+	for i, c := range cells {
+		set, digest := p.windowed(c, c.weeks, false)
+		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: c.refused}
+	}
+	// What is left over was judged by weeks: no total is given.
+	d.Judge(privacy.Ask{
+		Key: privacy.Key{Family: family, Sums: true}, Minimum: p.least(cells[0].metric),
+		Total: &privacy.Candidate{Refused: privacy.TooFew}, Groups: candidates,
+		Changed: p.facts.latestOf(-1), Changes: changes{p.facts, -1}, AsOf: p.asOf,
+	})
+	for i, c := range cells {
+		c.refused = candidates[i].Refused
+	}
+}
+
+// judgeWindow decides on a metric whose window is one.
+func (p *population) judgeWindow(d *privacy.Draft, cells []*cell, standing *standing) {
+	m, last := cells[0].metric, p.weeks-1
+	practices := m.Kind == insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE
+	candidates := make([]*privacy.Candidate, len(cells))
+	for i, c := range cells {
+		set, digest := p.windowed(c, p.window.All(), practices)
+		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: standing.refused(c.group, last)}
+		if candidates[i].Refused == privacy.Shown && len(c.rows) >= p.least(m) {
+			p.fill(c, p.window.All())
+			candidates[i].Alike = c.fill == nil
+		}
+	}
+	everybody := candidates[0].Set
+	if p.match != nil {
+		everybody, _ = p.windowed(p.everybody(cells[0]), p.window.All(), practices)
+	}
+	d.Judge(privacy.Ask{
+		Key: privacy.Key{Family: families[m.Kind]}, Minimum: p.least(m), Universe: everybody, Total: candidates[0], Groups: candidates[1:],
+		Changed: p.facts.latestOf(-1), Changes: changes{p.facts, -1}, AsOf: p.asOf,
+		Alike: func(s privacy.Set) bool { return p.alikeIn(cells[0], s, -1) },
+	})
+	for i, c := range cells {
+		if c.refused = candidates[i].Refused; c.refused == privacy.Shown {
+			standing.use(c.group, last)
+		}
+	}
+}
+
+// fill measures a cell that is not refused; what cannot be shown is homogeneous.
+func (p *population) fill(c *cell, weeks uint64) {
+	if c.metric.ByWeek && c.refused != privacy.Shown {
+		return
+	}
+	fill, homogeneous := c.metric.Measure(p.measured(c, weeks))
+	if c.fill = fill; homogeneous {
+		c.fill, c.refused = nil, privacy.Homogeneous
+	}
+}
+
+// worse is the reason that tells more about why nothing of a cell is shown.
+func worse(a, b insightsv1.SuppressionReason) insightsv1.SuppressionReason { return max(a, b) }
+
+// everybody is who has something to say whatever the filter, in the shape of a cell.
+func (p *population) everybody(like *cell) *cell {
+	out := &cell{metric: like.metric}
+	for row := range p.people {
+		if says := like.metric.Mask(p.look, int32(row)) & p.consented[row]; says != 0 {
+			out.add(row, says)
+		}
+	}
+	return out
+}
+
+// weekly gives the people behind each week of a cell, with a digest of their facts.
+func (p *population) weekly(c *cell) (sets []privacy.Set, digests []uint64) {
+	ordinals := make([][]uint32, p.weeks)
+	sets, digests = make([]privacy.Set, p.weeks), make([]uint64, p.weeks)
+	for i, row := range c.rows {
+		for left := c.counts[i]; left != 0; left &= left - 1 {
+			week := bits.TrailingZeros64(left)
+			ordinals[week] = append(ordinals[week], p.ordinals[row])
+			digests[week] += p.facts.acts[int(row)*p.weeks+week]
+		}
+	}
+	for week := range sets {
+		sets[week] = privacy.People(privacy.Bitmap(ordinals[week]))
+	}
+	return sets, digests
+}
+
+// windowed gives the people behind a window of a cell, by the weeks in which their
+// facts lie, and a digest of these. Everybody counts who practices are asked of; their
+// facts are those they practiced in.
+func (p *population) windowed(c *cell, weeks uint64, practices bool) (privacy.Set, uint64) {
+	parts := map[privacy.Weeks][]uint32{}
+	var digest uint64
+	all := p.facts.all
+	if c.metric.ByWeek {
+		all = p.facts.acts
+	}
+	for i, row := range c.rows {
+		says := c.counts[i] & weeks
+		if says == 0 {
+			continue
+		}
+		if practices {
+			says &= p.practiced(int(row))
+		}
+		at := privacy.WeeksOf(p.window.First, says)
+		parts[at] = append(parts[at], p.ordinals[row])
+		digest += mix(uint64(p.ordinals[row]), says)
+		for left := says; left != 0; left &= left - 1 {
+			digest += all[int(row)*p.weeks+bits.TrailingZeros64(left)]
+		}
+	}
+	out := privacy.Set{}
+	for at, ordinals := range parts {
+		out[at] = privacy.Bitmap(ordinals)
+	}
+	return out, digest
+}
+
+// practiced are the weeks of the window in which a person practiced anything.
+func (p *population) practiced(row int) uint64 {
+	var mask uint64
+	weeks := p.people[row].Weeks
+	for k := len(weeks) - 1; k >= 0 && weeks[k].Week >= p.window.First; k-- {
+		if weeks[k].Week <= p.window.Last && weeks[k].Practices != 0 {
+			mask |= 1 << (weeks[k].Week - p.window.First)
+		}
+	}
+	return mask
+}
+
+// alike gives, by cell, the weeks that would be known of each.
+func (p *population) alike(cells []*cell, sets [][]privacy.Set) []uint64 {
+	out := make([]uint64, len(cells))
+	for i, c := range cells {
+		if c.metric.Alike == nil {
+			continue
+		}
+		var enough uint64
+		for week, s := range sets[i] {
+			if s.Size() >= p.least(c.metric) {
+				enough |= 1 << week
+			}
+		}
+		if enough != 0 {
+			out[i] = c.metric.Alike(p.measured(c, enough))
+		}
+	}
+	return out
+}
+
+// alikeIn tells whether some people of a cell are alike: in a week, or, with -1, in
+// the window.
+func (p *population) alikeIn(c *cell, s privacy.Set, week int) bool {
+	some := &cell{metric: c.metric, group: c.group}
+	among := s.Ordinals()
+	for i, row := range c.rows {
+		if among.Contains(p.ordinals[row]) {
+			some.add(int(row), c.counts[i])
+		}
+	}
+	if week >= 0 {
+		return c.metric.Alike(p.measured(some, 1<<week)) != 0
+	}
+	_, homogeneous := c.metric.Measure(p.measured(some, p.window.All()))
+	return homogeneous
+}

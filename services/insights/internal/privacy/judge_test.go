@@ -1,0 +1,201 @@
+package privacy
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+)
+
+// since is Changes by when each person last changed.
+type since map[uint32]int64
+
+func (s since) Recent(earlier []Release) *roaring.Bitmap {
+	out := roaring.New()
+	for ordinal := range s {
+		for _, r := range earlier {
+			if s.Since(ordinal, Weeks{}, r) {
+				out.Add(ordinal)
+			}
+		}
+	}
+	return out
+}
+
+func (s since) Since(ordinal uint32, _ Weeks, earlier Release) bool {
+	return s[ordinal] > earlier.Changed
+}
+
+func (s since) latest() int64 {
+	latest := int64(0)
+	for _, t := range s {
+		latest = max(latest, t)
+	}
+	return latest
+}
+
+// digest is one of the facts of a set, as far as changes go.
+func (s since) digest(set Set) uint64 {
+	sum := uint64(0)
+	for it := set.Ordinals().Iterator(); it.HasNext(); {
+		o := it.Next()
+		sum += uint64(o+1) * uint64(2*s[o]+1)
+	}
+	return sum
+}
+
+func span(from, until uint32) Set {
+	b := roaring.New()
+	b.AddRange(uint64(from), uint64(until))
+	return People(b)
+}
+
+var oneWeek = Key{Family: "mood", Week: 7}
+
+// ask judges a total and its groups, and keeps what is shown.
+func ask(l *Ledger, s since, everybody Set, sets ...Set) []insightsv1.SuppressionReason {
+	all := make([]*Candidate, len(sets))
+	for i, set := range sets {
+		all[i] = &Candidate{Set: set, Question: questionOf(set), Digest: s.digest(set)}
+	}
+	d := l.Draft()
+	d.Judge(Ask{Key: oneWeek, Minimum: 5, Universe: everybody, Total: all[0], Groups: all[1:], Changed: s.latest(), Changes: s})
+	d.Keep()
+	out := make([]insightsv1.SuppressionReason, len(all))
+	for i, c := range all {
+		out[i] = c.Refused
+	}
+	return out
+}
+
+// questionOf stands for asking for such a set.
+func questionOf(set Set) int64 { return int64(since{}.digest(set)) }
+
+func five(string) int { return 5 }
+
+func TestJudge(t *testing.T) {
+	all := span(0, 40)
+	for what, c := range map[string]struct {
+		sets []Set
+		want []insightsv1.SuppressionReason
+	}{
+		"everything is large":               {[]Set{all, span(0, 20), span(20, 40)}, []insightsv1.SuppressionReason{Shown, Shown, Shown}},
+		"one is small, and so another goes": {[]Set{all, span(0, 30), span(30, 36), span(36, 40)}, []insightsv1.SuppressionReason{Shown, Shown, Complement, TooFew}},
+		"several small ones hide each other": {
+			[]Set{all, span(0, 32), span(32, 36), span(36, 40)}, []insightsv1.SuppressionReason{Shown, Shown, TooFew, TooFew},
+		},
+		"the filter leaves a few out":    {[]Set{span(0, 37)}, []insightsv1.SuppressionReason{Complement}},
+		"the filter leaves enough out":   {[]Set{span(0, 35)}, []insightsv1.SuppressionReason{Shown}},
+		"groups do not undo the filter":  {[]Set{span(0, 37), span(0, 20), span(20, 37)}, []insightsv1.SuppressionReason{Complement, Shown, Complement}},
+		"nobody":                         {[]Set{{}}, []insightsv1.SuppressionReason{TooFew}},
+		"some of the total is in no one": {[]Set{all, span(0, 20), span(20, 37)}, []insightsv1.SuppressionReason{Shown, Shown, Complement}},
+	} {
+		got := ask(NewLedger(five), since{}, all, c.sets...)
+		for i := range got {
+			if got[i] != c.want[i] {
+				t.Errorf("%s: %v, not %v", what, got, c.want)
+				break
+			}
+		}
+	}
+}
+
+// TestAlike: what all are alike in is not shown, nor does it follow from the rest.
+func TestAlike(t *testing.T) {
+	l, all, alike := NewLedger(five), span(0, 40), span(20, 30)
+	d := l.Draft()
+	groups := []*Candidate{{Set: span(0, 20), Question: 1}, {Set: alike, Question: 2, Alike: true}, {Set: span(30, 40), Question: 3}}
+	d.Judge(Ask{Key: oneWeek, Minimum: 5, Universe: all, Total: &Candidate{Set: all, Question: 4}, Groups: groups, Changes: since{}})
+	d.Keep()
+	if groups[0].Refused != Shown || groups[1].Refused != Homogeneous || groups[2].Refused != Complement {
+		t.Errorf("%v %v %v", groups[0].Refused, groups[1].Refused, groups[2].Refused)
+	}
+	if got := ask(l, since{}, all, span(30, 40))[0]; got != Overlap {
+		t.Errorf("the other one, asked alone: %v", got)
+	}
+}
+
+// TestChanges: the same people are shown again when nobody has changed, or enough
+// have; by pieces, too.
+func TestChanges(t *testing.T) {
+	l, s, all := NewLedger(five), since{}, span(0, 40)
+	for o := range uint32(40) {
+		s[o] = 1
+	}
+	want := func(what string, want insightsv1.SuppressionReason, sets ...Set) {
+		t.Helper()
+		if got := ask(l, s, all, sets...)[0]; got != want {
+			t.Errorf("%s: %v, not %v", what, got, want)
+		}
+	}
+	want("first", Shown, all)
+	want("again", Shown, all)
+	for o := range uint32(4) {
+		s[o] = 2
+	}
+	want("four have changed", OverTime, all)
+	want("half of which four have changed", Shown, span(0, 20))
+	want("the other half would tell of the four", Overlap, span(20, 40))
+	s[4] = 3
+	want("five have changed", Shown, all)
+	want("and again", Shown, all)
+}
+
+// TestAfterAnyQuestions: whatever is asked while people change, what was shown tells
+// of no fewer than the minimum, in both views.
+func TestAfterAnyQuestions(t *testing.T) {
+	const people, minimum = 10, 3
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		l, s, all := NewLedger(func(string) int { return minimum }), since{}, span(0, people)
+		var exact, plain [][]int64
+		var owner []int
+		columns := map[[2]int64]int{}
+		for now := range int64(14) {
+			if r.IntN(3) == 0 {
+				for range r.IntN(4) {
+					s[r.Uint32N(people)] = now
+				}
+			}
+			b := roaring.New()
+			for o := range uint32(people) {
+				if r.IntN(3) > 0 {
+					b.Add(o)
+				}
+			}
+			set := People(b)
+			c := &Candidate{Set: set, Question: now, Digest: s.digest(set)}
+			d := l.Draft()
+			d.Judge(Ask{Key: oneWeek, Minimum: minimum, Universe: all, Total: c, Changed: now, Changes: s})
+			if d.Keep(); c.Refused != Shown {
+				continue
+			}
+			var sum []int
+			for it := b.Iterator(); it.HasNext(); {
+				o := it.Next()
+				key := [2]int64{int64(o), s[o]}
+				if _, ok := columns[key]; !ok {
+					columns[key] = len(owner)
+					owner = append(owner, int(o))
+				}
+				sum = append(sum, columns[key])
+			}
+			row := make([]int64, people*15)
+			for _, at := range sum {
+				row[at] = 1
+			}
+			exact, plain = append(exact, row), append(plain, indicator(set, people))
+		}
+		for i := range exact {
+			exact[i] = exact[i][:len(owner)]
+		}
+		if len(exact) > 0 && tellsOfFew(exact, owner, people, minimum) {
+			t.Errorf("%d: what has changed is told of few", seed)
+		}
+		if len(plain) > 0 && tellsOfFew(plain, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, people, minimum) {
+			t.Errorf("%d: few are told of", seed)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package privacy
+
+import "maps"
+
+// Ledger is all that was released in a tenant. It is not safe for concurrent use.
+type Ledger struct {
+	minimum func(family string) int
+	units   map[Key]*unit
+}
+
+// NewLedger makes an empty ledger. Minimum is the least number of people that what
+// follows from a family's numbers may be about.
+func NewLedger(minimum func(family string) int) *Ledger {
+	return &Ledger{minimum: minimum, units: map[Key]*unit{}}
+}
+
+func (l *Ledger) unit(k Key) *unit {
+	if u, ok := l.units[k]; ok {
+		return u
+	}
+	return newUnit(k, l.minimum(k.Family))
+}
+
+// Record adds what was released.
+func (l *Ledger) Record(k Key, r Release) { l.units[k] = l.unit(k).with(r) }
+
+// Forget drops weeks before one that nobody can ask about any more.
+func (l *Ledger) Forget(week int32) {
+	for k := range l.units {
+		if k.Week != 0 && k.Week < week {
+			delete(l.units, k)
+		}
+	}
+}
+
+// Recorded is a release under its key.
+type Recorded struct {
+	Key     Key
+	Release Release
+}
+
+// Draft is what a report would add to a ledger.
+type Draft struct {
+	ledger *Ledger
+	units  map[Key]*unit
+	// Added is what has to be recorded for that.
+	Added []Recorded
+}
+
+// Draft begins a report.
+func (l *Ledger) Draft() *Draft { return &Draft{ledger: l, units: map[Key]*unit{}} }
+
+// Branch is a draft that goes on from another, which knows nothing of it.
+func (d *Draft) Branch() *Draft { return &Draft{ledger: d.ledger, units: maps.Clone(d.units)} }
+
+// Take takes a number for known that was judged to be safe in a branch.
+func (d *Draft) Take(a Ask, c *Candidate) {
+	if u := d.unit(a.Key); !u.knows(c.Set) {
+		r := a.release(c)
+		d.add(u.with(r), r)
+	}
+}
+
+func (d *Draft) unit(k Key) *unit {
+	if u, ok := d.units[k]; ok {
+		return u
+	}
+	return d.ledger.unit(k)
+}
+
+func (d *Draft) add(next *unit, r Release) {
+	d.units[next.key] = next
+	d.Added = append(d.Added, Recorded{next.key, r})
+}
+
+// Keep makes what the draft adds part of its ledger, once it is recorded.
+func (d *Draft) Keep() {
+	for k, u := range d.units {
+		d.ledger.units[k] = u
+	}
+}

@@ -1,0 +1,250 @@
+package privacy
+
+import "slices"
+
+// System is what is known of sums over people, as a system of linear equations: one
+// for each set that was released.
+//
+// People who are in the same sets are one atom: each equation has the same coefficient
+// for all of them. The equations are kept as a reduced row echelon form over atoms. A
+// sum over people can be found out from those that were released if, and only if, it
+// is a combination of rows; so what a reader can find out about a few people is a
+// vector of the rows' span that is 0 for all others. In particular an atom's own sum
+// can be found out if, and only if, its unit vector is a row: were it a combination
+// of several rows, it would not be 0 at the pivot of each of these, and rows are 0 at
+// each other's pivots; so it is a multiple of one row, whose pivot is the atom.
+//
+// A System is never changed: With gives another one.
+type System struct {
+	minimum int
+	atoms   []atom
+	rows    []row
+	// touched are the rows that came, or became others, with the latest set; nil when
+	// its pivot is large.
+	touched []int
+}
+
+// atom is the people who are in the same sets.
+type atom struct {
+	set Set
+	// large tells that they are the minimum or more; people are they, if not.
+	large  bool
+	people []uint32
+	size   int
+}
+
+// row is an equation, whose coefficient at the pivot is 1 and that of others 0. The
+// pivot is a large atom, unless the row is 0 for all of these.
+type row struct {
+	pivot        int
+	coefficients []uint64
+}
+
+// NewSystem knows of nothing.
+func NewSystem(minimum int) *System { return &System{minimum: minimum} }
+
+// split tells how a set divides the atoms.
+type split struct {
+	// inside are the parts of atoms that lie in the set; empty where none does.
+	inside []Set
+	// cut tells which atoms lie in it only in part.
+	cut []bool
+	// rest is what is in no atom.
+	rest  Set
+	clean bool // no atom is cut, and there is no rest
+}
+
+func (y *System) split(s Set) split {
+	p := split{inside: make([]Set, len(y.atoms)), cut: make([]bool, len(y.atoms)), rest: s, clean: true}
+	for i, a := range y.atoms {
+		if len(p.rest) == 0 {
+			break
+		}
+		if !a.set.intersects(p.rest) {
+			continue
+		}
+		p.inside[i] = a.set.and(p.rest)
+		p.rest = p.rest.without(a.set)
+		if p.inside[i].Size() < a.size {
+			p.cut[i], p.clean = true, false
+		}
+	}
+	p.clean = p.clean && len(p.rest) == 0
+	return p
+}
+
+// vector of a set that cuts no atom.
+func (p split) vector() []uint64 {
+	v := make([]uint64, len(p.inside))
+	for i, in := range p.inside {
+		if len(in) > 0 {
+			v[i] = 1
+		}
+	}
+	return v
+}
+
+// Spans tells whether a sum over a set can be found out.
+func (y *System) Spans(s Set) bool {
+	p := y.split(s)
+	if !p.clean {
+		return false // rows do not tell the two sides of a cut apart
+	}
+	v := p.vector()
+	y.reduce(v)
+	return !slices.ContainsFunc(v, func(c uint64) bool { return c != 0 })
+}
+
+// With is the system that knows of one more set; fresh is false when that tells
+// nothing that did not follow already.
+func (y *System) With(s Set) (next *System, fresh bool) {
+	p := y.split(s)
+	if p.clean {
+		v := p.vector()
+		if y.reduce(v); !slices.ContainsFunc(v, func(c uint64) bool { return c != 0 }) {
+			as := *y
+			as.touched = nil
+			return &as, false
+		}
+	}
+	next = y.refined(p)
+	v := make([]uint64, len(next.atoms))
+	for i, in := range p.inside {
+		if len(in) > 0 && !p.cut[i] {
+			v[i] = 1
+		}
+	}
+	for i := len(y.atoms); i < len(v); i++ { // what was cut off, and the rest
+		v[i] = 1
+	}
+	next.reduce(v)
+	next.insert(v)
+	return next, true
+}
+
+// refined is the system with atoms cut, the same in what it knows.
+func (y *System) refined(p split) *System {
+	next := &System{minimum: y.minimum, atoms: slices.Clone(y.atoms), rows: make([]row, len(y.rows))}
+	var from []int // which atom those that are added were part of
+	for i, cut := range p.cut {
+		if cut {
+			next.atoms[i] = y.atom(y.atoms[i].set.without(p.inside[i]))
+			next.atoms = append(next.atoms, y.atom(p.inside[i]))
+			from = append(from, i)
+		}
+	}
+	if len(p.rest) > 0 {
+		next.atoms = append(next.atoms, y.atom(p.rest))
+	}
+	for k, r := range y.rows {
+		c := make([]uint64, len(next.atoms))
+		copy(c, r.coefficients)
+		for j, i := range from {
+			c[len(y.atoms)+j] = c[i]
+		}
+		next.rows[k] = row{r.pivot, c}
+	}
+	for k := range next.rows { // an atom that was cut may be large no more
+		if r := next.rows[k]; !next.atoms[r.pivot].large {
+			if at := next.best(r.coefficients); at != r.pivot && next.atoms[at].large {
+				next.pivot(k, at)
+			}
+		}
+	}
+	return next
+}
+
+func (y *System) atom(s Set) atom {
+	a := atom{set: s, size: s.Size(), large: s.headcount(y.minimum) >= y.minimum}
+	if !a.large {
+		a.people = s.Ordinals().ToArray()
+	}
+	return a
+}
+
+// best is where to pivot a vector that is not 0: at the largest atom.
+func (y *System) best(v []uint64) int {
+	at := -1
+	for i, c := range v {
+		if c == 0 {
+			continue
+		}
+		if at < 0 || y.atoms[i].large && !y.atoms[at].large || y.atoms[i].large == y.atoms[at].large && y.atoms[i].size > y.atoms[at].size {
+			at = i
+		}
+	}
+	return at
+}
+
+// reduce makes a vector 0 at all pivots.
+func (y *System) reduce(v []uint64) {
+	for _, r := range y.rows {
+		subtract(v, v[r.pivot], r.coefficients)
+	}
+}
+
+// subtract takes a multiple of one vector from another.
+func subtract(v []uint64, factor uint64, of []uint64) {
+	if factor == 0 {
+		return
+	}
+	for i, c := range of {
+		if c != 0 {
+			v[i] = sub(v[i], mul(factor, c))
+		}
+	}
+}
+
+// insert adds a reduced vector that is not 0.
+func (y *System) insert(v []uint64) {
+	at := y.best(v)
+	y.touched = nil
+	if !y.atoms[at].large {
+		y.touched = []int{len(y.rows)}
+		for k, r := range y.rows {
+			if r.coefficients[at] != 0 {
+				y.touched = append(y.touched, k)
+			}
+		}
+	}
+	y.rows = append(y.rows, row{-1, v})
+	y.pivot(len(y.rows)-1, at)
+}
+
+// pivot makes a row's coefficient at an atom 1, and that of the other rows 0.
+func (y *System) pivot(k, at int) {
+	c := y.rows[k].coefficients
+	scale := inverse(c[at])
+	for i := range c {
+		c[i] = mul(c[i], scale)
+	}
+	y.rows[k].pivot = at
+	for j := range y.rows {
+		if j != k {
+			subtract(y.rows[j].coefficients, y.rows[j].coefficients[at], c)
+		}
+	}
+}
+
+// Tells tells whether the latest set made it possible to find something out about
+// fewer people than the minimum: whether some combination of what is known, that was
+// not known before, is about so few.
+//
+// Such a combination is 0 for all large atoms. It has no part in a row whose pivot is
+// large, since it would not be 0 there; so only rows of small atoms take part, and if
+// the latest set's pivot is large, there is none. It has a part in a row that was
+// touched: the others are what they were. And it is not 0 at the pivot of each row that
+// takes part, nor at an atom where only one of these is not 0.
+func (y *System) Tells() bool {
+	s := search{System: y, excluded: make([]bool, len(y.rows))}
+	for _, k := range y.touched {
+		if y.atoms[y.rows[k].pivot].large {
+			continue
+		}
+		if s.few([]int{k}, nil) {
+			return true
+		}
+		s.excluded[k] = true // what it takes part in was looked at
+	}
+	return false
+}

@@ -1,0 +1,220 @@
+package privacy
+
+import (
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
+
+// Key names what numbers are compared with each other: those of one family of
+// metrics, about one week; or, with Week 0, about windows.
+type Key struct {
+	Family string
+	Week   int32
+	// Sums: windows of a family whose weeks are shown, and judged, by themselves. What
+	// a person with facts in one week adds to a window is what they add to that week,
+	// so windows are held against each other by the others only, and a window that
+	// differs from earlier ones in nothing else is not shown: it would tell about
+	// weeks what was not judged as a week.
+	Sums bool
+}
+
+// seen is the part of a set that is held against others.
+func (k Key) seen(s Set) Set {
+	if k.Sums {
+		return s.several()
+	}
+	return s
+}
+
+// maxReleases is how many sets are kept of one Key, and so how many different ones may
+// be released: what would come after them is suppressed, since nothing may be forgotten.
+const maxReleases = 400
+
+// Release is a set that was released, or that was withheld and must not follow from
+// those that were.
+type Release struct {
+	Set Set
+	// Question stands for group and filter.
+	Question int64
+	// Digest is a sum of digests of the facts behind it: nothing has changed where set
+	// and digest are the same.
+	Digest uint64
+	// Changed is the latest change of any fact that could have been behind it, in
+	// milliseconds since 1970.
+	Changed  int64
+	Withheld bool
+	// AsOf is the day as of which it is; 0 for a week.
+	AsOf int32
+}
+
+// Changes tells what became of the facts behind a number since earlier releases.
+type Changes interface {
+	// Recent are the ordinals of people whose facts may be others than they were in any
+	// of the releases. The caller may change the bitmap.
+	Recent(earlier []Release) *roaring.Bitmap
+	// Since tells whether what a person adds to the number, by facts of some weeks, may
+	// be another than it was in an earlier release.
+	Since(ordinal uint32, at Weeks, earlier Release) bool
+}
+
+// unit is all that was released of one Key. It is never changed.
+type unit struct {
+	key      Key
+	released []Release
+	withheld []Release
+	// plain takes people's facts for unchanging, exact for others once they have
+	// changed. Changed facts can be the same again, and mostly are nearly the same:
+	// neither view is right, so a release has to pass both.
+	plain, exact view
+	// top is the highest version of anybody, moved are those who have one above 0.
+	top   uint32
+	moved *roaring.Bitmap
+}
+
+func newUnit(k Key, minimum int) *unit {
+	s := NewSystem(minimum)
+	return &unit{key: k, plain: view{s, s}, exact: view{s, s}, moved: roaring.New()}
+}
+
+// view is what is known of whole sets, and of the part of them that is held against
+// others.
+type view struct{ all, seen *System }
+
+func (v view) with(k Key, s Set) view {
+	all, _ := v.all.With(s)
+	if !k.Sums {
+		return view{all, all}
+	}
+	seen, _ := v.seen.With(s.several())
+	return view{all, seen}
+}
+
+// sneaks tells whether a set tells something new, and nothing new by the part that is
+// held against others.
+func (v view) sneaks(k Key, s Set) bool {
+	seen := k.seen(s)
+	return k.Sums && len(seen) > 0 && v.seen.Spans(seen) && !v.all.Spans(s)
+}
+
+// with is the unit after a release.
+func (u *unit) with(r Release) *unit {
+	next := *u
+	if r.Withheld {
+		next.withheld = append(slices.Clip(u.withheld), r)
+		return &next
+	}
+	next.released = append(slices.Clip(u.released), r)
+	next.plain = u.plain.with(u.key, r.Set.plain())
+	if next.top = max(u.top, r.Set.top()); next.top == 0 {
+		next.exact = next.plain
+		return &next
+	}
+	next.exact = u.exact.with(u.key, r.Set)
+	next.moved = u.moved.Clone()
+	for _, part := range r.Set {
+		for it := part.Iterator(); it.HasNext(); {
+			if v := it.Next(); v >= MaxPeople {
+				next.moved.Add(ordinalOf(v))
+			}
+		}
+	}
+	return &next
+}
+
+// sneaks tells whether a window differs from earlier ones in single weeks only.
+func (u *unit) sneaks(s Set) bool {
+	return u.plain.sneaks(u.key, s.plain()) || (u.top > 0 || s.top() > 0) && u.exact.sneaks(u.key, s)
+}
+
+// knows tells whether a set, marked, tells nothing new.
+func (u *unit) knows(s Set) bool {
+	return u.plain.all.Spans(s.plain()) && (u.top == 0 && s.top() == 0 || u.exact.all.Spans(s))
+}
+
+// tells tells whether something about few people can be found out by the latest of
+// the releases.
+func (u *unit) tells() bool {
+	return u.plain.seen.Tells() || u.exact.seen != u.plain.seen && u.exact.seen.Tells()
+}
+
+// asked tells whether a question was answered before.
+func (u *unit) asked(question int64) bool {
+	return slices.ContainsFunc(u.released, func(r Release) bool { return r.Question == question })
+}
+
+// betrays tells whether something withheld can be found out.
+func (u *unit) betrays() bool {
+	return slices.ContainsFunc(u.withheld, func(w Release) bool { return u.exact.all.Spans(w.Set) })
+}
+
+// again tells whether the same people were released with the same facts, and whether
+// the same people were at all.
+func (u *unit) again(r Release) (unchanged, same bool) {
+	for _, earlier := range slices.Backward(u.released) {
+		if earlier.Set.plain().equal(r.Set) {
+			if same = true; earlier.Digest == r.Digest {
+				return true, true
+			}
+		}
+	}
+	return false, same
+}
+
+// marked gives a plain set in which people whose facts have changed since they were
+// last in a release have the next version; ok is false when that cannot be told. Same
+// tells that the same people were released before, with other facts.
+func (u *unit) marked(r Release, c Changes, same bool) (marked Set, ok bool) {
+	if len(u.released) == 0 {
+		return r.Set, true
+	}
+	recent := c.Recent(u.released)
+	if same && !r.Set.Ordinals().Intersects(recent) {
+		return nil, false // something has changed, and nothing tells what
+	}
+	recent.Or(u.moved)
+	if recent.IsEmpty() {
+		return r.Set, true
+	}
+	marked = Set{}
+	for weeks, part := range r.Set {
+		if marked[weeks], ok = u.markedPart(weeks, part, recent, c); !ok {
+			return nil, false
+		}
+	}
+	return marked, true
+}
+
+func (u *unit) markedPart(weeks Weeks, part, recent *roaring.Bitmap, c Changes) (*roaring.Bitmap, bool) {
+	out := part.Clone()
+	for it := roaring.And(part, recent).Iterator(); it.HasNext(); {
+		ordinal := it.Next()
+		version, at := u.version(ordinal, weeks)
+		if at >= 0 && c.Since(ordinal, weeks, u.released[at]) {
+			version++
+		}
+		if version > maxVersion {
+			return nil, false
+		}
+		out.Remove(ordinal)
+		out.Add(ordinal | version<<ordinalBits)
+	}
+	return out, true
+}
+
+// version is what a person had in the latest release that they were in; at is -1 when
+// there is none.
+func (u *unit) version(ordinal uint32, weeks Weeks) (version uint32, at int) {
+	for at = len(u.released) - 1; at >= 0; at-- {
+		part, ok := u.released[at].Set[weeks]
+		if !ok {
+			continue
+		}
+		for v := uint32(0); v <= u.top; v++ {
+			if part.Contains(ordinal | v<<ordinalBits) {
+				return v, at
+			}
+		}
+	}
+	return 0, -1
+}
