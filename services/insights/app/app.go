@@ -146,7 +146,8 @@ func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []ser
 		resource.In(insightsv1.File_rebound_insights_v1_insight_schema_proto, nil,
 			resource.Unary("ListInsightSchemas", a.schemas.List), resource.Unary("GetInsightSchema", a.schemas.Get)),
 		resource.In(insightsv1.File_rebound_insights_v1_summary_proto, nil, resource.Unary("GetSummary", a.getSummary)),
-		resource.In(insightsv1.File_rebound_insights_v1_chart_proto, nil, resource.Unary("GetChart", a.getChart)),
+		resource.In(insightsv1.File_rebound_insights_v1_chart_proto, nil,
+			resource.Unary("GetChart", a.getChart), resource.Unary("GetCohortChart", a.getCohortChart)),
 		resource.In(insightsv1.File_rebound_insights_v1_digest_proto, nil,
 			resource.Unary("GetDigest", a.getDigest), resource.Unary("GetDigestPage", a.getDigestPage)),
 	)...)

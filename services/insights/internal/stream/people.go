@@ -13,7 +13,7 @@ import (
 // Limits of what is remembered of people.
 const (
 	knownPeople = 50_000
-	// knownTime is how long a withdrawn consent may still count elsewhere.
+	// knownTime is how long a withdrawn consent may still count.
 	knownTime = time.Second
 )
 
@@ -36,8 +36,10 @@ func NewPeople(generations *consume.Generations) *People {
 	return &People{generations: generations, cache: expirable.NewLRU[string, standing](knownPeople, nil, knownTime)}
 }
 
-// of tells how some people stand; those it does not remember it looks up together.
-func (p *People) of(ctx context.Context, owners []string) (map[string]standing, error) {
+// of tells how some people stand; those it does not remember it looks up together. What
+// is about insights that were told just now goes by no consent that was missing before:
+// it may have been given since, and what is passed over does not come again.
+func (p *People) of(ctx context.Context, owners []string, justNow bool) (map[string]standing, error) {
 	out := map[string]standing{}
 	var missing []string
 	for _, owner := range owners {
@@ -45,7 +47,7 @@ func (p *People) of(ctx context.Context, owners []string) (map[string]standing, 
 			continue
 		}
 		known, ok := p.cache.Get(owner)
-		if out[owner] = known; !ok {
+		if out[owner] = known; !ok || justNow && !known.consents && !known.erased {
 			missing = append(missing, owner)
 		}
 	}
@@ -70,7 +72,7 @@ func (p *People) Screen(ctx context.Context, events []*eventsv1.Event) ([]*event
 	for i, e := range events {
 		owners[i] = e.GetOwner()
 	}
-	people, err := p.of(ctx, owners)
+	people, err := p.of(ctx, owners, false)
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func (r *run) sendRecords(ctx context.Context, records []store.Record, after int
 			r.note(rec)
 		}
 	}
-	shown, err := r.view.show(ctx, docs)
+	shown, err := r.view.show(ctx, docs, false)
 	if err != nil {
 		return err
 	}

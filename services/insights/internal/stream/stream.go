@@ -139,7 +139,7 @@ func (r *run) sendBatch(ctx context.Context, b eventlog.Batch) error {
 	if err != nil {
 		return err
 	}
-	if insights, err = r.view.show(ctx, insights); err != nil {
+	if insights, err = r.view.show(ctx, insights, r.live); err != nil {
 		return err
 	}
 	res.Insights = r.matching(insights)

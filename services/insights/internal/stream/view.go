@@ -63,8 +63,8 @@ func (v *view) match(e *eventsv1.Event) bool {
 }
 
 // show gives insights as the caller may see them, in the same places; nil in the place
-// of one that they may not see.
-func (v *view) show(ctx context.Context, insights []*insightsv1.Insight) ([]*insightsv1.Insight, error) {
+// of one that they may not see. JustNow: they were told while the caller was looking.
+func (v *view) show(ctx context.Context, insights []*insightsv1.Insight, justNow bool) ([]*insightsv1.Insight, error) {
 	if len(insights) == 0 {
 		return nil, nil
 	}
@@ -75,7 +75,7 @@ func (v *view) show(ctx context.Context, insights []*insightsv1.Insight) ([]*ins
 	for i, in := range insights {
 		owners[i] = resource.Owner(in.GetName())
 	}
-	people, err := v.server.People.of(ctx, owners)
+	people, err := v.server.People.of(ctx, owners, justNow)
 	if err != nil {
 		return nil, err
 	}

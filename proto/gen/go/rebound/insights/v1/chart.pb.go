@@ -155,6 +155,72 @@ func (x *GetChartRequest) GetDays() int32 {
 	return 0
 }
 
+// GetCohortChartRequest asks for GetCohortChart.
+type GetCohortChartRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which chart. Format: tenants/{tenant}/cohortReports/{cohort_report}/charts/{chart},
+	// the chart being mood, recovery, momentum or practices, followed by .svg or .png.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it is drawn for. Default: CHART_THEME_LIGHT.
+	Theme ChartTheme `protobuf:"varint,2,opt,name=theme,proto3,enum=rebound.insights.v1.ChartTheme" json:"theme,omitempty"`
+	// Width in pixels, 320 to 1600. Default: 640. The height follows. Beyond 800,
+	// everything grows with the width.
+	WidthPx       int32 `protobuf:"varint,3,opt,name=width_px,json=widthPx,proto3" json:"width_px,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCohortChartRequest) Reset() {
+	*x = GetCohortChartRequest{}
+	mi := &file_rebound_insights_v1_chart_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCohortChartRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCohortChartRequest) ProtoMessage() {}
+
+func (x *GetCohortChartRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_insights_v1_chart_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCohortChartRequest.ProtoReflect.Descriptor instead.
+func (*GetCohortChartRequest) Descriptor() ([]byte, []int) {
+	return file_rebound_insights_v1_chart_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GetCohortChartRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetCohortChartRequest) GetTheme() ChartTheme {
+	if x != nil {
+		return x.Theme
+	}
+	return ChartTheme_CHART_THEME_UNSPECIFIED
+}
+
+func (x *GetCohortChartRequest) GetWidthPx() int32 {
+	if x != nil {
+		return x.WidthPx
+	}
+	return 0
+}
+
 var File_rebound_insights_v1_chart_proto protoreflect.FileDescriptor
 
 const file_rebound_insights_v1_chart_proto_rawDesc = "" +
@@ -166,18 +232,25 @@ const file_rebound_insights_v1_chart_proto_rawDesc = "" +
 	"\x05theme\x18\x02 \x01(\x0e2\x1f.rebound.insights.v1.ChartThemeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05theme\x12)\n" +
 	"\bwidth_px\x18\x03 \x01(\x05B\x0e\xbaH\v\xd8\x01\x01\x1a\x06\x18\xc0\f(\xc0\x02R\awidthPx\x12!\n" +
 	"\x04days\x18\x04 \x01(\x05B\r\xbaH\n" +
-	"\xd8\x01\x01\x1a\x05\x18\xee\x02(\x1cR\x04days*V\n" +
+	"\xd8\x01\x01\x1a\x05\x18\xee\x02(\x1cR\x04days\"\xbc\x01\n" +
+	"\x15GetCohortChartRequest\x127\n" +
+	"\x04name\x18\x01 \x01(\tB#\xe2A\x01\x02\xfaA\x1c\n" +
+	"\x1ainsights.rebound.dev/ChartR\x04name\x12?\n" +
+	"\x05theme\x18\x02 \x01(\x0e2\x1f.rebound.insights.v1.ChartThemeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05theme\x12)\n" +
+	"\bwidth_px\x18\x03 \x01(\x05B\x0e\xbaH\v\xd8\x01\x01\x1a\x06\x18\xc0\f(\xc0\x02R\awidthPx*V\n" +
 	"\n" +
 	"ChartTheme\x12\x1b\n" +
 	"\x17CHART_THEME_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11CHART_THEME_LIGHT\x10\x01\x12\x14\n" +
-	"\x10CHART_THEME_DARK\x10\x022\xac\x01\n" +
+	"\x10CHART_THEME_DARK\x10\x022\xd1\x02\n" +
 	"\fChartService\x12\x9b\x01\n" +
 	"\bGetChart\x12$.rebound.insights.v1.GetChartRequest\x1a\x14.google.api.HttpBody\"S\xdaA\x04name\xaa\xbb\x18\x1a\n" +
 	"\x04\b\x01\x10\x01\n" +
 	"\x04\b\x01\x10\x04\n" +
-	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02(\x12&/v1/{name=tenants/*/people/*/charts/*}B\x9b\x01\xeaAM\n" +
-	"\x1ainsights.rebound.dev/Chart\x12/tenants/{tenant}/people/{person}/charts/{chart}ZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
+	"\x04\b\x02\x10\x04\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02(\x12&/v1/{name=tenants/*/people/*/charts/*}\x12\xa2\x01\n" +
+	"\x0eGetCohortChart\x12*.rebound.insights.v1.GetCohortChartRequest\x1a\x14.google.api.HttpBody\"N\xdaA\x04name\xaa\xbb\x18\x0e\n" +
+	"\x04\b\x03\x10\x02\x12\x04name\x18\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{name=tenants/*/cohortReports/*/charts/*}B\xdb\x01\xeaA\x8c\x01\n" +
+	"\x1ainsights.rebound.dev/Chart\x12/tenants/{tenant}/people/{person}/charts/{chart}\x12=tenants/{tenant}/cohortReports/{cohort_report}/charts/{chart}ZIgithub.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1;insightsv1b\x06proto3"
 
 var (
 	file_rebound_insights_v1_chart_proto_rawDescOnce sync.Once
@@ -192,21 +265,25 @@ func file_rebound_insights_v1_chart_proto_rawDescGZIP() []byte {
 }
 
 var file_rebound_insights_v1_chart_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_rebound_insights_v1_chart_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_rebound_insights_v1_chart_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_rebound_insights_v1_chart_proto_goTypes = []any{
-	(ChartTheme)(0),           // 0: rebound.insights.v1.ChartTheme
-	(*GetChartRequest)(nil),   // 1: rebound.insights.v1.GetChartRequest
-	(*httpbody.HttpBody)(nil), // 2: google.api.HttpBody
+	(ChartTheme)(0),               // 0: rebound.insights.v1.ChartTheme
+	(*GetChartRequest)(nil),       // 1: rebound.insights.v1.GetChartRequest
+	(*GetCohortChartRequest)(nil), // 2: rebound.insights.v1.GetCohortChartRequest
+	(*httpbody.HttpBody)(nil),     // 3: google.api.HttpBody
 }
 var file_rebound_insights_v1_chart_proto_depIdxs = []int32{
 	0, // 0: rebound.insights.v1.GetChartRequest.theme:type_name -> rebound.insights.v1.ChartTheme
-	1, // 1: rebound.insights.v1.ChartService.GetChart:input_type -> rebound.insights.v1.GetChartRequest
-	2, // 2: rebound.insights.v1.ChartService.GetChart:output_type -> google.api.HttpBody
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	0, // 1: rebound.insights.v1.GetCohortChartRequest.theme:type_name -> rebound.insights.v1.ChartTheme
+	1, // 2: rebound.insights.v1.ChartService.GetChart:input_type -> rebound.insights.v1.GetChartRequest
+	2, // 3: rebound.insights.v1.ChartService.GetCohortChart:input_type -> rebound.insights.v1.GetCohortChartRequest
+	3, // 4: rebound.insights.v1.ChartService.GetChart:output_type -> google.api.HttpBody
+	3, // 5: rebound.insights.v1.ChartService.GetCohortChart:output_type -> google.api.HttpBody
+	4, // [4:6] is the sub-list for method output_type
+	2, // [2:4] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_rebound_insights_v1_chart_proto_init() }
@@ -220,7 +297,7 @@ func file_rebound_insights_v1_chart_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_insights_v1_chart_proto_rawDesc), len(file_rebound_insights_v1_chart_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,19 +20,23 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ChartService_GetChart_FullMethodName = "/rebound.insights.v1.ChartService/GetChart"
+	ChartService_GetChart_FullMethodName       = "/rebound.insights.v1.ChartService/GetChart"
+	ChartService_GetCohortChart_FullMethodName = "/rebound.insights.v1.ChartService/GetCohortChart"
 )
 
 // ChartServiceClient is the client API for ChartService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ChartService draws how a person is doing. A chart holds numbers and dates, and
+// ChartService draws how a person is doing, and what a cohort report shows. A chart holds numbers and dates, and
 // never a word that the person wrote.
 type ChartServiceClient interface {
 	// Gets a chart as image/svg+xml or image/png. Where there is nothing to show yet,
 	// it says so.
 	GetChart(ctx context.Context, in *GetChartRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
+	// Gets a chart of a cohort report as image/svg+xml or image/png: of what the report
+	// shows, and nothing else. What is suppressed is named with its reason.
+	GetCohortChart(ctx context.Context, in *GetCohortChartRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 }
 
 type chartServiceClient struct {
@@ -53,16 +57,29 @@ func (c *chartServiceClient) GetChart(ctx context.Context, in *GetChartRequest, 
 	return out, nil
 }
 
+func (c *chartServiceClient) GetCohortChart(ctx context.Context, in *GetCohortChartRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, ChartService_GetCohortChart_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ChartServiceServer is the server API for ChartService service.
 // All implementations must embed UnimplementedChartServiceServer
 // for forward compatibility.
 //
-// ChartService draws how a person is doing. A chart holds numbers and dates, and
+// ChartService draws how a person is doing, and what a cohort report shows. A chart holds numbers and dates, and
 // never a word that the person wrote.
 type ChartServiceServer interface {
 	// Gets a chart as image/svg+xml or image/png. Where there is nothing to show yet,
 	// it says so.
 	GetChart(context.Context, *GetChartRequest) (*httpbody.HttpBody, error)
+	// Gets a chart of a cohort report as image/svg+xml or image/png: of what the report
+	// shows, and nothing else. What is suppressed is named with its reason.
+	GetCohortChart(context.Context, *GetCohortChartRequest) (*httpbody.HttpBody, error)
 	mustEmbedUnimplementedChartServiceServer()
 }
 
@@ -75,6 +92,9 @@ type UnimplementedChartServiceServer struct{}
 
 func (UnimplementedChartServiceServer) GetChart(context.Context, *GetChartRequest) (*httpbody.HttpBody, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetChart not implemented")
+}
+func (UnimplementedChartServiceServer) GetCohortChart(context.Context, *GetCohortChartRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCohortChart not implemented")
 }
 func (UnimplementedChartServiceServer) mustEmbedUnimplementedChartServiceServer() {}
 func (UnimplementedChartServiceServer) testEmbeddedByValue()                      {}
@@ -115,6 +135,24 @@ func _ChartService_GetChart_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ChartService_GetCohortChart_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCohortChartRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChartServiceServer).GetCohortChart(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChartService_GetCohortChart_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChartServiceServer).GetCohortChart(ctx, req.(*GetCohortChartRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ChartService_ServiceDesc is the grpc.ServiceDesc for ChartService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -125,6 +163,10 @@ var ChartService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetChart",
 			Handler:    _ChartService_GetChart_Handler,
+		},
+		{
+			MethodName: "GetCohortChart",
+			Handler:    _ChartService_GetCohortChart_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

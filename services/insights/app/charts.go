@@ -61,8 +61,27 @@ func (a *app) getChart(ctx context.Context, req *insightsv1.GetChartRequest) (*h
 	}
 	today := projection.Today(p, a.deps.Clock().UnixMilli())
 	span := projection.Span{From: today - cmp.Or(req.GetDays(), chartDays[kind]) + 1, Until: today}
-	drawn, err := chart.Of(kind, p, span).Draw(chart.Look{
-		Format: format, Width: int(cmp.Or(req.GetWidthPx(), chart.DefaultWidth)), Dark: req.GetTheme() == insightsv1.ChartTheme_CHART_THEME_DARK,
+	return draw(chart.Of(kind, p, span), format, req.GetTheme(), req.GetWidthPx())
+}
+
+// getCohortChart draws a chart of a cohort report.
+func (a *app) getCohortChart(ctx context.Context, req *insightsv1.GetCohortChartRequest) (*httpbody.HttpBody, error) {
+	report, id, _ := strings.Cut(req.GetName(), "/charts/")
+	kind, format, known := chart.Parse(id)
+	if !known {
+		return nil, fault.Invalid("name", "NAME_INVALID",
+			"must have the form tenants/{tenant}/cohortReports/{cohort_report}/charts/{chart}, the chart being mood, recovery, momentum or practices, with .svg or .png")
+	}
+	shown, err := a.cohorts.Reports.Fetch(ctx, report)
+	if err != nil {
+		return nil, err
+	}
+	return draw(chart.CohortOf(kind, shown), format, req.GetTheme(), req.GetWidthPx())
+}
+
+func draw(figure *chart.Figure, format chart.Format, theme insightsv1.ChartTheme, width int32) (*httpbody.HttpBody, error) {
+	drawn, err := figure.Draw(chart.Look{
+		Format: format, Width: int(cmp.Or(width, chart.DefaultWidth)), Dark: theme == insightsv1.ChartTheme_CHART_THEME_DARK,
 	})
 	return &httpbody.HttpBody{ContentType: format.MediaType(), Data: drawn}, err
 }
