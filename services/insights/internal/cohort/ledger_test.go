@@ -39,7 +39,9 @@ func TestTwoAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		reports := make([]*insightsv1.CohortReport, 2)
 		for i, at := range []*desk{d, other} {
-			wg.Go(func() { reports[i], _ = at.try(&insightsv1.CohortReport{Metrics: everything[:2], Window: weeksAgo(ago, ago), Filter: filters[i]}) })
+			wg.Go(func() {
+				reports[i], _ = at.try(&insightsv1.CohortReport{Metrics: everything[:2], Window: weeksAgo(ago, ago), Filter: filters[i]})
+			})
 		}
 		wg.Wait()
 		a, b := reports[0].GetCells()[1], reports[1].GetCells()[1]
