@@ -1,6 +1,9 @@
 package cohort
 
 import (
+	"runtime"
+	"sync"
+
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
@@ -22,37 +25,56 @@ type digests struct {
 func newDigests(p *population) *digests {
 	n := len(p.people) * p.weeks
 	d := &digests{p: p, acts: make([]uint64, n), all: make([]uint64, n), changed: make([]int64, n), latest: make([]int64, p.weeks)}
-	for row, person := range p.people {
-		at := row * p.weeks
-		for i := range p.weeks {
-			d.acts[at+i] = mix(uint64(p.ordinals[row]), uint64(p.window.First)+uint64(i))
-			d.all[at+i] = d.acts[at+i]
-		}
-		for k := len(person.Weeks) - 1; k >= 0 && person.Weeks[k].Week >= p.window.First; k-- {
-			if w := &person.Weeks[k]; w.Week <= p.window.Last {
-				i := int(w.Week - p.window.First)
-				d.acts[at+i] = mix(d.acts[at+i], digestOfWeek(w))
-				d.take(at, i, mix(digestOfWeek(w), appliedBy(w, p.asOf)), w.Changed)
+	chunk := max(1, (len(p.people)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for from := 0; from < len(p.people); from += chunk {
+		all.Go(func() {
+			latest := make([]int64, p.weeks)
+			for row := from; row < min(from+chunk, len(p.people)); row++ {
+				d.read(row, latest)
 			}
-		}
-		for k := len(person.Setbacks) - 1; k >= 0; k-- {
-			s := &person.Setbacks[k]
-			week := facts.WeekOf(s.Occurred)
-			if week < p.window.First {
-				break
+			mu.Lock()
+			defer mu.Unlock()
+			for i, t := range latest {
+				d.latest[i] = max(d.latest[i], t)
 			}
-			if week <= p.window.Last {
-				d.take(at, int(week-p.window.First), digestOfSetback(s, p.asOf), s.Changed)
-			}
-		}
+		})
 	}
+	all.Wait()
 	return d
 }
 
-func (d *digests) take(at, week int, digest uint64, changed int64) {
-	d.all[at+week] = mix(d.all[at+week], digest)
-	d.changed[at+week] = max(d.changed[at+week], changed)
-	d.latest[week] = max(d.latest[week], changed)
+// read takes in what a person did, and the latest change of each week.
+func (d *digests) read(row int, latest []int64) {
+	p, person, at := d.p, d.p.people[row], row*d.p.weeks
+	for i := range p.weeks {
+		d.acts[at+i] = mix(uint64(p.ordinals[row]), uint64(p.window.First)+uint64(i))
+		d.all[at+i] = d.acts[at+i]
+	}
+	take := func(week int, digest uint64, changed int64) {
+		d.all[at+week] = mix(d.all[at+week], digest)
+		d.changed[at+week] = max(d.changed[at+week], changed)
+		latest[week] = max(latest[week], changed)
+	}
+	for k := len(person.Weeks) - 1; k >= 0 && person.Weeks[k].Week >= p.window.First; k-- {
+		if w := &person.Weeks[k]; w.Week <= p.window.Last {
+			i := int(w.Week - p.window.First)
+			digest := digestOfWeek(w)
+			d.acts[at+i] = mix(d.acts[at+i], digest)
+			take(i, mix(digest, appliedBy(w, p.asOf)), w.Changed)
+		}
+	}
+	for k := len(person.Setbacks) - 1; k >= 0; k-- {
+		s := &person.Setbacks[k]
+		week := facts.WeekOf(s.Occurred)
+		if week < p.window.First {
+			break
+		}
+		if week <= p.window.Last {
+			take(int(week-p.window.First), digestOfSetback(s, p.asOf), s.Changed)
+		}
+	}
 }
 
 func digestOfWeek(w *facts.Week) uint64 {

@@ -21,31 +21,37 @@ func (p *population) judgeDirectory(d *privacy.Draft) *standing {
 	s := &standing{}
 	trial := d.Branch()
 	for week := range p.weeks {
-		var all []uint32
-		ordinals := make([][]uint32, len(p.groups)+1)
+		var all privacy.Gatherer
+		ordinals := make([]privacy.Gatherer, len(p.groups)+1)
 		for row := range p.people {
 			if p.known[row]&(1<<week) == 0 {
 				continue
 			}
-			all = append(all, p.ordinals[row])
+			if p.match != nil {
+				all.Add(p.ordinals[row])
+			}
 			at := p.stands[row*p.weeks+week]
 			if at == outside {
 				continue
 			}
-			ordinals[0] = append(ordinals[0], p.ordinals[row])
+			ordinals[0].Add(p.ordinals[row])
 			if at >= 0 {
-				ordinals[at+1] = append(ordinals[at+1], p.ordinals[row])
+				ordinals[at+1].Add(p.ordinals[row])
 			}
 		}
 		candidates := make([]*privacy.Candidate, len(ordinals))
 		for i := range candidates {
 			candidates[i] = &privacy.Candidate{
-				Set: privacy.People(privacy.Bitmap(ordinals[i])), Question: p.asks(&cell{group: i - 1}, false),
+				Set: privacy.People(ordinals[i].Bitmap()), Question: p.asks(&cell{group: i - 1}, false),
 			}
+		}
+		everybody := candidates[0].Set
+		if p.match != nil {
+			everybody = privacy.People(all.Bitmap())
 		}
 		a := privacy.Ask{
 			Key: privacy.Key{Family: directory, Week: p.window.First + int32(week)}, Minimum: p.minimum,
-			Universe: privacy.People(privacy.Bitmap(all)), Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
+			Universe: everybody, Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
 		}
 		trial.Judge(a)
 		s.asks, s.used = append(s.asks, a), append(s.used, make([]bool, len(candidates)))

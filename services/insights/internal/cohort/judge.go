@@ -2,6 +2,8 @@ package cohort
 
 import (
 	"math/bits"
+	"runtime"
+	"sync"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
@@ -12,9 +14,7 @@ import (
 func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *standing) {
 	m, family := cells[0].metric, families[cells[0].metric.Kind]
 	sets, digests := make([][]privacy.Set, len(cells)), make([][]uint64, len(cells)) // by cell and week
-	for i, c := range cells {
-		sets[i], digests[i] = p.weekly(c)
-	}
+	each(cells, func(i int, c *cell) { sets[i], digests[i] = p.weekly(c) })
 	everybody := sets[0]
 	if p.match != nil {
 		everybody, _ = p.weekly(p.everybody(cells[0]))
@@ -53,18 +53,16 @@ func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *stand
 		}
 	}
 	p.judgeSums(d, cells, family)
-	for _, c := range cells {
-		p.fill(c, c.weeks)
-	}
+	each(cells, func(_ int, c *cell) { p.fill(c, c.weeks) })
 }
 
 // judgeSums decides on windows that are made of weeks which may be shown.
 func (p *population) judgeSums(d *privacy.Draft, cells []*cell, family string) {
 	candidates := make([]*privacy.Candidate, len(cells))
-	for i, c := range cells {
+	each(cells, func(i int, c *cell) {
 		set, digest := p.windowed(c, c.weeks, false)
 		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: c.refused}
-	}
+	})
 	// What is left over was judged by weeks: no total is given.
 	d.Judge(privacy.Ask{
 		Key: privacy.Key{Family: family, Sums: true}, Minimum: p.least(cells[0].metric),
@@ -81,14 +79,14 @@ func (p *population) judgeWindow(d *privacy.Draft, cells []*cell, standing *stan
 	m, last := cells[0].metric, p.weeks-1
 	practices := m.Kind == insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE
 	candidates := make([]*privacy.Candidate, len(cells))
-	for i, c := range cells {
+	each(cells, func(i int, c *cell) {
 		set, digest := p.windowed(c, p.window.All(), practices)
 		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: standing.refused(c.group, last)}
 		if candidates[i].Refused == privacy.Shown && len(c.rows) >= p.least(m) {
 			p.fill(c, p.window.All())
 			candidates[i].Alike = c.fill == nil
 		}
-	}
+	})
 	everybody := candidates[0].Set
 	if p.match != nil {
 		everybody, _ = p.windowed(p.everybody(cells[0]), p.window.All(), practices)
@@ -116,6 +114,24 @@ func (p *population) fill(c *cell, weeks uint64) {
 	}
 }
 
+// each does something for all cells, several at a time.
+func each(cells []*cell, do func(i int, c *cell)) {
+	var all sync.WaitGroup
+	places := make(chan int, len(cells))
+	for i := range cells {
+		places <- i
+	}
+	close(places)
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for i := range places {
+				do(i, cells[i])
+			}
+		})
+	}
+	all.Wait()
+}
+
 // worse is the reason that tells more about why nothing of a cell is shown.
 func worse(a, b insightsv1.SuppressionReason) insightsv1.SuppressionReason { return max(a, b) }
 
@@ -132,17 +148,17 @@ func (p *population) everybody(like *cell) *cell {
 
 // weekly gives the people behind each week of a cell, with a digest of their facts.
 func (p *population) weekly(c *cell) (sets []privacy.Set, digests []uint64) {
-	ordinals := make([][]uint32, p.weeks)
+	ordinals := make([]privacy.Gatherer, p.weeks)
 	sets, digests = make([]privacy.Set, p.weeks), make([]uint64, p.weeks)
 	for i, row := range c.rows {
 		for left := c.counts[i]; left != 0; left &= left - 1 {
 			week := bits.TrailingZeros64(left)
-			ordinals[week] = append(ordinals[week], p.ordinals[row])
+			ordinals[week].Add(p.ordinals[row])
 			digests[week] += p.facts.acts[int(row)*p.weeks+week]
 		}
 	}
 	for week := range sets {
-		sets[week] = privacy.People(privacy.Bitmap(ordinals[week]))
+		sets[week] = privacy.People(ordinals[week].Bitmap())
 	}
 	return sets, digests
 }
@@ -151,7 +167,7 @@ func (p *population) weekly(c *cell) (sets []privacy.Set, digests []uint64) {
 // facts lie, and a digest of these. Everybody counts who practices are asked of; their
 // facts are those they practiced in.
 func (p *population) windowed(c *cell, weeks uint64, practices bool) (privacy.Set, uint64) {
-	parts := map[privacy.Weeks][]uint32{}
+	parts := map[privacy.Weeks]*privacy.Gatherer{}
 	var digest uint64
 	all := p.facts.all
 	if c.metric.ByWeek {
@@ -166,7 +182,12 @@ func (p *population) windowed(c *cell, weeks uint64, practices bool) (privacy.Se
 			says &= p.practiced(int(row))
 		}
 		at := privacy.WeeksOf(p.window.First, says)
-		parts[at] = append(parts[at], p.ordinals[row])
+		part, ok := parts[at]
+		if !ok {
+			part = &privacy.Gatherer{}
+			parts[at] = part
+		}
+		part.Add(p.ordinals[row])
 		digest += mix(uint64(p.ordinals[row]), says)
 		for left := says; left != 0; left &= left - 1 {
 			digest += all[int(row)*p.weeks+bits.TrailingZeros64(left)]
@@ -174,7 +195,7 @@ func (p *population) windowed(c *cell, weeks uint64, practices bool) (privacy.Se
 	}
 	out := privacy.Set{}
 	for at, ordinals := range parts {
-		out[at] = privacy.Bitmap(ordinals)
+		out[at] = ordinals.Bitmap()
 	}
 	return out, digest
 }
@@ -194,10 +215,10 @@ func (p *population) practiced(row int) uint64 {
 // alike gives, by cell, the weeks that would be known of each.
 func (p *population) alike(cells []*cell, sets [][]privacy.Set) []uint64 {
 	out := make([]uint64, len(cells))
-	for i, c := range cells {
-		if c.metric.Alike == nil {
-			continue
-		}
+	if cells[0].metric.Alike == nil {
+		return out
+	}
+	each(cells, func(i int, c *cell) {
 		var enough uint64
 		for week, s := range sets[i] {
 			if s.Size() >= p.least(c.metric) {
@@ -207,7 +228,7 @@ func (p *population) alike(cells []*cell, sets [][]privacy.Set) []uint64 {
 		if enough != 0 {
 			out[i] = c.metric.Alike(p.measured(c, enough))
 		}
-	}
+	})
 	return out
 }
 

@@ -12,7 +12,6 @@ package privacy
 
 import (
 	"math/bits"
-	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -57,19 +56,43 @@ func People(ordinals *roaring.Bitmap) Set {
 	return Set{Weeks{}: ordinals}
 }
 
-// manyOrdinals is from how many ordinals on a bitmap is made bit by bit.
+// manyOrdinals is from how many ordinals on they are gathered bit by bit.
 const manyOrdinals = 1 << 12
 
-// Bitmap makes a bitmap of ordinals.
-func Bitmap(ordinals []uint32) *roaring.Bitmap {
-	if len(ordinals) < manyOrdinals {
-		return roaring.BitmapOf(ordinals...)
+// Gatherer makes a bitmap of ordinals. Its zero value is empty.
+type Gatherer struct {
+	few  []uint32
+	bits []uint64
+}
+
+// Add adds an ordinal.
+func (g *Gatherer) Add(ordinal uint32) {
+	if g.bits == nil {
+		if g.few = append(g.few, ordinal); len(g.few) < manyOrdinals {
+			return
+		}
+		g.bits = make([]uint64, 2*manyOrdinals)
+		for _, o := range g.few {
+			g.set(o)
+		}
 	}
-	words := make([]uint64, slices.Max(ordinals)/64+1)
-	for _, o := range ordinals {
-		words[o/64] |= 1 << (o % 64)
+	g.set(ordinal)
+}
+
+func (g *Gatherer) set(ordinal uint32) {
+	at := int(ordinal / 64)
+	if at >= len(g.bits) {
+		g.bits = append(g.bits, make([]uint64, at+1)...)
 	}
-	return roaring.FromDense(words, false)
+	g.bits[at] |= 1 << (ordinal % 64)
+}
+
+// Bitmap gives what was added. Nothing may be added after it.
+func (g *Gatherer) Bitmap() *roaring.Bitmap {
+	if g.bits == nil {
+		return roaring.BitmapOf(g.few...)
+	}
+	return roaring.FromDense(g.bits, false)
 }
 
 // Size is how many values it has.
