@@ -253,9 +253,7 @@ func nameless(t testing.TB, p *storagev1.Projection) *storagev1.Projection {
 	return p
 }
 
-// weeklyOf gives somebody's weekly facts in a generation, without their name, and
-// without when weeks changed: one that becomes empty, and is there again, forgets that,
-// and whether it does so depends on which source was first.
+// weeklyOf gives somebody's weekly facts in a generation, without their name.
 func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
 	t.Helper()
 	rec, err := s.Get(t.Context(), facts.KindName, g.Name(facts.Name(owner)))
@@ -264,8 +262,5 @@ func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string)
 	}
 	f := rec.Body.(*storagev1.WeeklyFacts)
 	f.Name = ""
-	for _, w := range f.GetWeeks() {
-		w.Changed = 0
-	}
 	return f
 }

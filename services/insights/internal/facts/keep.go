@@ -84,18 +84,25 @@ func (k *Keeper) End() {
 	k.dirty = true
 }
 
-// settle sees whether an event has changed a week; an empty one is none.
+// settle sees whether an event has changed a week.
 func (k *Keeper) settle(t touch) {
 	for n := len(t.week.GetPracticed()); n > 0 && t.week.GetPracticed()[n-1] == 0; n-- {
 		t.week.Practiced = t.week.GetPracticed()[:n-1]
 	}
-	if w := t.week; w.GetCheckIns() == 0 && w.GetStepDays() == 0 && w.GetCaptured() == 0 && len(w.GetApplied()) == 0 && len(w.GetPracticed()) == 0 {
-		k.f.Weeks = slices.DeleteFunc(k.f.GetWeeks(), func(w *storagev1.WeekEntry) bool { return w == t.week })
-	}
-	if !proto.Equal(t.week, t.before) {
+	switch {
+	case !proto.Equal(t.week, t.before):
 		k.changed = true
 		t.week.Changed = max(t.week.GetChanged(), k.at)
+	case t.week.GetChanged() == 0: // there never was anything in it
+		k.f.Weeks = slices.DeleteFunc(k.f.GetWeeks(), func(w *storagev1.WeekEntry) bool { return w == t.week })
 	}
+}
+
+// empty tells whether nothing was done in a week, or nothing is left of it. It stays for
+// when it last changed: that may not depend on what was told first, by one source or
+// another.
+func empty(w *storagev1.WeekEntry) bool {
+	return w.GetCheckIns() == 0 && w.GetStepDays() == 0 && w.GetCaptured() == 0 && len(w.GetApplied()) == 0 && len(w.GetPracticed()) == 0
 }
 
 // week gives a week to change, making it where there is none. One before all that are
