@@ -38,6 +38,7 @@ type benchCommand struct {
 	Seconds float64 `default:"3" help:"How long to measure each thing, in seconds."`
 	Workers int     `default:"64" help:"How many callers at once."`
 	Only    string  `help:"Measure only what has this in its name, such as create. Default: everything."`
+	Cohorts []int   `default:"500,1000,2000,4000" help:"Sizes of the tenants that cohort reports are measured on, in people."`
 	Profile string  `type:"path" help:"File to write a CPU profile of the measuring to. Default: none."`
 }
 
@@ -59,16 +60,30 @@ type caller struct{ name, token string }
 const people = 1000
 
 // Run measures and prints.
-func (b *benchCommand) Run(ctx context.Context) (err error) {
-	dir, err := os.MkdirTemp("", "rebound-bench-")
+func (b *benchCommand) Run(ctx context.Context) error {
+	figures, err := b.calls(ctx)
+	if err == nil && strings.Contains(cohorting, b.Only) {
+		var reports []bench.Figure
+		reports, err = b.cohorts(ctx)
+		figures = append(figures, reports...)
+	}
 	if err != nil {
 		return err
+	}
+	return bench.Print(os.Stdout, figures)
+}
+
+// calls measures calls and streams.
+func (b *benchCommand) calls(ctx context.Context) (figures []bench.Figure, err error) {
+	dir, err := os.MkdirTemp("", "rebound-bench-")
+	if err != nil {
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	const free = "127.0.0.1:0"
 	s, err := system.Open(ctx, system.Options{Data: dir, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: io.Discard})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -79,14 +94,10 @@ func (b *benchCommand) Run(ctx context.Context) (err error) {
 	}()
 	rig, err := newBenchRig(ctx, s, dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, rig.raw.Close(), rig.journal.Close()) }()
-	figures, err := b.profiled(ctx, rig)
-	if err != nil {
-		return err
-	}
-	return bench.Print(os.Stdout, figures)
+	return b.profiled(ctx, rig)
 }
 
 // profiled measures, and writes a profile of it where one is asked for.

@@ -34,7 +34,7 @@ func (l *life) event(do func(k *facts.Keeper)) bool {
 }
 
 // TestChangedWithContent: what counts as changed is content. A week that is empty again
-// is none.
+// remembers when it became so; one that never had anything in it is none.
 func TestChangedWithContent(t *testing.T) {
 	l := &life{f: &storagev1.WeeklyFacts{}}
 	if !l.event(func(k *facts.Keeper) { k.CheckIn(20_000, 3, 1) }) || l.f.GetWeeks()[0].GetChanged() != l.at(1) {
@@ -47,8 +47,11 @@ func TestChangedWithContent(t *testing.T) {
 	if !l.event(func(k *facts.Keeper) { k.CheckIn(20_000, 3, -1); k.CheckIn(20_000, -3, 1) }) || l.f.GetWeeks()[0].GetChanged() != l.at(3) {
 		t.Fatalf("%v", l.f)
 	}
-	if !l.event(func(k *facts.Keeper) { k.CheckIn(20_000, -3, -1) }) || len(l.f.GetWeeks()) != 0 || l.f.GetChanged() != l.at(4) {
+	if !l.event(func(k *facts.Keeper) { k.CheckIn(20_000, -3, -1) }) || l.f.GetWeeks()[0].GetChanged() != l.at(4) || l.f.GetChanged() != l.at(4) {
 		t.Fatalf("%v", l.f)
+	}
+	if l.event(func(k *facts.Keeper) { k.CheckIn(20_100, 1, -1) }) || len(l.f.GetWeeks()) != 1 {
+		t.Fatalf("a week of nothing: %v", l.f)
 	}
 	l.n = 0
 	if l.event(func(k *facts.Keeper) { k.CheckIn(20_000, 3, 1) }) {

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
+	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
+	"github.com/rebound-hq/rebound/services/kit/rpc"
+	"github.com/rebound-hq/rebound/tools/internal/bench"
+	"github.com/rebound-hq/rebound/tools/internal/system"
+)
+
+// cohorting is what --only finds the cohort reports by.
+const cohorting = "cohort report"
+
+const (
+	week = 7 * 24 * time.Hour
+	// cohortWeeks is how many weeks a report is about.
+	cohortWeeks = 12
+	// departments is how many groups a report has.
+	departments = 10
+)
+
+// cohortBegin is the Monday on which the weeks begin.
+var cohortBegin = time.Date(2026, 8, 3, 8, 0, 0, 0, time.UTC)
+
+// cohortRig is a system of its own whose clock is moved by hand: those who are
+// counted consented before the weeks in which they are.
+type cohortRig struct {
+	system            *system.System
+	clock             *clock.Manual
+	workers           int
+	journal, insights *grpc.ClientConn
+}
+
+// cohorts times reports by all metrics over tenants of several sizes.
+func (b *benchCommand) cohorts(ctx context.Context) (figures []bench.Figure, err error) {
+	dir, err := os.MkdirTemp("", "rebound-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	r := &cohortRig{clock: clock.NewManual(cohortBegin.Add(-week)), workers: b.Workers}
+	const free = "127.0.0.1:0"
+	r.system, err = system.Open(ctx, system.Options{
+		Data: dir, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: io.Discard, Clock: r.clock.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- r.system.Run(running) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+	}()
+	at := r.system.Addresses()
+	if r.journal, err = rpc.Dial(at.Journal, rpc.DialOptions{Limits: rpc.DefaultLimits()}); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.journal.Close()) }()
+	if r.insights, err = rpc.Dial(at.Insights, rpc.DialOptions{Limits: rpc.DefaultLimits()}); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.insights.Close()) }()
+	return r.reports(ctx, b.Cohorts)
+}
+
+// reports has tenants of all sizes live their weeks, then reports on them.
+func (r *cohortRig) reports(ctx context.Context, sizes []int) ([]bench.Figure, error) {
+	for _, size := range sizes {
+		if err := r.each(ctx, size, r.join); err != nil {
+			return nil, err
+		}
+	}
+	r.clock.Advance((cohortWeeks+1)*week + 24*time.Hour)
+	for _, size := range sizes {
+		if err := r.each(ctx, size, r.live); err != nil {
+			return nil, err
+		}
+	}
+	var figures []bench.Figure
+	for _, size := range sizes {
+		f, err := r.report(ctx, size)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, f)
+	}
+	return figures, nil
+}
+
+// each does something for each person of a tenant.
+func (r *cohortRig) each(ctx context.Context, size int, do func(ctx context.Context, size, i int) error) error {
+	_, err := bench.Measure(ctx, "living", "", r.workers, time.Hour, func(ctx context.Context, worker, i int) error {
+		n := i*r.workers + worker
+		if n >= size {
+			return io.EOF
+		}
+		return do(ctx, size, n)
+	})
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func cohortTenant(size int) string { return fmt.Sprintf("cohort%d", size) }
+func cohortPerson(size, i int) string {
+	return fmt.Sprintf("tenants/%s/people/p%d", cohortTenant(size), i)
+}
+func cohortMember(i int) (person string) { return fmt.Sprintf("p%d", i) }
+
+// as gives a context that calls as somebody of a tenant.
+func (r *cohortRig) as(ctx context.Context, size int, person, role string) (context.Context, error) {
+	token, err := r.system.Issuer.Mint(auth.Claims{
+		Subject: role, Tenant: cohortTenant(size), Person: person, Roles: []string{role}, TTL: 24 * time.Hour,
+	})
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token), err
+}
+
+// join lets a person consent and gives them a department.
+func (r *cohortRig) join(ctx context.Context, size, i int) error {
+	self, err := r.as(ctx, size, cohortMember(i), "person")
+	if err != nil {
+		return err
+	}
+	_, err = journalv1.NewProfileServiceClient(r.journal).UpdateProfile(self, &journalv1.UpdateProfileRequest{
+		Profile:    &journalv1.Profile{Name: cohortPerson(size, i) + "/profile", Consents: &journalv1.Consents{AggregateInsights: true}},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"consents.aggregate_insights"}},
+	})
+	if err != nil {
+		return err
+	}
+	admin, err := r.as(ctx, size, "", "admin")
+	if err != nil {
+		return err
+	}
+	_, err = journalv1.NewAffiliationServiceClient(r.journal).UpdateAffiliation(admin, &journalv1.UpdateAffiliationRequest{
+		Affiliation: &journalv1.Affiliation{
+			Name: cohortPerson(size, i) + "/affiliation", Attributes: map[string]string{"department": fmt.Sprintf("d%d", i%departments)},
+		},
+	})
+	return err
+}
+
+// live has a person check in once a week.
+func (r *cohortRig) live(ctx context.Context, size, i int) error {
+	self, err := r.as(ctx, size, cohortMember(i), "person")
+	if err != nil {
+		return err
+	}
+	checkIns := journalv1.NewCheckInServiceClient(r.journal)
+	for w := range cohortWeeks {
+		_, err := checkIns.CreateCheckIn(self, &journalv1.CreateCheckInRequest{
+			Parent: cohortPerson(size, i),
+			CheckIn: &journalv1.CheckIn{
+				Pleasantness: int32((i+w)%11 - 5), Time: timestamppb.New(cohortBegin.Add(time.Duration(w)*week + time.Duration(i%120)*time.Hour)),
+			},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report times reports, one metric after the other, once the insights service knows
+// everything.
+func (r *cohortRig) report(ctx context.Context, size int) (bench.Figure, error) {
+	if err := r.each(ctx, min(size, r.workers), r.known); err != nil {
+		return bench.Figure{}, err
+	}
+	analyst, err := r.as(ctx, size, "", "analyst")
+	if err != nil {
+		return bench.Figure{}, err
+	}
+	end := cohortBegin.Add(cohortWeeks*week - 24*time.Hour)
+	req := &insightsv1.CreateCohortReportRequest{
+		Parent: "tenants/" + cohortTenant(size),
+		CohortReport: &insightsv1.CohortReport{
+			GroupBy: []string{"department"},
+			Window:  &insightsv1.CohortWindow{StartDate: localdate.Of(cohortBegin, time.UTC), EndDate: localdate.Of(end, time.UTC)},
+		},
+	}
+	for m := range insightsv1.CohortMetric_name {
+		if m != 0 {
+			req.CohortReport.Metrics = append(req.CohortReport.Metrics, insightsv1.CohortMetric(m))
+		}
+	}
+	reports := insightsv1.NewCohortReportServiceClient(r.insights)
+	var latencies bench.Latencies
+	begun := time.Now()
+	for range 10 {
+		at := time.Now()
+		if _, err := reports.CreateCohortReport(analyst, req); err != nil {
+			return bench.Figure{}, err
+		}
+		latencies.Add(time.Since(at))
+	}
+	return latencies.Figure(fmt.Sprintf("%s, %d people", cohorting, size), time.Since(begun)), nil
+}
+
+// known waits until the insights service has a person's last check-in.
+func (r *cohortRig) known(ctx context.Context, size, i int) error {
+	i = size - 1 - i
+	self, err := r.as(ctx, size, cohortMember(i), "person")
+	if err != nil {
+		return err
+	}
+	summaries := insightsv1.NewSummaryServiceClient(r.insights)
+	for {
+		s, err := summaries.GetSummary(self, &insightsv1.GetSummaryRequest{Name: cohortPerson(size, i) + "/summary"})
+		if err != nil || s.GetMood().GetN() == cohortWeeks {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
