@@ -169,7 +169,7 @@ func (r *cohortRig) live(ctx context.Context, size, i int) error {
 		_, err := checkIns.CreateCheckIn(self, &journalv1.CreateCheckInRequest{
 			Parent: cohortPerson(size, i),
 			CheckIn: &journalv1.CheckIn{
-				Pleasantness: int32((i+w)%11 - 5), Time: timestamppb.New(cohortBegin.Add(time.Duration(w)*week + time.Duration(i%120)*time.Hour)),
+				Pleasantness: new(int32((i+w)%11 - 5)), Energy: new(int32(0)), Time: timestamppb.New(cohortBegin.Add(time.Duration(w)*week + time.Duration(i%120)*time.Hour)),
 			},
 		})
 		if err != nil {

@@ -75,7 +75,7 @@ func (d *Draft) Judge(a Ask) {
 		}
 	}
 	var shadow *System
-	if slices.ContainsFunc(a.candidates(), func(c *Candidate) bool { return c.Refused == Shown && !d.unchanged(a, c) }) {
+	if !a.Key.Sums && slices.ContainsFunc(a.candidates(), func(c *Candidate) bool { return c.Refused == Shown && !d.unchanged(a, c) }) {
 		shadow = d.shadow(a)
 	}
 	a.Groups = slices.SortedStableFunc(slices.Values(a.Groups), func(x, y *Candidate) int { return cmp.Compare(y.Set.Size(), x.Set.Size()) })
@@ -150,7 +150,8 @@ func (d *Draft) withhold(a Ask, c *Candidate) bool {
 	if len(u.withheld) >= maxReleases {
 		return false
 	}
-	d.add(u.with(r), r)
+	next, _, _ := u.with(r)
+	d.add(next, r)
 	return true
 }
 
@@ -166,7 +167,7 @@ func (d *Draft) unchanged(a Ask, c *Candidate) bool {
 // shadow is the plain view as if the number about everybody were known, too, since
 // mostly it is; nil where that alone would tell too much, so that it is never shown.
 func (d *Draft) shadow(a Ask) *System {
-	s, _ := d.unit(a.Key).plain.seen.With(a.Key.seen(a.Universe))
+	s, _ := d.unit(a.Key).plain.seen.With(a.Universe)
 	if s.Tells() {
 		return nil
 	}
@@ -185,18 +186,16 @@ func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.Suppression
 	if !ok {
 		return OverTime
 	}
-	if r.Set = set; u.knows(set) {
+	r.Set = set
+	next, fresh, sneaks := u.with(r)
+	if !fresh {
 		return Shown
 	}
-	if len(u.released) >= maxReleases || u.sneaks(set) {
-		return Overlap
-	}
-	next := u.with(r)
-	if next.tells() || next.betrays() {
+	if len(u.released) >= maxReleases || sneaks || next.tells() || next.betrays() {
 		return Overlap
 	}
 	if *shadow != nil {
-		with, _ := (*shadow).With(a.Key.seen(c.Set))
+		with, _ := (*shadow).With(c.Set)
 		if with.Tells() {
 			return Complement
 		}

@@ -22,7 +22,7 @@ func (l *Ledger) unit(k Key) *unit {
 }
 
 // Record adds what was released.
-func (l *Ledger) Record(k Key, r Release) { l.units[k] = l.unit(k).with(r) }
+func (l *Ledger) Record(k Key, r Release) { l.units[k], _, _ = l.unit(k).with(r) }
 
 // Forget drops weeks before one that nobody can ask about any more.
 func (l *Ledger) Forget(week int32) {
@@ -55,9 +55,9 @@ func (d *Draft) Branch() *Draft { return &Draft{ledger: d.ledger, units: maps.Cl
 
 // Take takes a number for known that was judged to be safe in a branch.
 func (d *Draft) Take(a Ask, c *Candidate) {
-	if u := d.unit(a.Key); !u.knows(c.Set) {
-		r := a.release(c)
-		d.add(u.with(r), r)
+	r := a.release(c)
+	if next, fresh, _ := d.unit(a.Key).with(r); fresh {
+		d.add(next, r)
 	}
 }
 

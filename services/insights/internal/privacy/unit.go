@@ -19,14 +19,6 @@ type Key struct {
 	Sums bool
 }
 
-// seen is the part of a set that is held against others.
-func (k Key) seen(s Set) Set {
-	if k.Sums {
-		return s.several()
-	}
-	return s
-}
-
 // maxReleases is how many sets are kept of one Key, and so how many different ones may
 // be released: what would come after them is suppressed, since nothing may be forgotten.
 const maxReleases = 400
@@ -81,37 +73,33 @@ func newUnit(k Key, minimum int) *unit {
 // others.
 type view struct{ all, seen *System }
 
-func (v view) with(k Key, s Set) view {
-	all, _ := v.all.With(s)
+// with is the view after a set. Fresh tells that the set tells something new; sneaks
+// that it does not by the part that is held against others.
+func (v view) with(k Key, s Set) (next view, fresh, sneaks bool) {
+	all, fresh := v.all.With(s)
 	if !k.Sums {
-		return view{all, all}
+		return view{all, all}, fresh, false
 	}
-	seen, _ := v.seen.With(s.several())
-	return view{all, seen}
+	part := s.several()
+	seen, seenFresh := v.seen.With(part)
+	return view{all, seen}, fresh, fresh && !seenFresh && len(part) > 0
 }
 
-// sneaks tells whether a set tells something new, and nothing new by the part that is
-// held against others.
-func (v view) sneaks(k Key, s Set) bool {
-	seen := k.seen(s)
-	return k.Sums && len(seen) > 0 && v.seen.Spans(seen) && !v.all.Spans(s)
-}
-
-// with is the unit after a release.
-func (u *unit) with(r Release) *unit {
+// with is the unit after a release; fresh and sneaks are as in a view.
+func (u *unit) with(r Release) (_ *unit, fresh, sneaks bool) {
 	next := *u
 	if r.Withheld {
 		next.withheld = append(slices.Clip(u.withheld), r)
-		return &next
+		return &next, true, false
 	}
 	next.released = append(slices.Clip(u.released), r)
-	next.plain = u.plain.with(u.key, r.Set.plain())
+	next.plain, fresh, sneaks = u.plain.with(u.key, r.Set.plain())
 	if next.top = max(u.top, r.Set.top()); next.top == 0 {
 		next.exact = next.plain
-		return &next
+		return &next, fresh, sneaks
 	}
-	next.exact = u.exact.with(u.key, r.Set)
-	next.moved = u.moved.Clone()
+	exact, exactFresh, exactSneaks := u.exact.with(u.key, r.Set)
+	next.exact, next.moved = exact, u.moved.Clone()
 	for _, part := range r.Set {
 		for it := part.Iterator(); it.HasNext(); {
 			if v := it.Next(); v >= MaxPeople {
@@ -119,17 +107,7 @@ func (u *unit) with(r Release) *unit {
 			}
 		}
 	}
-	return &next
-}
-
-// sneaks tells whether a window differs from earlier ones in single weeks only.
-func (u *unit) sneaks(s Set) bool {
-	return u.plain.sneaks(u.key, s.plain()) || (u.top > 0 || s.top() > 0) && u.exact.sneaks(u.key, s)
-}
-
-// knows tells whether a set, marked, tells nothing new.
-func (u *unit) knows(s Set) bool {
-	return u.plain.all.Spans(s.plain()) && (u.top == 0 && s.top() == 0 || u.exact.all.Spans(s))
+	return &next, fresh || exactFresh, sneaks || exactSneaks
 }
 
 // tells tells whether something about few people can be found out by the latest of

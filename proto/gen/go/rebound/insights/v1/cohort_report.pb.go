@@ -188,7 +188,11 @@ type CohortReport struct {
 	// attributes.department = "sales" AND NOT attributes.location = "berlin".
 	// Default: everybody.
 	Filter string `protobuf:"bytes,6,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Keys of up to two attributes to make groups by. Default: none, one group.
+	// Keys of up to two attributes to make groups by, at most 100 groups. People are in
+	// the group they stood in on the last day of each week, or, where a metric has no
+	// weeks, of the window. Groups that never have the minimum of people, whether these
+	// consent to be counted or not, have no cells; they are part of all groups together.
+	// Default: none, one group.
 	GroupBy []string `protobuf:"bytes,7,rep,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
 	// The weeks it is about.
 	Window *CohortWindow `protobuf:"bytes,8,opt,name=window,proto3" json:"window,omitempty"`
