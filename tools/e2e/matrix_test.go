@@ -61,7 +61,7 @@ func allowed(method, role, relation string) bool {
 		return role == "admin" && inTenant
 	case "GetAffiliation":
 		return role == "admin" && inTenant || role == "person" && relation == "own"
-	case "ExportCohortReport":
+	case "ExportCohortReport", "GetCohortChart":
 		return role == "analyst" && inTenant
 	case "StreamInsights", "ExportInsights":
 		return role == "pipeline" && inTenant || role == "person" && relation == "own"

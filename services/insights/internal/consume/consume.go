@@ -7,7 +7,6 @@ package consume
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -103,22 +102,22 @@ func (c *Consumer) apply(ctx context.Context, events []*eventsv1.Event) error {
 	if insights, err = c.marked(ctx, insights); err != nil {
 		return err
 	}
-	if err := c.commit(ctx, insights, store.ErrExists); err != nil {
+	if err := c.publish(ctx, insights); err != nil {
 		return err
 	}
-	if err := c.commit(ctx, weekly, nil); err != nil {
+	if err := c.commit(ctx, weekly); err != nil {
 		return err
 	}
-	return c.commit(ctx, projections, nil)
+	return c.commit(ctx, projections)
 }
 
-// commit writes, taking one kind of failure for done.
-func (c *Consumer) commit(ctx context.Context, writes []store.Write, fine error) error {
+// commit writes.
+func (c *Consumer) commit(ctx context.Context, writes []store.Write) error {
 	if len(writes) == 0 {
 		return nil
 	}
 	for _, res := range c.docs.Commit(ctx, writes...) {
-		if res.Err != nil && (fine == nil || !errors.Is(res.Err, fine)) {
+		if res.Err != nil {
 			return res.Err
 		}
 	}
@@ -168,7 +167,7 @@ func (c *Consumer) mark(ctx context.Context, in Generation, owner string, tell b
 		if tell && (known.GetSharedWithPipeline() || known.GetShareWithPipeline()) {
 			mark.Events = []*eventsv1.Event{c.tombstone(owner)}
 		}
-		if err = c.commit(ctx, []store.Write{mark, put(p.facts)}, nil); !outrun(err) {
+		if err = c.commit(ctx, []store.Write{mark, put(p.facts)}); !outrun(err) {
 			return err
 		}
 	}

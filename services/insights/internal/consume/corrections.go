@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -57,10 +58,11 @@ func (c *Consumer) marked(ctx context.Context, writes []store.Write) ([]store.Wr
 	out := make([]store.Write, 0, 2*len(writes))
 	for i := range writes {
 		in := writes[i].Record.Body.(*insightsv1.Insight)
-		if rec := pending[in.GetCorrects()]; rec != nil {
-			rec.Body = correctedBy(rec.Body, in.GetName()) // the event keeps what was told
-		}
-		if rec, ok := found[in.GetCorrects()]; ok && rec.Body.(*insightsv1.Insight).GetCorrectedBy() == "" {
+		if rec, ok := found[in.GetCorrects()]; !ok {
+			if waits := pending[in.GetCorrects()]; waits != nil {
+				waits.Body = correctedBy(waits.Body, in.GetName()) // the event keeps what was told
+			}
+		} else if rec.Body.(*insightsv1.Insight).GetCorrectedBy() == "" {
 			rec.Body = correctedBy(rec.Body, in.GetName())
 			out = append(out, store.Write{Op: store.Replace, Record: rec})
 		}
@@ -72,6 +74,25 @@ func (c *Consumer) marked(ctx context.Context, writes []store.Write) ([]store.Wr
 		}
 	}
 	return out, nil
+}
+
+// publish writes insights. One that exists was told before, which is fine, unless it was
+// to carry the mark of its correction: then another process has told it meanwhile,
+// without. That is ErrConflict: the mark has to be written on what there is now.
+func (c *Consumer) publish(ctx context.Context, writes []store.Write) error {
+	if len(writes) == 0 {
+		return nil
+	}
+	for i, res := range c.docs.Commit(ctx, writes...) {
+		marked := writes[i].Record.Body.(*insightsv1.Insight).GetCorrectedBy() != ""
+		switch {
+		case errors.Is(res.Err, store.ErrExists) && marked:
+			return store.ErrConflict
+		case res.Err != nil && !errors.Is(res.Err, store.ErrExists):
+			return res.Err
+		}
+	}
+	return nil
 }
 
 func correctedBy(body proto.Message, name string) *insightsv1.Insight {
