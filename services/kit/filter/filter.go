@@ -92,6 +92,33 @@ func (f *Fields) Compile(text string) (Matcher, error) {
 	return f.compile(parsed.GetExpr(), 0)
 }
 
+// Names gives the fields, and keys of maps, that a filter names which Compile takes.
+func (f *Fields) Names(text string) map[string]bool {
+	names := map[string]bool{}
+	var p filtering.Parser
+	p.Init(text)
+	if parsed, err := p.Parse(); err == nil {
+		named(parsed.GetExpr(), names)
+	}
+	return names
+}
+
+func named(e *expr.Expr, names map[string]bool) {
+	call := e.GetCallExpr()
+	switch call.GetFunction() {
+	case filtering.FunctionAnd, filtering.FunctionFuzzyAnd, filtering.FunctionOr, filtering.FunctionNot:
+		for _, arg := range call.GetArgs() {
+			named(arg, names)
+		}
+	default:
+		if len(call.GetArgs()) > 0 {
+			if path, ok := pathOf(call.GetArgs()[0]); ok {
+				names[path] = true
+			}
+		}
+	}
+}
+
 // nesting is how deep the parentheses of a text go: the parser recurses, so it
 // is held back before it starts.
 func nesting(text string) int {

@@ -33,9 +33,9 @@ type insightsCommand struct {
 
 // Run exports, checks what came, and tells where to go on.
 func (c *insightsCommand) Run(ctx context.Context) error {
-	role, parent := "pipeline", "tenants/"+c.Tenant
+	role, parent := "pipeline", "tenants/"+url.PathEscape(c.Tenant)
 	if c.Person != "" {
-		role, parent = "person", parent+"/people/"+c.Person
+		role, parent = "person", parent+"/people/"+url.PathEscape(c.Person)
 	}
 	if err := c.goOn(parent); err != nil {
 		return err

@@ -27,7 +27,7 @@ func (c *reportCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	path := "/v1/tenants/" + c.Tenant + "/cohortReports/" + c.Report + ":export?" + url.Values{"format": {c.Format}}.Encode()
+	path := "/v1/tenants/" + url.PathEscape(c.Tenant) + "/cohortReports/" + url.PathEscape(c.Report) + ":export?" + url.Values{"format": {c.Format}}.Encode()
 	manifest, err := fetch(ctx, client, token, path, c.Out)
 	if err != nil {
 		return err

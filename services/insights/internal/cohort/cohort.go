@@ -6,6 +6,7 @@ package cohort
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2"
 
@@ -94,25 +95,33 @@ func (c *Cohorts) decideReport(ctx context.Context, change resource.Change[*insi
 		return nil, err
 	}
 	q.minimum, q.strict = int(policy.GetMinimumPeople()), int(policy.GetMinimumPeopleStrict())
-	people, err := c.People.People(ctx, q.tenant)
-	if err != nil {
-		return nil, err
-	}
+	q.upTo = change.Now.Add(-margin).UnixMilli()
 	report := change.New
 	report.MinimumPeople, report.MinimumPeopleStrict = policy.GetMinimumPeople(), policy.GetMinimumPeopleStrict()
-	return nil, c.make(ctx, q, people, report)
+	return nil, c.make(ctx, q, report)
 }
 
-// maxAttempts is how often a report is made anew when others were made meanwhile.
-const maxAttempts = 8
+const (
+	// maxAttempts is how often a report is made anew when others were made meanwhile.
+	maxAttempts = 8
+	// margin is how far the clocks of services may differ, and how long it may take to
+	// write down what changed: what changed so shortly before a report is taken for
+	// changed after it.
+	margin = 30 * time.Second
+)
 
-// make fills in a report, and keeps what it releases.
-func (c *Cohorts) make(ctx context.Context, q *question, people []*facts.Person, report *insightsv1.CohortReport) error {
+// make fills in a report, and keeps what it releases. What people are like is read after
+// what was released: nothing that is released later is of facts from before.
+func (c *Cohorts) make(ctx context.Context, q *question, report *insightsv1.CohortReport) error {
 	b := c.book(q.tenant)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for range maxAttempts {
 		if err := c.refresh(ctx, b, q); err != nil {
+			return err
+		}
+		people, err := c.People.People(ctx, q.tenant)
+		if err != nil {
 			return err
 		}
 		ordinals, err := c.ordinals(b, q.tenant, people)

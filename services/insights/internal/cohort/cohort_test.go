@@ -1,6 +1,7 @@
 package cohort_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/resource/resourcetest"
@@ -101,10 +103,12 @@ func TestOverTime(t *testing.T) {
 		if last := len(p.Weeks) - 1; last < 0 || p.Weeks[last].Week != thisWeek-1 {
 			continue
 		}
+		d.rig.Clock.Advance(time.Minute)
 		o.change(i, func(p *facts.Person) {
 			w := &p.Weeks[len(p.Weeks)-1]
-			w.CheckIns, w.MoodSum, w.Changed = w.CheckIns+1, w.MoodSum+5, int64(100+changed)
+			w.CheckIns, w.MoodSum, w.Changed = w.CheckIns+1, w.MoodSum+5, d.rig.Clock.Now().UnixMilli()
 		})
+		d.rig.Clock.Advance(time.Minute)
 		changed++
 		want := "OVER_TIME"
 		if changed >= 5 {
@@ -219,6 +223,55 @@ func TestPolicyOnlyRises(t *testing.T) {
 	for _, c := range r.GetCells() {
 		if c.N != nil && c.GetN() < 12 {
 			t.Errorf("%v is of %d people", c.GetGroup(), c.GetN())
+		}
+	}
+}
+
+// standing is so many people of a place, all of whom checked in last week; the first of
+// them had a setback then.
+func standing(o *office, attributes map[string]string, people, setbacks int) {
+	for i := range people {
+		p := &facts.Person{
+			Owner: fmt.Sprintf("%s/people/p%06d", acme, len(o.people)), Consents: []facts.Span{{From: 1}},
+			Affiliations: []facts.Affiliation{{From: 1, Attributes: attributes}},
+			Weeks:        []facts.Week{{Week: thisWeek - 1, CheckIns: 1, MoodSum: int32(i % 5), Changed: 1}},
+		}
+		if i < setbacks {
+			on := facts.Monday(thisWeek - 1)
+			p.Setbacks = []facts.Setback{{Occurred: on, Recovered: -1, Kind: typev1.FailureKind(1 + i%2), Changed: 1}}
+		}
+		o.people = append(o.people, p)
+	}
+}
+
+// TestCrossesByFilter: two attributes cross as well where a filter names them, or one of
+// them, and then ask for ten people.
+func TestCrossesByFilter(t *testing.T) {
+	o := &office{}
+	standing(o, map[string]string{"department": "sales", "location": "oslo"}, 8, 0)
+	standing(o, map[string]string{"department": "sales", "location": "porto"}, 20, 0)
+	d := newDesk(t, o)
+	for filter, groupBy := range map[string][]string{
+		`attributes.department = "sales" AND attributes.location = "oslo"`: nil,
+		`attributes.location = "oslo"`:                                     {"department"},
+	} {
+		if got := reasons(d.ask(weeksAgo(1, 1), filter, groupBy, moodLevel))["all"]; got != "TOO_FEW" {
+			t.Errorf("%s by %v: %s", filter, groupBy, got)
+		}
+	}
+	if got := reasons(d.ask(weeksAgo(1, 1), `attributes.location = "oslo"`, []string{"location"}, moodLevel))["all"]; got != "UNSPECIFIED" {
+		t.Errorf("one attribute: %s", got)
+	}
+}
+
+// TestHeadsTell: where all of a group had a setback, or all but a few, how many had one
+// is not shown.
+func TestHeadsTell(t *testing.T) {
+	for setbacks, want := range map[int]string{30: "COMPLEMENT", 27: "COMPLEMENT", 25: "UNSPECIFIED"} {
+		o := &office{}
+		standing(o, map[string]string{"department": "sales"}, 30, setbacks)
+		if got := reasons(newDesk(t, o).ask(weeksAgo(1, 1), "", nil, kinds))["all"]; got != want {
+			t.Errorf("%d of 30: %s, not %s", setbacks, got, want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *stand
 	for week := range p.weeks {
 		a := privacy.Ask{
 			Key: privacy.Key{Family: family, Week: p.window.First + int32(week)}, Minimum: p.least(m), Universe: everybody[week],
-			Changed: p.facts.latestOf(week), Changes: changes{p.facts, week},
+			Changed: p.upTo, Changes: changes{p.facts, week},
 		}
 		if m.Alike != nil {
 			a.Alike = func(s privacy.Set) bool { return p.alikeIn(cells[0], s, week) }
@@ -67,7 +67,7 @@ func (p *population) judgeSums(d *privacy.Draft, cells []*cell, family string) {
 	d.Judge(privacy.Ask{
 		Key: privacy.Key{Family: family, Sums: true}, Minimum: p.least(cells[0].metric),
 		Total: &privacy.Candidate{Refused: privacy.TooFew}, Groups: candidates,
-		Changed: p.facts.latestOf(-1), Changes: changes{p.facts, -1}, AsOf: p.asOf,
+		Changed: p.upTo, Changes: changes{p.facts, -1}, AsOf: p.asOf,
 	})
 	for i, c := range cells {
 		c.refused = candidates[i].Refused
@@ -78,10 +78,14 @@ func (p *population) judgeSums(d *privacy.Draft, cells []*cell, family string) {
 func (p *population) judgeWindow(d *privacy.Draft, cells []*cell, standing *standing) {
 	m, last := cells[0].metric, p.weeks-1
 	practices := m.Kind == insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE
+	tells := p.tellsByHeads(cells)
 	candidates := make([]*privacy.Candidate, len(cells))
 	each(cells, func(i int, c *cell) {
 		set, digest := p.windowed(c, p.window.All(), practices)
 		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: standing.refused(c.group, last)}
+		if candidates[i].Refused == privacy.Shown && tells[i] {
+			candidates[i].Refused = privacy.Complement
+		}
 		if candidates[i].Refused == privacy.Shown && len(c.rows) >= p.least(m) {
 			p.fill(c, p.window.All())
 			candidates[i].Alike = c.fill == nil
@@ -93,7 +97,7 @@ func (p *population) judgeWindow(d *privacy.Draft, cells []*cell, standing *stan
 	}
 	d.Judge(privacy.Ask{
 		Key: privacy.Key{Family: families[m.Kind]}, Minimum: p.least(m), Universe: everybody, Total: candidates[0], Groups: candidates[1:],
-		Changed: p.facts.latestOf(-1), Changes: changes{p.facts, -1}, AsOf: p.asOf,
+		Changed: p.upTo, Changes: changes{p.facts, -1}, AsOf: p.asOf,
 		Alike: func(s privacy.Set) bool { return p.alikeIn(cells[0], s, -1) },
 	})
 	for i, c := range cells {
@@ -101,6 +105,30 @@ func (p *population) judgeWindow(d *privacy.Draft, cells []*cell, standing *stan
 			standing.use(c.group, last)
 		}
 	}
+}
+
+// tellsByHeads tells, by cell of a window, whether how many have something to say gives
+// away who has not: where everybody does who may be counted, or all but fewer than the
+// minimum. To have had a setback, or to have learned from one, is not to be known of
+// anybody; other metrics tell how many may be counted.
+func (p *population) tellsByHeads(cells []*cell) []bool {
+	out := make([]bool, len(cells))
+	if cells[0].metric.Kind == insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE {
+		return out // everybody has
+	}
+	counted := make([]int, len(cells))
+	for row := range p.people {
+		if at := p.stands[(row+1)*p.weeks-1]; p.consented[row] != 0 && at != outside {
+			counted[0]++
+			if at >= 0 {
+				counted[at+1]++
+			}
+		}
+	}
+	for i, c := range cells {
+		out[i] = len(c.rows) > 0 && counted[i]-len(c.rows) < p.minimum
+	}
+	return out
 }
 
 // fill measures a cell that is not refused; what cannot be shown is homogeneous.

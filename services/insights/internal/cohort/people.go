@@ -2,10 +2,10 @@ package cohort
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
@@ -103,7 +103,7 @@ func (p *population) list(s *sorting) error {
 		}
 	}
 	least := p.minimum
-	if len(p.groupBy) > 1 {
+	if p.crosses {
 		least = p.strict
 	}
 	var listed []int
@@ -168,7 +168,7 @@ func (s *sorting) sort(attributes map[string]string) int16 {
 		values[i] = attributes[key]
 		group[key] = values[i]
 	}
-	text := strings.Join(values, "\x00")
+	text := fmt.Sprintf("%q", values)
 	at, ok := s.byText[text]
 	if !ok && len(s.groups) < maxInt16 {
 		at = int16(len(s.groups))

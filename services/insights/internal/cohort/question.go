@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -32,11 +33,15 @@ type question struct {
 	match   filter.Matcher // nil: everybody
 	filter  string
 	groupBy []string
+	// crosses tells that filter and groups together go by more than one attribute.
+	crosses bool
 	window  measure.Window
 	asOf    int32 // day
 	// week is the one that it is now.
 	week            int32
 	minimum, strict int
+	// upTo is until when changes of facts are in it for sure, in milliseconds since 1970.
+	upTo int64
 }
 
 // check reads a report's question; faults blame the report's fields.
@@ -59,6 +64,11 @@ func (c *Cohorts) check(change resource.Change[*insightsv1.CohortReport]) (*ques
 		}
 		return nil, err
 	}
+	attributes := c.fields.Names(report.GetFilter())
+	for _, key := range q.groupBy {
+		attributes["attributes."+key] = true
+	}
+	q.crosses = len(attributes) > 1
 	return q, q.checkTimes(report, change.Now)
 }
 
@@ -121,13 +131,13 @@ func (q *question) digest(about string, group map[string]string) int64 {
 		}
 	}
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(strings.Join(parts, "\x00"))) // never fails
+	_, _ = fmt.Fprintf(h, "%q", parts) // never fails
 	return int64(h.Sum64())
 }
 
 // least is the least number of people behind a number of a metric.
 func (q *question) least(m measure.Metric) int {
-	if m.Strict || len(q.groupBy) > 1 {
+	if m.Strict || q.crosses {
 		return q.strict
 	}
 	return q.minimum

@@ -52,7 +52,7 @@ func (c *Consumer) load(ctx context.Context, events []*eventsv1.Event) (*batch, 
 	for i, p := range b.order {
 		p.projection = projectionOf(owners[i], projections[i], projected, now)
 		p.facts = factsOf(owners[i], weekly[i], kept, now)
-		p.keeper = facts.NewKeeper(p.facts.Body.(*storagev1.WeeklyFacts), now)
+		p.keeper = facts.NewKeeper(p.facts.Body.(*storagev1.WeeklyFacts), now, c.retells)
 	}
 	return b, nil
 }

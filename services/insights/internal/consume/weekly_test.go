@@ -245,9 +245,13 @@ func (t *told) person() *facts.Person {
 	return p
 }
 
-// content is a person as text, without when anything changed.
+// content is a person as text, without when anything changed, and weeks of which nothing
+// is left.
 func content(p *facts.Person) string {
 	weeks, setbacks := slices.Clone(p.Weeks), slices.Clone(p.Setbacks)
+	weeks = slices.DeleteFunc(weeks, func(w facts.Week) bool {
+		return w.CheckIns == 0 && w.StepDays == 0 && w.Captured == 0 && len(w.Applied) == 0 && w.Practices == 0
+	})
 	for i := range weeks {
 		weeks[i].Changed = 0
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"slices"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
@@ -109,9 +110,11 @@ type parts struct {
 
 // Write implements io.Writer.
 func (p parts) Write(b []byte) (int, error) {
-	// A message that was sent still belongs to gRPC.
-	if err := p.to.Send(&httpbody.HttpBody{ContentType: mediaType, Data: bytes.Clone(b)}); err != nil {
-		return 0, err
+	for part := range slices.Chunk(b, partBytes) { // what is larger than the buffer comes past it
+		// A message that was sent still belongs to gRPC.
+		if err := p.to.Send(&httpbody.HttpBody{ContentType: mediaType, Data: bytes.Clone(part)}); err != nil {
+			return 0, err
+		}
 	}
 	return len(b), nil
 }

@@ -19,13 +19,11 @@ type Person struct {
 	Consents []Span
 	// Affiliations are where they stood, earliest first.
 	Affiliations []Affiliation
-	// Weeks are the weeks in which they did anything, in order.
+	// Weeks are the weeks in which they did anything, in order. Those of which nothing is
+	// left are among them, for when that changed.
 	Weeks []Week
 	// Setbacks by the day they happened.
 	Setbacks []Setback
-	// Changed is when anything here last became what it is, as in Week; what is gone
-	// counts as well.
-	Changed int64
 }
 
 // The local days of one date lie in different hours. Counted from its first instant
@@ -77,9 +75,9 @@ type Week struct {
 	Week int32
 	// Practices has bit p set for each typev1.Practice p that was practiced.
 	Practices uint32
-	// Changed is when it last became what it is, in milliseconds since 1970: the time
-	// of the event, or that at which it was applied, whichever is earlier. So it is
-	// never later than the first reading that shows it, and a rebuild gives the same.
+	// Changed is when it last became what it is, by the clock of the service that
+	// applied the event, in milliseconds since 1970; in a rebuild, when the event says,
+	// or then, whichever is earlier.
 	Changed int64
 	// MoodSum is the sum of pleasantness of CheckIns check-ins.
 	MoodSum  int32

@@ -27,6 +27,8 @@ const (
 type Keeper struct {
 	f   *storagev1.WeeklyFacts
 	now int64
+	// retold: see NewKeeper.
+	retold bool
 	// dirty: something has changed since the keeper was made.
 	dirty bool
 
@@ -44,9 +46,12 @@ type touch struct {
 	before *storagev1.WeekEntry
 }
 
-// NewKeeper keeps facts as of now. They are changed in place.
-func NewKeeper(f *storagev1.WeeklyFacts, now time.Time) *Keeper {
-	return &Keeper{f: f, now: now.UnixMilli()}
+// NewKeeper keeps facts as of now. They are changed in place, and what changes counts as
+// changed now: events of other people that were told later may have been applied before.
+// Retold facts were so before, and count as changed when their events say; else everybody
+// would look changed.
+func NewKeeper(f *storagev1.WeeklyFacts, now time.Time, retold bool) *Keeper {
+	return &Keeper{f: f, now: now.UnixMilli(), retold: retold}
 }
 
 // Changed tells whether anything has changed since the keeper was made.
@@ -59,7 +64,9 @@ func (k *Keeper) Begin(e *eventsv1.Event) {
 		return
 	}
 	k.e, k.changed, k.touched = e, false, k.touched[:0]
-	k.at = min(e.GetTime().AsTime().UnixMilli(), k.now)
+	if k.at = k.now; k.retold {
+		k.at = min(e.GetTime().AsTime().UnixMilli(), k.now)
+	}
 	k.applies = !k.f.GetErased() && e.GetPosition() > k.f.GetPositions()[e.GetSource()]
 }
 
@@ -93,16 +100,9 @@ func (k *Keeper) settle(t touch) {
 	case !proto.Equal(t.week, t.before):
 		k.changed = true
 		t.week.Changed = max(t.week.GetChanged(), k.at)
-	case t.week.GetChanged() == 0: // there never was anything in it
+	case t.week.GetChanged() == 0: // there never was anything in it; else it stays, for when that changed
 		k.f.Weeks = slices.DeleteFunc(k.f.GetWeeks(), func(w *storagev1.WeekEntry) bool { return w == t.week })
 	}
-}
-
-// empty tells whether nothing was done in a week, or nothing is left of it. It stays for
-// when it last changed: that may not depend on what was told first, by one source or
-// another.
-func empty(w *storagev1.WeekEntry) bool {
-	return w.GetCheckIns() == 0 && w.GetStepDays() == 0 && w.GetCaptured() == 0 && len(w.GetApplied()) == 0 && len(w.GetPracticed()) == 0
 }
 
 // week gives a week to change, making it where there is none. One before all that are
@@ -193,6 +193,9 @@ func (k *Keeper) Setback(id string, s *storagev1.SetbackEntry) {
 	}
 	fact := &storagev1.SetbackFact{Id: id, Occurred: s.GetOccurred(), Recovered: s.Recovered, Kind: s.GetFailureKind()}
 	was := k.dropSetback(id)
+	if was != nil && WeekOf(was.GetOccurred()) != WeekOf(fact.GetOccurred()) {
+		k.mark(was)
+	}
 	fact.Changed = was.GetChanged()
 	if !proto.Equal(was, fact) {
 		fact.Changed = max(fact.GetChanged(), k.at)
@@ -210,9 +213,19 @@ func (k *Keeper) Setback(id string, s *storagev1.SetbackEntry) {
 
 // NoSetback says that a setback is gone.
 func (k *Keeper) NoSetback(id string) {
-	if k != nil && k.applies && k.dropSetback(id) != nil {
+	if k == nil || !k.applies {
+		return
+	}
+	if was := k.dropSetback(id); was != nil {
+		k.mark(was)
 		k.changed = true
 	}
+}
+
+// mark notes in its week that a setback is not there any more.
+func (k *Keeper) mark(gone *storagev1.SetbackFact) {
+	w := k.week(WeekOf(gone.GetOccurred()))
+	w.Changed = max(w.GetChanged(), k.at)
 }
 
 // dropSetback takes a setback out; nil when it is not there.

@@ -26,8 +26,8 @@ func (l *life) at(n int64) int64 { return begin.Add(time.Duration(n) * time.Minu
 // event does something as one event, and tells whether it changed anything.
 func (l *life) event(do func(k *facts.Keeper)) bool {
 	l.n++
-	k := facts.NewKeeper(l.f, begin.Add(time.Duration(l.n)*time.Minute+time.Second))
-	k.Begin(&eventsv1.Event{Source: "rebound/journal", Position: l.n, Time: timestamppb.New(time.UnixMilli(l.at(l.n)))})
+	k := facts.NewKeeper(l.f, time.UnixMilli(l.at(l.n)), false)
+	k.Begin(&eventsv1.Event{Source: "rebound/journal", Position: l.n, Time: timestamppb.New(time.UnixMilli(l.at(l.n) - 1000))})
 	do(k)
 	k.End()
 	return k.Changed()
@@ -59,11 +59,11 @@ func TestChangedWithContent(t *testing.T) {
 	}
 }
 
-// TestNeverLaterThanApplied: a clock elsewhere that is ahead makes nothing look newer
-// than it is.
+// TestNeverLaterThanApplied: what is retold counts as changed when its event says; a
+// clock elsewhere that was ahead makes nothing look newer than it is.
 func TestNeverLaterThanApplied(t *testing.T) {
 	f := &storagev1.WeeklyFacts{}
-	k := facts.NewKeeper(f, begin)
+	k := facts.NewKeeper(f, begin, true)
 	k.Begin(&eventsv1.Event{Source: "rebound/journal", Position: 1, Time: timestamppb.New(begin.Add(time.Hour))})
 	k.StepDay(-5, true)
 	k.End()

@@ -96,7 +96,7 @@ func (in *interner) attributes(m map[string]string) map[string]string {
 func (in *interner) person(owner string, f *storagev1.WeeklyFacts) *Person {
 	p := &Person{
 		Owner: owner, Consents: make([]Span, len(f.GetConsents())), Affiliations: make([]Affiliation, len(f.GetAffiliations())),
-		Weeks: make([]Week, 0, len(f.GetWeeks())), Setbacks: make([]Setback, len(f.GetSetbacks())), Changed: f.GetChanged(),
+		Weeks: make([]Week, 0, len(f.GetWeeks())), Setbacks: make([]Setback, len(f.GetSetbacks())),
 	}
 	for i, s := range f.GetConsents() {
 		p.Consents[i] = Span{From: s.GetFrom(), Until: s.GetUntil()}
@@ -105,9 +105,6 @@ func (in *interner) person(owner string, f *storagev1.WeeklyFacts) *Person {
 		p.Affiliations[i] = Affiliation{From: a.GetFrom(), Attributes: in.attributes(a.GetAttributes())}
 	}
 	for _, w := range f.GetWeeks() {
-		if empty(w) {
-			continue
-		}
 		p.Weeks = append(p.Weeks, Week{
 			Week: w.GetWeek(), Practices: practices(w), Changed: w.GetChanged(), MoodSum: w.GetMoodSum(), CheckIns: w.GetCheckIns(),
 			StepDays: int32(bits.OnesCount32(w.GetStepDays())), Captured: w.GetCaptured(), Applied: slices.Clone(w.GetApplied()),

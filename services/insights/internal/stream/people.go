@@ -60,6 +60,10 @@ func (p *People) of(ctx context.Context, owners []string, justNow bool) (map[str
 	}
 	for _, owner := range missing {
 		out[owner] = standing{consents: found[owner].GetShareWithPipeline(), erased: found[owner].GetErased()}
+		if now, ok := p.cache.Peek(owner); ok && now.erased {
+			out[owner] = now // since it was looked up
+			continue
+		}
 		p.cache.Add(owner, out[owner])
 	}
 	return out, nil

@@ -78,7 +78,7 @@ func (s *Store) Read(ctx context.Context, partition int, position int64, limit i
 	if err := cur.All(ctx, &found); err != nil {
 		return nil, fail(ctx, err)
 	}
-	if len(found) == 0 || found[0].Position != position+1 { // it may have been trimmed
+	if n := len(found); n == 0 || found[n-1].Position != position+int64(n) { // some may have been trimmed, now or before
 		floor, err := s.floor(ctx, partition)
 		if err == nil && floor.Position > position {
 			err = store.ErrGone
