@@ -18,8 +18,13 @@ func (l *Ledger) unit(k Key) *unit {
 	if u, ok := l.units[k]; ok {
 		return u
 	}
-	return newUnit(k, l.minimum(k.Family))
+	u := newUnit(k, l.minimum(k.Family))
+	l.units[k] = u
+	return u
 }
+
+// Windows are those of the sets of a Key.
+func (l *Ledger) Windows(k Key) *Windows { return l.unit(k).windows }
 
 // Record adds what was released.
 func (l *Ledger) Record(k Key, r Release) { l.units[k], _, _ = l.unit(k).with(r) }
@@ -47,8 +52,18 @@ type Draft struct {
 	Added []Recorded
 }
 
-// Draft begins a report.
-func (l *Ledger) Draft() *Draft { return &Draft{ledger: l, units: map[Key]*unit{}} }
+// Draft begins a report. Earlier drafts must be done with.
+func (l *Ledger) Draft() *Draft {
+	for _, u := range l.units {
+		if u.windows != nil {
+			u.windows.cut(u.used)
+		}
+	}
+	return &Draft{ledger: l, units: map[Key]*unit{}}
+}
+
+// Windows are those of the sets of a Key.
+func (d *Draft) Windows(k Key) *Windows { return d.ledger.Windows(k) }
 
 // Branch is a draft that goes on from another, which knows nothing of it.
 func (d *Draft) Branch() *Draft { return &Draft{ledger: d.ledger, units: maps.Clone(d.units)} }
