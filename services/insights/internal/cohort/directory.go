@@ -1,6 +1,8 @@
 package cohort
 
 import (
+	"sync/atomic"
+
 	"github.com/RoaringBitmap/roaring/v2"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
@@ -11,7 +13,7 @@ import (
 type standing struct {
 	asks []privacy.Ask // by week
 	// used is by week, then by group, all groups together first.
-	used [][]bool
+	used [][]atomic.Bool
 }
 
 // judgeDirectory holds the groups of each week against earlier ones, whoever of their
@@ -54,7 +56,7 @@ func (p *population) judgeDirectory(d *privacy.Draft) *standing {
 			Universe: everybody, Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
 		}
 		trial.Judge(a)
-		s.asks, s.used = append(s.asks, a), append(s.used, make([]bool, len(candidates)))
+		s.asks, s.used = append(s.asks, a), append(s.used, make([]atomic.Bool, len(candidates)))
 	}
 	return s
 }
@@ -72,13 +74,13 @@ func (s *standing) refused(group, week int) insightsv1.SuppressionReason {
 }
 
 // use notes that something is shown of a group in a week.
-func (s *standing) use(group, week int) { s.used[week][group+1] = true }
+func (s *standing) use(group, week int) { s.used[week][group+1].Store(true) }
 
 // keep makes what is shown known.
 func (s *standing) keep(d *privacy.Draft) {
 	for week, used := range s.used {
-		for i, shown := range used {
-			if shown {
+		for i := range used {
+			if used[i].Load() {
 				d.Take(s.asks[week], s.candidate(i-1, week))
 			}
 		}

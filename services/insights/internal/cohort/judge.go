@@ -119,18 +119,18 @@ func (p *population) fill(c *cell, weeks uint64) {
 	}
 }
 
-// each does something for all cells, several at a time.
-func each(cells []*cell, do func(i int, c *cell)) {
+// each does something for all, several at a time.
+func each[T any](of []T, do func(i int, one T)) {
 	var all sync.WaitGroup
-	places := make(chan int, len(cells))
-	for i := range cells {
+	places := make(chan int, len(of))
+	for i := range of {
 		places <- i
 	}
 	close(places)
 	for range runtime.GOMAXPROCS(0) {
 		all.Go(func() {
 			for i := range places {
-				do(i, cells[i])
+				do(i, of[i])
 			}
 		})
 	}
@@ -190,7 +190,7 @@ func (p *population) windowed(c *cell, weeks uint64, practices bool) (w windowed
 			continue
 		}
 		if practices {
-			says &= p.practiced(int(row))
+			says &= p.look.Practiced(row)
 		}
 		w.ordinals, w.weeks = append(w.ordinals, p.ordinals[row]), append(w.weeks, says)
 		w.digest += mix(uint64(p.ordinals[row]), says)
@@ -204,18 +204,6 @@ func (p *population) windowed(c *cell, weeks uint64, practices bool) (w windowed
 // behind is the set of a window: one at a time, since it numbers what is new.
 func (p *population) behind(d *privacy.Draft, key privacy.Key, w windowed) privacy.Set {
 	return d.Windows(key).Set(p.window.First, w.ordinals, w.weeks)
-}
-
-// practiced are the weeks of the window in which a person practiced anything.
-func (p *population) practiced(row int) uint64 {
-	var mask uint64
-	weeks := p.people[row].Weeks
-	for k := len(weeks) - 1; k >= 0 && weeks[k].Week >= p.window.First; k-- {
-		if weeks[k].Week <= p.window.Last && weeks[k].Practices != 0 {
-			mask |= 1 << (weeks[k].Week - p.window.First)
-		}
-	}
-	return mask
 }
 
 // alike gives, by cell, the weeks that would be known of each.

@@ -60,19 +60,12 @@ const total = -1
 // report gives the cells that a draft lets show: all groups together, then each.
 func (p *population) report(d *privacy.Draft) ([]*insightsv1.CohortCell, []*insightsv1.CurveComparison) {
 	standing := p.judgeDirectory(d)
-	byMetric := make([][]*cell, len(p.metrics))
+	byMetric := p.judge(d, standing)
 	var curves []*cell
 	for i, m := range p.metrics {
-		cells := p.cells(m)
-		if m.ByWeek {
-			p.judgeWeeks(d, cells, standing)
-		} else {
-			p.judgeWindow(d, cells, standing)
-		}
 		if m.Kind == insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE {
-			curves = cells[1:]
+			curves = byMetric[i][1:]
 		}
-		byMetric[i] = cells
 	}
 	standing.keep(d)
 	var out []*insightsv1.CohortCell
@@ -82,6 +75,39 @@ func (p *population) report(d *privacy.Draft) ([]*insightsv1.CohortCell, []*insi
 		}
 	}
 	return out, p.compare(curves)
+}
+
+// judge decides on the cells of each metric. Families say nothing about each other, so
+// several are judged at a time; the metrics of one, in order.
+func (p *population) judge(d *privacy.Draft, standing *standing) [][]*cell {
+	byMetric := make([][]*cell, len(p.metrics))
+	var branches []*privacy.Draft
+	var metrics [][]int // by branch
+	places := map[string]int{}
+	for i, m := range p.metrics {
+		at, ok := places[families[m.Kind]]
+		if !ok {
+			at = len(branches)
+			places[families[m.Kind]] = at
+			branches, metrics = append(branches, d.Branch()), append(metrics, nil)
+		}
+		metrics[at] = append(metrics[at], i)
+	}
+	each(branches, func(at int, branch *privacy.Draft) {
+		for _, i := range metrics[at] {
+			m := p.metrics[i]
+			byMetric[i] = p.cells(m)
+			if m.ByWeek {
+				p.judgeWeeks(branch, byMetric[i], standing)
+			} else {
+				p.judgeWindow(branch, byMetric[i], standing)
+			}
+		}
+	})
+	for _, branch := range branches {
+		d.Join(branch)
+	}
+	return byMetric
 }
 
 // cells of a metric: all groups together, then each, with who has something to say.

@@ -1,10 +1,15 @@
 package privacy
 
-import "maps"
+import (
+	"maps"
+	"sync"
+)
 
-// Ledger is all that was released in a tenant. It is not safe for concurrent use.
+// Ledger is all that was released in a tenant. It is not safe for concurrent use, but
+// for branches of a draft that are about different families.
 type Ledger struct {
 	minimum func(family string) int
+	mu      sync.Mutex // of units, while there are branches
 	units   map[Key]*unit
 }
 
@@ -15,6 +20,8 @@ func NewLedger(minimum func(family string) int) *Ledger {
 }
 
 func (l *Ledger) unit(k Key) *unit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if u, ok := l.units[k]; ok {
 		return u
 	}
@@ -67,6 +74,12 @@ func (d *Draft) Windows(k Key) *Windows { return d.ledger.Windows(k) }
 
 // Branch is a draft that goes on from another, which knows nothing of it.
 func (d *Draft) Branch() *Draft { return &Draft{ledger: d.ledger, units: maps.Clone(d.units)} }
+
+// Join takes over what a branch adds, which nothing else was added to.
+func (d *Draft) Join(branch *Draft) {
+	maps.Copy(d.units, branch.units)
+	d.Added = append(d.Added, branch.Added...)
+}
 
 // Take takes a number for known that was judged to be safe in a branch.
 func (d *Draft) Take(a Ask, c *Candidate) {

@@ -73,6 +73,14 @@ type Gatherer struct {
 
 // Add adds an ordinal.
 func (g *Gatherer) Add(ordinal uint32) {
+	if at := int(ordinal / 64); at < len(g.bits) { // as mostly it is
+		g.bits[at] |= 1 << (ordinal % 64)
+		return
+	}
+	g.add(ordinal)
+}
+
+func (g *Gatherer) add(ordinal uint32) {
 	if g.bits == nil {
 		if g.few = append(g.few, ordinal); len(g.few) < manyOrdinals {
 			return
@@ -81,6 +89,7 @@ func (g *Gatherer) Add(ordinal uint32) {
 		for _, o := range g.few {
 			g.set(o)
 		}
+		return
 	}
 	g.set(ordinal)
 }
@@ -179,7 +188,7 @@ func (s Set) plain() Set {
 	return s.like(s, out)
 }
 
-// Ordinals are those of all that are in it, each once.
+// Ordinals are those of all that are in it, each once; they are not to be changed.
 func (s Set) Ordinals() *roaring.Bitmap {
 	if s.windows == nil && s.later().IsEmpty() {
 		return s.bitmap()

@@ -170,17 +170,22 @@ func (s Set) Parts() []Part {
 	if s.windows == nil {
 		return []Part{{People: s.bitmap()}}
 	}
-	places, values := map[Weeks]int{}, [][]uint32{}
+	// Elements share patterns, so that these are looked up, and not weeks.
+	byPattern, byWeeks := make([]int, len(s.windows.patterns)), map[Weeks]int{}
 	var parts []Part
+	var values [][]uint32
 	for it := s.bitmap().Iterator(); it.HasNext(); {
-		p := s.windows.at(it.Next())
-		at, ok := places[p.weeks]
-		if !ok {
-			at = len(parts)
-			places[p.weeks] = at
-			parts, values = append(parts, Part{Weeks: p.weeks}), append(values, nil)
+		n := s.windows.all[it.Next()]
+		p := s.windows.patterns[n.pattern]
+		if byPattern[n.pattern] == 0 {
+			if byWeeks[p.weeks] == 0 {
+				parts, values = append(parts, Part{Weeks: p.weeks}), append(values, nil)
+				byWeeks[p.weeks] = len(parts)
+			}
+			byPattern[n.pattern] = byWeeks[p.weeks]
 		}
-		values[at] = append(values[at], (*Windows)(nil).element(p))
+		at := byPattern[n.pattern] - 1
+		values[at] = append(values[at], n.ordinal|p.version<<ordinalBits)
 	}
 	for i := range parts {
 		parts[i].People = roaring.BitmapOf(values[i]...)
