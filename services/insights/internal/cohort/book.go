@@ -2,6 +2,7 @@ package cohort
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -153,11 +154,12 @@ func entriesOf(people []string, added []privacy.Recorded) ([]*storagev1.CohortLe
 		room(len(digest) + 4)
 		last.People = append(last.People, []byte(digest))
 	}
-	for _, a := range added {
-		r, err := storedOf(a)
-		if err != nil {
-			return nil, err
-		}
+	stored, faults := make([]*storagev1.CohortRelease, len(added)), make([]error, len(added))
+	each(added, func(i int, a privacy.Recorded) { stored[i], faults[i] = storedOf(a) })
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	for _, r := range stored {
 		n := 0
 		for _, part := range r.GetParts() {
 			n += len(part.GetPeople()) + 16

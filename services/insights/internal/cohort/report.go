@@ -114,7 +114,11 @@ func (p *population) judge(d *privacy.Draft, standing *standing) [][]*cell {
 func (p *population) cells(m measure.Metric) []*cell {
 	cells := make([]*cell, len(p.groups)+1)
 	for i := range cells {
-		cells[i] = &cell{metric: m, group: i - 1, refused: privacy.TooFew}
+		room := len(p.people)
+		if i > 0 { // as if groups were of one size
+			room /= len(p.groups)
+		}
+		cells[i] = &cell{metric: m, group: i - 1, refused: privacy.TooFew, rows: make([]int32, 0, room), counts: make([]uint64, 0, room)}
 	}
 	for row := range p.people {
 		says := m.Mask(p.look, int32(row)) & p.consented[row]

@@ -168,35 +168,39 @@ func (u *unit) marked(r Release, c Changes, same bool) (marked Set, ok bool) {
 	}
 	var out Gatherer
 	for it := changed.Iterator(); it.HasNext(); {
-		p := u.windows.at(it.Next())
-		version, at := u.version(p)
+		element := it.Next()
+		p := u.windows.at(element)
+		version, at := u.version(element, p)
 		if at >= 0 && c.Since(p.ordinal, p.weeks, u.released[at]) {
 			version++
 		}
 		if version > maxVersion {
 			return Set{}, false
 		}
-		p.version = version
-		out.Add(u.windows.element(p))
+		if version > 0 {
+			p.version = version
+			element = u.windows.element(p)
+		}
+		out.Add(element)
 	}
 	rest := roaring.AndNot(r.Set.bitmap(), changed)
 	rest.Or(out.Bitmap())
 	return r.Set.like(r.Set, rest), true
 }
 
-// version is what a person had in the latest release that they were in, with the same
-// weeks; at is -1 when there is none.
-func (u *unit) version(p place) (version uint32, at int) {
-	elements := make([]uint32, 0, 4)
-	for p.version = 0; p.version <= u.top; p.version++ {
-		if element, ok := u.windows.known(p); ok {
-			elements = append(elements, element)
+// version is what the person of a plain element had in the latest release that they
+// were in, with the same weeks; at is -1 when there is none.
+func (u *unit) version(element uint32, p place) (version uint32, at int) {
+	elements := append(make([]uint32, 0, 4), element)
+	for p.version = 1; p.version <= u.top; p.version++ {
+		if later, ok := u.windows.known(p); ok {
+			elements = append(elements, later)
 		}
 	}
 	for at = len(u.released) - 1; at >= 0; at-- {
-		for _, element := range elements {
-			if u.released[at].Set.bitmap().Contains(element) {
-				return u.windows.at(element).version, at
+		for _, e := range elements {
+			if u.released[at].Set.bitmap().Contains(e) {
+				return u.windows.at(e).version, at
 			}
 		}
 	}
