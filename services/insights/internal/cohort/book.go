@@ -2,6 +2,7 @@ package cohort
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -66,7 +67,7 @@ func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 			if key.Week != 0 && q.week-key.Week > maxWeeksAgo+1 {
 				continue
 			}
-			release, err := releaseOf(r)
+			release, err := releaseOf(r, b.ledger.Windows(key))
 			if err != nil {
 				return fmt.Errorf("cohort: entry %s: %w", e.GetName(), err)
 			}
@@ -153,11 +154,12 @@ func entriesOf(people []string, added []privacy.Recorded) ([]*storagev1.CohortLe
 		room(len(digest) + 4)
 		last.People = append(last.People, []byte(digest))
 	}
-	for _, a := range added {
-		r, err := storedOf(a)
-		if err != nil {
-			return nil, err
-		}
+	stored, faults := make([]*storagev1.CohortRelease, len(added)), make([]error, len(added))
+	each(added, func(i int, a privacy.Recorded) { stored[i], faults[i] = storedOf(a) })
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	for _, r := range stored {
 		n := 0
 		for _, part := range r.GetParts() {
 			n += len(part.GetPeople()) + 16
@@ -173,12 +175,12 @@ func storedOf(a privacy.Recorded) (*storagev1.CohortRelease, error) {
 		Family: a.Key.Family, Week: a.Key.Week, Sums: a.Key.Sums, Question: a.Release.Question, Digest: int64(a.Release.Digest),
 		Changed: a.Release.Changed, AsOf: a.Release.AsOf, Withheld: a.Release.Withheld,
 	}
-	for weeks, people := range a.Release.Set {
-		raw, err := people.ToBytes()
+	for _, part := range a.Release.Set.Parts() {
+		raw, err := part.People.ToBytes()
 		if err != nil {
 			return nil, err
 		}
-		out.Parts = append(out.Parts, &storagev1.CohortPart{FirstWeek: weeks.First, Weeks: int64(weeks.Mask), People: raw})
+		out.Parts = append(out.Parts, &storagev1.CohortPart{FirstWeek: part.Weeks.First, Weeks: int64(part.Weeks.Mask), People: raw})
 	}
 	return out, nil
 }
@@ -187,16 +189,18 @@ func keyOf(r *storagev1.CohortRelease) privacy.Key {
 	return privacy.Key{Family: r.GetFamily(), Week: r.GetWeek(), Sums: r.GetSums()}
 }
 
-func releaseOf(r *storagev1.CohortRelease) (privacy.Release, error) {
+func releaseOf(r *storagev1.CohortRelease, w *privacy.Windows) (privacy.Release, error) {
 	out := privacy.Release{
-		Set: privacy.Set{}, Question: r.GetQuestion(), Digest: uint64(r.GetDigest()), Changed: r.GetChanged(), AsOf: r.GetAsOf(), Withheld: r.GetWithheld(),
+		Question: r.GetQuestion(), Digest: uint64(r.GetDigest()), Changed: r.GetChanged(), AsOf: r.GetAsOf(), Withheld: r.GetWithheld(),
 	}
-	for _, part := range r.GetParts() {
+	parts := make([]privacy.Part, len(r.GetParts()))
+	for i, part := range r.GetParts() {
 		people := roaring.New()
 		if err := people.UnmarshalBinary(part.GetPeople()); err != nil {
 			return out, err
 		}
-		out.Set[privacy.Weeks{First: part.GetFirstWeek(), Mask: uint64(part.GetWeeks())}] = people
+		parts[i] = privacy.Part{Weeks: privacy.Weeks{First: part.GetFirstWeek(), Mask: uint64(part.GetWeeks())}, People: people}
 	}
+	out.Set = w.Of(parts)
 	return out, nil
 }

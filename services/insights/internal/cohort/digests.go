@@ -20,11 +20,13 @@ type digests struct {
 	changed   []int64
 	// latest is the latest change of each week, of anybody.
 	latest []int64
+	mu     sync.Mutex
+	recent map[asked]*roaring.Bitmap
 }
 
 func newDigests(p *population) *digests {
 	n := len(p.people) * p.weeks
-	d := &digests{p: p, acts: make([]uint64, n), all: make([]uint64, n), changed: make([]int64, n), latest: make([]int64, p.weeks)}
+	d := &digests{p: p, acts: make([]uint64, n), all: make([]uint64, n), changed: make([]int64, n), latest: make([]int64, p.weeks), recent: map[asked]*roaring.Bitmap{}}
 	chunk := max(1, (len(p.people)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -116,22 +118,44 @@ type changes struct {
 	week int
 }
 
-// Recent implements privacy.Changes.
+// asked is what Recent depends on: a week, or -1, and after which time and between
+// which days.
+type asked struct {
+	week        int
+	after       int64
+	from, until int32
+}
+
+// Recent implements privacy.Changes. Groups, and metrics, mostly ask for the same.
 func (c changes) Recent(earlier []privacy.Release) *roaring.Bitmap {
-	after, from, until := earlier[0].Changed, c.p.asOf, c.p.asOf
+	a := asked{c.week, earlier[0].Changed, c.p.asOf, c.p.asOf}
 	for _, r := range earlier {
-		after = min(after, r.Changed)
+		a.after = min(a.after, r.Changed)
 		if c.week < 0 {
-			from, until = min(from, r.AsOf), max(until, r.AsOf)
+			a.from, a.until = min(a.from, r.AsOf), max(a.until, r.AsOf)
 		}
 	}
-	out := roaring.New()
+	if a.from == a.until && c.latestOf(c.week) <= a.after {
+		return roaring.New()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out, ok := c.recent[a]
+	if !ok {
+		out = c.find(a)
+		c.recent[a] = out
+	}
+	return out.Clone()
+}
+
+func (c changes) find(a asked) *roaring.Bitmap {
+	var out privacy.Gatherer
 	for row, ordinal := range c.p.ordinals {
-		if c.changedAfter(row, after, allWeeks) || from < until && c.moved(row, from, until, allWeeks) {
+		if c.changedAfter(row, a.after, allWeeks) || a.from < a.until && c.moved(row, a.from, a.until, allWeeks) {
 			out.Add(ordinal)
 		}
 	}
-	return out
+	return out.Bitmap()
 }
 
 const allWeeks = ^uint64(0)
@@ -169,14 +193,15 @@ func (c changes) moved(row int, from, until int32, weeks uint64) bool {
 		i := week - c.p.window.First
 		return i >= 0 && int(i) < c.p.weeks && weeks&(1<<i) != 0
 	}
-	for i := range c.p.people[row].Setbacks {
-		if s := &c.p.people[row].Setbacks[i]; within(s.Recovered) && counts(facts.WeekOf(s.Occurred)) {
+	first, person := c.p.window.First, c.p.people[row]
+	for k := len(person.Setbacks) - 1; k >= 0 && person.Setbacks[k].Occurred >= facts.Monday(first); k-- {
+		if s := &person.Setbacks[k]; within(s.Recovered) && counts(facts.WeekOf(s.Occurred)) {
 			return true
 		}
 	}
-	for i := range c.p.people[row].Weeks {
-		w := &c.p.people[row].Weeks[i]
-		if !counts(w.Week) {
+	for k := len(person.Weeks) - 1; k >= 0 && person.Weeks[k].Week >= first; k-- {
+		w := &person.Weeks[k]
+		if len(w.Applied) == 0 || !counts(w.Week) {
 			continue
 		}
 		for _, day := range w.Applied {

@@ -1,6 +1,8 @@
 package cohort
 
 import (
+	"sync/atomic"
+
 	"github.com/RoaringBitmap/roaring/v2"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
@@ -11,7 +13,7 @@ import (
 type standing struct {
 	asks []privacy.Ask // by week
 	// used is by week, then by group, all groups together first.
-	used [][]bool
+	used [][]atomic.Bool
 }
 
 // judgeDirectory holds the groups of each week against earlier ones, whoever of their
@@ -20,43 +22,51 @@ type standing struct {
 func (p *population) judgeDirectory(d *privacy.Draft) *standing {
 	s := &standing{}
 	trial := d.Branch()
+	sets, everybody := make([][]privacy.Set, p.weeks), make([]privacy.Set, p.weeks)
+	each(sets, func(week int, _ []privacy.Set) { sets[week], everybody[week] = p.standIn(week) })
 	for week := range p.weeks {
-		var all privacy.Gatherer
-		ordinals := make([]privacy.Gatherer, len(p.groups)+1)
-		for row := range p.people {
-			if p.known[row]&(1<<week) == 0 {
-				continue
-			}
-			if p.match != nil {
-				all.Add(p.ordinals[row])
-			}
-			at := p.stands[row*p.weeks+week]
-			if at == outside {
-				continue
-			}
-			ordinals[0].Add(p.ordinals[row])
-			if at >= 0 {
-				ordinals[at+1].Add(p.ordinals[row])
-			}
-		}
-		candidates := make([]*privacy.Candidate, len(ordinals))
+		candidates := make([]*privacy.Candidate, len(p.groups)+1)
 		for i := range candidates {
-			candidates[i] = &privacy.Candidate{
-				Set: privacy.People(ordinals[i].Bitmap()), Question: p.asks(&cell{group: i - 1}, false),
-			}
-		}
-		everybody := candidates[0].Set
-		if p.match != nil {
-			everybody = privacy.People(all.Bitmap())
+			candidates[i] = &privacy.Candidate{Set: sets[week][i], Question: p.asks(&cell{group: i - 1}, false)}
 		}
 		a := privacy.Ask{
 			Key: privacy.Key{Family: directory, Week: p.window.First + int32(week)}, Minimum: p.minimum,
-			Universe: everybody, Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
+			Universe: everybody[week], Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
 		}
 		trial.Judge(a)
-		s.asks, s.used = append(s.asks, a), append(s.used, make([]bool, len(candidates)))
+		s.asks, s.used = append(s.asks, a), append(s.used, make([]atomic.Bool, len(candidates)))
 	}
 	return s
+}
+
+// standIn gives who stands in each group in a week, all groups together first, and who
+// stands anywhere, whatever the filter.
+func (p *population) standIn(week int) (sets []privacy.Set, everybody privacy.Set) {
+	var all privacy.Gatherer
+	ordinals := make([]privacy.Gatherer, len(p.groups)+1)
+	for row := range p.people {
+		if p.known[row]&(1<<week) == 0 {
+			continue
+		}
+		if p.match != nil {
+			all.Add(p.ordinals[row])
+		}
+		at := p.stands[row*p.weeks+week]
+		if at == outside {
+			continue
+		}
+		ordinals[0].Add(p.ordinals[row])
+		if at >= 0 {
+			ordinals[at+1].Add(p.ordinals[row])
+		}
+	}
+	for i := range ordinals {
+		sets = append(sets, privacy.People(ordinals[i].Bitmap()))
+	}
+	if p.match == nil {
+		return sets, sets[0]
+	}
+	return sets, privacy.People(all.Bitmap())
 }
 
 func (s *standing) candidate(group, week int) *privacy.Candidate {
@@ -72,13 +82,13 @@ func (s *standing) refused(group, week int) insightsv1.SuppressionReason {
 }
 
 // use notes that something is shown of a group in a week.
-func (s *standing) use(group, week int) { s.used[week][group+1] = true }
+func (s *standing) use(group, week int) { s.used[week][group+1].Store(true) }
 
 // keep makes what is shown known.
 func (s *standing) keep(d *privacy.Draft) {
 	for week, used := range s.used {
-		for i, shown := range used {
-			if shown {
+		for i := range used {
+			if used[i].Load() {
 				d.Take(s.asks[week], s.candidate(i-1, week))
 			}
 		}

@@ -58,14 +58,15 @@ func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *stand
 
 // judgeSums decides on windows that are made of weeks which may be shown.
 func (p *population) judgeSums(d *privacy.Draft, cells []*cell, family string) {
-	candidates := make([]*privacy.Candidate, len(cells))
-	each(cells, func(i int, c *cell) {
-		set, digest := p.windowed(c, c.weeks, false)
-		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: c.refused}
-	})
+	key := privacy.Key{Family: family, Sums: true}
+	candidates, sums := make([]*privacy.Candidate, len(cells)), make([]windowed, len(cells))
+	each(cells, func(i int, c *cell) { sums[i] = p.windowed(c, c.weeks, false) })
+	for i, c := range cells {
+		candidates[i] = &privacy.Candidate{Set: p.behind(d, key, sums[i]), Question: p.asks(c, true), Digest: sums[i].digest, Refused: c.refused}
+	}
 	// What is left over was judged by weeks: no total is given.
 	d.Judge(privacy.Ask{
-		Key: privacy.Key{Family: family, Sums: true}, Minimum: p.least(cells[0].metric),
+		Key: key, Minimum: p.least(cells[0].metric),
 		Total: &privacy.Candidate{Refused: privacy.TooFew}, Groups: candidates,
 		Changed: p.upTo, Changes: changes{p.facts, -1}, AsOf: p.asOf,
 	})
@@ -79,10 +80,11 @@ func (p *population) judgeWindow(d *privacy.Draft, cells []*cell, standing *stan
 	m, last := cells[0].metric, p.weeks-1
 	practices := m.Kind == insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE
 	tells := p.tellsByHeads(cells)
-	candidates := make([]*privacy.Candidate, len(cells))
+	key := privacy.Key{Family: families[m.Kind]}
+	candidates, windows := make([]*privacy.Candidate, len(cells)), make([]windowed, len(cells))
 	each(cells, func(i int, c *cell) {
-		set, digest := p.windowed(c, p.window.All(), practices)
-		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: standing.refused(c.group, last)}
+		windows[i] = p.windowed(c, p.window.All(), practices)
+		candidates[i] = &privacy.Candidate{Question: p.asks(c, true), Digest: windows[i].digest, Refused: standing.refused(c.group, last)}
 		if candidates[i].Refused == privacy.Shown && tells[i] {
 			candidates[i].Refused = privacy.Complement
 		}
@@ -91,12 +93,15 @@ func (p *population) judgeWindow(d *privacy.Draft, cells []*cell, standing *stan
 			candidates[i].Alike = c.fill == nil
 		}
 	})
+	for i, w := range windows {
+		candidates[i].Set = p.behind(d, key, w)
+	}
 	everybody := candidates[0].Set
 	if p.match != nil {
-		everybody, _ = p.windowed(p.everybody(cells[0]), p.window.All(), practices)
+		everybody = p.behind(d, key, p.windowed(p.everybody(cells[0]), p.window.All(), practices))
 	}
 	d.Judge(privacy.Ask{
-		Key: privacy.Key{Family: families[m.Kind]}, Minimum: p.least(m), Universe: everybody, Total: candidates[0], Groups: candidates[1:],
+		Key: key, Minimum: p.least(m), Universe: everybody, Total: candidates[0], Groups: candidates[1:],
 		Changed: p.upTo, Changes: changes{p.facts, -1}, AsOf: p.asOf,
 		Alike: func(s privacy.Set) bool { return p.alikeIn(cells[0], s, -1) },
 	})
@@ -142,18 +147,18 @@ func (p *population) fill(c *cell, weeks uint64) {
 	}
 }
 
-// each does something for all cells, several at a time.
-func each(cells []*cell, do func(i int, c *cell)) {
+// each does something for all, several at a time.
+func each[T any](of []T, do func(i int, one T)) {
 	var all sync.WaitGroup
-	places := make(chan int, len(cells))
-	for i := range cells {
+	places := make(chan int, len(of))
+	for i := range of {
 		places <- i
 	}
 	close(places)
 	for range runtime.GOMAXPROCS(0) {
 		all.Go(func() {
 			for i := range places {
-				do(i, cells[i])
+				do(i, of[i])
 			}
 		})
 	}
@@ -191,12 +196,18 @@ func (p *population) weekly(c *cell) (sets []privacy.Set, digests []uint64) {
 	return sets, digests
 }
 
-// windowed gives the people behind a window of a cell, by the weeks in which their
-// facts lie, and a digest of these. Everybody counts who practices are asked of; their
-// facts are those they practiced in.
-func (p *population) windowed(c *cell, weeks uint64, practices bool) (privacy.Set, uint64) {
-	parts := map[privacy.Weeks]*privacy.Gatherer{}
-	var digest uint64
+// windowed is the people behind a window of a cell, with the weeks in which their facts
+// lie, and a digest of these.
+type windowed struct {
+	ordinals []uint32
+	weeks    []uint64
+	digest   uint64
+}
+
+// windowed gives what is behind a window of a cell. Everybody counts who practices are
+// asked of; their facts are those they practiced in.
+func (p *population) windowed(c *cell, weeks uint64, practices bool) (w windowed) {
+	w.ordinals, w.weeks = make([]uint32, 0, len(c.rows)), make([]uint64, 0, len(c.rows))
 	all := p.facts.all
 	if c.metric.ByWeek {
 		all = p.facts.acts
@@ -207,37 +218,20 @@ func (p *population) windowed(c *cell, weeks uint64, practices bool) (privacy.Se
 			continue
 		}
 		if practices {
-			says &= p.practiced(int(row))
+			says &= p.look.Practiced(row)
 		}
-		at := privacy.WeeksOf(p.window.First, says)
-		part, ok := parts[at]
-		if !ok {
-			part = &privacy.Gatherer{}
-			parts[at] = part
-		}
-		part.Add(p.ordinals[row])
-		digest += mix(uint64(p.ordinals[row]), says)
+		w.ordinals, w.weeks = append(w.ordinals, p.ordinals[row]), append(w.weeks, says)
+		w.digest += mix(uint64(p.ordinals[row]), says)
 		for left := says; left != 0; left &= left - 1 {
-			digest += all[int(row)*p.weeks+bits.TrailingZeros64(left)]
+			w.digest += all[int(row)*p.weeks+bits.TrailingZeros64(left)]
 		}
 	}
-	out := privacy.Set{}
-	for at, ordinals := range parts {
-		out[at] = ordinals.Bitmap()
-	}
-	return out, digest
+	return w
 }
 
-// practiced are the weeks of the window in which a person practiced anything.
-func (p *population) practiced(row int) uint64 {
-	var mask uint64
-	weeks := p.people[row].Weeks
-	for k := len(weeks) - 1; k >= 0 && weeks[k].Week >= p.window.First; k-- {
-		if weeks[k].Week <= p.window.Last && weeks[k].Practices != 0 {
-			mask |= 1 << (weeks[k].Week - p.window.First)
-		}
-	}
-	return mask
+// behind is the set of a window: one at a time, since it numbers what is new.
+func (p *population) behind(d *privacy.Draft, key privacy.Key, w windowed) privacy.Set {
+	return d.Windows(key).Set(p.window.First, w.ordinals, w.weeks)
 }
 
 // alike gives, by cell, the weeks that would be known of each.

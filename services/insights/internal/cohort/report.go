@@ -60,19 +60,12 @@ const total = -1
 // report gives the cells that a draft lets show: all groups together, then each.
 func (p *population) report(d *privacy.Draft) ([]*insightsv1.CohortCell, []*insightsv1.CurveComparison) {
 	standing := p.judgeDirectory(d)
-	byMetric := make([][]*cell, len(p.metrics))
+	byMetric := p.judge(d, standing)
 	var curves []*cell
 	for i, m := range p.metrics {
-		cells := p.cells(m)
-		if m.ByWeek {
-			p.judgeWeeks(d, cells, standing)
-		} else {
-			p.judgeWindow(d, cells, standing)
-		}
 		if m.Kind == insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE {
-			curves = cells[1:]
+			curves = byMetric[i][1:]
 		}
-		byMetric[i] = cells
 	}
 	standing.keep(d)
 	var out []*insightsv1.CohortCell
@@ -84,11 +77,48 @@ func (p *population) report(d *privacy.Draft) ([]*insightsv1.CohortCell, []*insi
 	return out, p.compare(curves)
 }
 
+// judge decides on the cells of each metric. Families say nothing about each other, so
+// several are judged at a time; the metrics of one, in order.
+func (p *population) judge(d *privacy.Draft, standing *standing) [][]*cell {
+	byMetric := make([][]*cell, len(p.metrics))
+	var branches []*privacy.Draft
+	var metrics [][]int // by branch
+	places := map[string]int{}
+	for i, m := range p.metrics {
+		at, ok := places[families[m.Kind]]
+		if !ok {
+			at = len(branches)
+			places[families[m.Kind]] = at
+			branches, metrics = append(branches, d.Branch()), append(metrics, nil)
+		}
+		metrics[at] = append(metrics[at], i)
+	}
+	each(branches, func(at int, branch *privacy.Draft) {
+		for _, i := range metrics[at] {
+			m := p.metrics[i]
+			byMetric[i] = p.cells(m)
+			if m.ByWeek {
+				p.judgeWeeks(branch, byMetric[i], standing)
+			} else {
+				p.judgeWindow(branch, byMetric[i], standing)
+			}
+		}
+	})
+	for _, branch := range branches {
+		d.Join(branch)
+	}
+	return byMetric
+}
+
 // cells of a metric: all groups together, then each, with who has something to say.
 func (p *population) cells(m measure.Metric) []*cell {
 	cells := make([]*cell, len(p.groups)+1)
 	for i := range cells {
-		cells[i] = &cell{metric: m, group: i - 1, refused: privacy.TooFew}
+		room := len(p.people)
+		if i > 0 { // as if groups were of one size
+			room /= len(p.groups)
+		}
+		cells[i] = &cell{metric: m, group: i - 1, refused: privacy.TooFew, rows: make([]int32, 0, room), counts: make([]uint64, 0, room)}
 	}
 	for row := range p.people {
 		says := m.Mask(p.look, int32(row)) & p.consented[row]

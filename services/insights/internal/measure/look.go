@@ -90,6 +90,9 @@ func (l *Look) readSetbacks(row int, p *facts.Person) {
 	l.setbacks.end(row)
 }
 
+// Practiced has a bit for each week of the window in which somebody practiced anything.
+func (l *Look) Practiced(row int32) uint64 { return l.practices.weeks[row] }
+
 // column is a value for some weeks of each person, one after the other.
 type column[T any] struct {
 	weeks  []uint64 // which, by person

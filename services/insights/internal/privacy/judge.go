@@ -126,7 +126,7 @@ func (a *Ask) complement() {
 // harmless tells whether a left-over may be found out. Groups that are all alike have
 // to be among others that are the minimum, or they would be known by what is left.
 func (a *Ask) harmless(left Set, alike []Set) bool {
-	if len(left) == 0 {
+	if left.empty() {
 		return true
 	}
 	others := left.without(Union(alike...))

@@ -1,10 +1,15 @@
 package privacy
 
-import "maps"
+import (
+	"maps"
+	"sync"
+)
 
-// Ledger is all that was released in a tenant. It is not safe for concurrent use.
+// Ledger is all that was released in a tenant. It is not safe for concurrent use, but
+// for branches of a draft that are about different families.
 type Ledger struct {
 	minimum func(family string) int
+	mu      sync.Mutex // of units, while there are branches
 	units   map[Key]*unit
 }
 
@@ -15,11 +20,18 @@ func NewLedger(minimum func(family string) int) *Ledger {
 }
 
 func (l *Ledger) unit(k Key) *unit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if u, ok := l.units[k]; ok {
 		return u
 	}
-	return newUnit(k, l.minimum(k.Family))
+	u := newUnit(k, l.minimum(k.Family))
+	l.units[k] = u
+	return u
 }
+
+// Windows are those of the sets of a Key.
+func (l *Ledger) Windows(k Key) *Windows { return l.unit(k).windows }
 
 // Record adds what was released.
 func (l *Ledger) Record(k Key, r Release) { l.units[k], _, _ = l.unit(k).with(r) }
@@ -47,11 +59,27 @@ type Draft struct {
 	Added []Recorded
 }
 
-// Draft begins a report.
-func (l *Ledger) Draft() *Draft { return &Draft{ledger: l, units: map[Key]*unit{}} }
+// Draft begins a report. Earlier drafts must be done with.
+func (l *Ledger) Draft() *Draft {
+	for _, u := range l.units {
+		if u.windows != nil {
+			u.windows.cut(u.used)
+		}
+	}
+	return &Draft{ledger: l, units: map[Key]*unit{}}
+}
+
+// Windows are those of the sets of a Key.
+func (d *Draft) Windows(k Key) *Windows { return d.ledger.Windows(k) }
 
 // Branch is a draft that goes on from another, which knows nothing of it.
 func (d *Draft) Branch() *Draft { return &Draft{ledger: d.ledger, units: maps.Clone(d.units)} }
+
+// Join takes over what a branch adds, which nothing else was added to.
+func (d *Draft) Join(branch *Draft) {
+	maps.Copy(d.units, branch.units)
+	d.Added = append(d.Added, branch.Added...)
+}
 
 // Take takes a number for known that was judged to be safe in a branch.
 func (d *Draft) Take(a Ask, c *Candidate) {

@@ -33,7 +33,7 @@ func WeeksOf(first int32, mask uint64) Weeks {
 	return Weeks{First: first + int32(skip), Mask: mask >> skip}
 }
 
-// Limits of the values in a Set: the lower bits are a person's ordinal, the upper ones
+// Limits of what is kept of a person: the lower bits are their ordinal, the upper ones
 // their version, which counts how often their facts had changed between releases.
 const (
 	ordinalBits = 24
@@ -42,18 +42,24 @@ const (
 	maxVersion = 255
 )
 
-func ordinalOf(value uint32) uint32 { return value & (MaxPeople - 1) }
-
-// Set is the people behind a number, by where their facts lie. It has no empty parts,
-// and is not changed once it is made.
-type Set map[Weeks]*roaring.Bitmap
+// Set is the people behind a number, by where their facts lie: elements, each one
+// person with some weeks and a version. It is not changed once it is made, and sets
+// that are held against each other are of the same Windows.
+type Set struct {
+	elements *roaring.Bitmap // nil: none
+	windows  *Windows
+}
 
 // People makes the set of a number that is about one week.
-func People(ordinals *roaring.Bitmap) Set {
-	if ordinals.IsEmpty() {
-		return Set{}
+func People(ordinals *roaring.Bitmap) Set { return Set{elements: ordinals} }
+
+var none = roaring.New()
+
+func (s Set) bitmap() *roaring.Bitmap {
+	if s.elements == nil {
+		return none
 	}
-	return Set{Weeks{}: ordinals}
+	return s.elements
 }
 
 // manyOrdinals is from how many ordinals on they are gathered bit by bit.
@@ -67,6 +73,14 @@ type Gatherer struct {
 
 // Add adds an ordinal.
 func (g *Gatherer) Add(ordinal uint32) {
+	if at := int(ordinal / 64); at < len(g.bits) { // as mostly it is
+		g.bits[at] |= 1 << (ordinal % 64)
+		return
+	}
+	g.add(ordinal)
+}
+
+func (g *Gatherer) add(ordinal uint32) {
 	if g.bits == nil {
 		if g.few = append(g.few, ordinal); len(g.few) < manyOrdinals {
 			return
@@ -75,6 +89,7 @@ func (g *Gatherer) Add(ordinal uint32) {
 		for _, o := range g.few {
 			g.set(o)
 		}
+		return
 	}
 	g.set(ordinal)
 }
@@ -95,134 +110,118 @@ func (g *Gatherer) Bitmap() *roaring.Bitmap {
 	return roaring.FromDense(g.bits, false)
 }
 
-// Size is how many values it has.
-func (s Set) Size() int {
-	n := uint64(0)
-	for _, part := range s {
-		n += part.GetCardinality()
+// Size is how many elements it has.
+func (s Set) Size() int { return int(s.bitmap().GetCardinality()) }
+
+func (s Set) empty() bool { return s.bitmap().IsEmpty() }
+
+// like is a set of other elements of the same windows as this one's, or else another's.
+func (s Set) like(o Set, elements *roaring.Bitmap) Set {
+	if s.windows == nil {
+		s.windows = o.windows
 	}
-	return int(n)
+	return Set{elements, s.windows}
 }
 
 // and gives what is in both.
-func (s Set) and(o Set) Set {
-	out := Set{}
-	for weeks, part := range s {
-		if other, ok := o[weeks]; ok && part.Intersects(other) {
-			out[weeks] = roaring.And(part, other)
-		}
-	}
-	return out
-}
+func (s Set) and(o Set) Set { return s.like(o, roaring.And(s.bitmap(), o.bitmap())) }
 
 // several is the part of it whose facts lie in more than one week.
 func (s Set) several() Set {
-	out := Set{}
-	for weeks, part := range s {
-		if weeks.Mask&(weeks.Mask-1) != 0 {
-			out[weeks] = part
-		}
+	if s.windows == nil {
+		return Set{}
 	}
-	return out
+	return s.like(s, roaring.And(s.bitmap(), s.windows.several))
 }
 
 // without gives what is in s and not in o.
-func (s Set) without(o Set) Set {
-	out := Set{}
-	for weeks, part := range s {
-		if other, ok := o[weeks]; ok {
-			part = roaring.AndNot(part, other)
-		}
-		if !part.IsEmpty() {
-			out[weeks] = part
-		}
-	}
-	return out
-}
+func (s Set) without(o Set) Set { return s.like(o, roaring.AndNot(s.bitmap(), o.bitmap())) }
 
 // Union gives what is in any.
 func Union(sets ...Set) Set {
 	out := Set{}
 	for _, s := range sets {
-		for weeks, part := range s {
-			if have, ok := out[weeks]; ok {
-				part = roaring.Or(have, part)
-			}
-			out[weeks] = part
-		}
+		out = s.like(out, roaring.Or(out.bitmap(), s.bitmap()))
 	}
 	return out
 }
 
 // intersects tells whether anything is in both.
-func (s Set) intersects(o Set) bool {
-	for weeks, part := range s {
-		if other, ok := o[weeks]; ok && part.Intersects(other) {
-			return true
-		}
-	}
-	return false
-}
+func (s Set) intersects(o Set) bool { return s.bitmap().Intersects(o.bitmap()) }
 
-func (s Set) equal(o Set) bool {
-	if len(s) != len(o) {
-		return false
+func (s Set) equal(o Set) bool { return s.bitmap().Equals(o.bitmap()) }
+
+// later are those elements of it that have a version above 0.
+func (s Set) later() *roaring.Bitmap {
+	if s.windows != nil {
+		return roaring.And(s.bitmap(), s.windows.later)
 	}
-	for weeks, part := range s {
-		if other, ok := o[weeks]; !ok || !part.Equals(other) {
-			return false
-		}
+	if s.empty() || s.elements.Maximum() < MaxPeople {
+		return none
 	}
-	return true
+	out := s.elements.Clone()
+	out.RemoveRange(0, MaxPeople)
+	return out
 }
 
 // top is the highest version in it.
 func (s Set) top() uint32 {
 	top := uint32(0)
-	for _, part := range s {
-		top = max(top, part.Maximum()>>ordinalBits)
+	for it := s.later().Iterator(); it.HasNext(); {
+		top = max(top, s.windows.at(it.Next()).version)
 	}
 	return top
 }
 
 // plain is the set without versions.
 func (s Set) plain() Set {
-	if s.top() == 0 {
+	later := s.later()
+	if later.IsEmpty() {
 		return s
 	}
-	out := Set{}
-	for weeks, part := range s {
-		out[weeks] = ordinals(part)
+	out := roaring.AndNot(s.bitmap(), later)
+	for it := later.Iterator(); it.HasNext(); {
+		at := s.windows.at(it.Next())
+		at.version = 0
+		out.Add(s.windows.element(at))
 	}
-	return out
+	return s.like(s, out)
 }
 
-// Ordinals are those of all that are in it, each once.
+// Ordinals are those of all that are in it, each once; they are not to be changed.
 func (s Set) Ordinals() *roaring.Bitmap {
-	out := roaring.New()
-	for _, part := range s {
-		out.Or(ordinals(part))
+	if s.windows == nil && s.later().IsEmpty() {
+		return s.bitmap()
 	}
-	return out
+	var out Gatherer
+	for it := s.bitmap().Iterator(); it.HasNext(); {
+		out.Add(s.windows.ordinal(it.Next()))
+	}
+	return out.Bitmap()
 }
 
-func ordinals(part *roaring.Bitmap) *roaring.Bitmap {
-	if part.IsEmpty() || part.Maximum() < MaxPeople {
-		return part
+// of is the part of it that is about some people; the set is plain.
+func (s Set) of(people *roaring.Bitmap) *roaring.Bitmap {
+	if s.windows == nil || people.IsEmpty() {
+		return roaring.And(s.bitmap(), people)
 	}
-	out := roaring.New()
-	for it := part.Iterator(); it.HasNext(); {
-		out.Add(ordinalOf(it.Next()))
+	var out Gatherer
+	among := people.ToDense()
+	for it := s.bitmap().Iterator(); it.HasNext(); {
+		element := it.Next()
+		ordinal := s.windows.ordinal(element)
+		if at := int(ordinal / 64); at < len(among) && among[at]&(1<<(ordinal%64)) != 0 {
+			out.Add(element)
+		}
 	}
-	return out
+	return out.Bitmap()
 }
 
 // headcount is how many people there are, counted only as far as a limit.
 func (s Set) headcount(limit int) int {
-	for _, part := range s { // mostly, one part is enough to say
-		if n := int(ordinals(part).GetCardinality()); n >= limit || len(s) == 1 {
-			return n
-		}
+	people := make(map[uint32]struct{}, limit)
+	for it := s.bitmap().Iterator(); it.HasNext() && len(people) < limit; {
+		people[s.windows.ordinal(it.Next())] = struct{}{}
 	}
-	return int(s.Ordinals().GetCardinality())
+	return len(people)
 }

@@ -57,7 +57,7 @@ type split struct {
 func (y *System) split(s Set) split {
 	p := split{inside: make([]Set, len(y.atoms)), cut: make([]bool, len(y.atoms)), rest: s, clean: true}
 	for i, a := range y.atoms {
-		if len(p.rest) == 0 {
+		if p.rest.empty() {
 			break
 		}
 		if !a.set.intersects(p.rest) {
@@ -69,7 +69,7 @@ func (y *System) split(s Set) split {
 			p.cut[i], p.clean = true, false
 		}
 	}
-	p.clean = p.clean && len(p.rest) == 0
+	p.clean = p.clean && p.rest.empty()
 	return p
 }
 
@@ -77,7 +77,7 @@ func (y *System) split(s Set) split {
 func (p split) vector() []uint64 {
 	v := make([]uint64, len(p.inside))
 	for i, in := range p.inside {
-		if len(in) > 0 {
+		if !in.empty() {
 			v[i] = 1
 		}
 	}
@@ -110,7 +110,7 @@ func (y *System) With(s Set) (next *System, fresh bool) {
 	next = y.refined(p)
 	v := make([]uint64, len(next.atoms))
 	for i, in := range p.inside {
-		if len(in) > 0 && !p.cut[i] {
+		if !in.empty() && !p.cut[i] {
 			v[i] = 1
 		}
 	}
@@ -133,7 +133,7 @@ func (y *System) refined(p split) *System {
 			from = append(from, i)
 		}
 	}
-	if len(p.rest) > 0 {
+	if !p.rest.empty() {
 		next.atoms = append(next.atoms, y.atom(p.rest))
 	}
 	for k, r := range y.rows {

@@ -29,7 +29,7 @@ func of(ordinals ...uint32) Set { return People(roaring.BitmapOf(ordinals...)) }
 func indicator(s Set, people int) []int64 {
 	out := make([]int64, people)
 	for p := range people {
-		if s[Weeks{}] != nil && s[Weeks{}].Contains(uint32(p)) {
+		if s.Ordinals().Contains(uint32(p)) {
 			out[p] = 1
 		}
 	}

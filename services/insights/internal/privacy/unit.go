@@ -36,6 +36,8 @@ type Release struct {
 	// milliseconds since 1970.
 	Changed  int64
 	Withheld bool
+	// plain is the set without versions.
+	plain Set
 	// AsOf is the day as of which it is; 0 for a week.
 	AsOf int32
 }
@@ -55,6 +57,9 @@ type unit struct {
 	key      Key
 	released []Release
 	withheld []Release
+	// windows are those of all its sets, which are of elements below used.
+	windows *Windows
+	used    uint32
 	// plain takes people's facts for unchanging, exact for others once they have
 	// changed. Changed facts can be the same again, and mostly are nearly the same:
 	// neither view is right, so a release has to pass both.
@@ -66,7 +71,11 @@ type unit struct {
 
 func newUnit(k Key, minimum int) *unit {
 	s := NewSystem(minimum)
-	return &unit{key: k, plain: view{s, s}, exact: view{s, s}, moved: roaring.New()}
+	u := &unit{key: k, plain: view{s, s}, exact: view{s, s}, moved: roaring.New()}
+	if k.Week == 0 {
+		u.windows = newWindows()
+	}
+	return u
 }
 
 // view is what is known of whole sets, and of the part of them that is held against
@@ -82,30 +91,32 @@ func (v view) with(k Key, s Set) (next view, fresh, sneaks bool) {
 	}
 	part := s.several()
 	seen, seenFresh := v.seen.With(part)
-	return view{all, seen}, fresh, fresh && !seenFresh && len(part) > 0
+	return view{all, seen}, fresh, fresh && !seenFresh && !part.empty()
 }
 
 // with is the unit after a release; fresh and sneaks are as in a view.
 func (u *unit) with(r Release) (_ *unit, fresh, sneaks bool) {
 	next := *u
+	r.plain = r.Set.plain()
+	for _, s := range []Set{r.Set, r.plain} {
+		if u.windows != nil && !s.empty() {
+			next.used = max(next.used, s.elements.Maximum()+1)
+		}
+	}
 	if r.Withheld {
 		next.withheld = append(slices.Clip(u.withheld), r)
 		return &next, true, false
 	}
 	next.released = append(slices.Clip(u.released), r)
-	next.plain, fresh, sneaks = u.plain.with(u.key, r.Set.plain())
+	next.plain, fresh, sneaks = u.plain.with(u.key, r.plain)
 	if next.top = max(u.top, r.Set.top()); next.top == 0 {
 		next.exact = next.plain
 		return &next, fresh, sneaks
 	}
 	exact, exactFresh, exactSneaks := u.exact.with(u.key, r.Set)
 	next.exact, next.moved = exact, u.moved.Clone()
-	for _, part := range r.Set {
-		for it := part.Iterator(); it.HasNext(); {
-			if v := it.Next(); v >= MaxPeople {
-				next.moved.Add(ordinalOf(v))
-			}
-		}
+	for it := r.Set.later().Iterator(); it.HasNext(); {
+		next.moved.Add(u.windows.ordinal(it.Next()))
 	}
 	return &next, fresh || exactFresh, sneaks || exactSneaks
 }
@@ -130,7 +141,7 @@ func (u *unit) betrays() bool {
 // the same people were at all.
 func (u *unit) again(r Release) (unchanged, same bool) {
 	for _, earlier := range slices.Backward(u.released) {
-		if earlier.Set.plain().equal(r.Set) {
+		if earlier.plain.equal(r.Set) {
 			if same = true; earlier.Digest == r.Digest {
 				return true, true
 			}
@@ -147,50 +158,49 @@ func (u *unit) marked(r Release, c Changes, same bool) (marked Set, ok bool) {
 		return r.Set, true
 	}
 	recent := c.Recent(u.released)
-	if same && !r.Set.Ordinals().Intersects(recent) {
-		return nil, false // something has changed, and nothing tells what
+	if same && r.Set.of(recent).IsEmpty() {
+		return Set{}, false // something has changed, and nothing tells what
 	}
 	recent.Or(u.moved)
-	if recent.IsEmpty() {
+	changed := r.Set.of(recent)
+	if changed.IsEmpty() {
 		return r.Set, true
 	}
-	marked = Set{}
-	for weeks, part := range r.Set {
-		if marked[weeks], ok = u.markedPart(weeks, part, recent, c); !ok {
-			return nil, false
-		}
-	}
-	return marked, true
-}
-
-func (u *unit) markedPart(weeks Weeks, part, recent *roaring.Bitmap, c Changes) (*roaring.Bitmap, bool) {
-	out := part.Clone()
-	for it := roaring.And(part, recent).Iterator(); it.HasNext(); {
-		ordinal := it.Next()
-		version, at := u.version(ordinal, weeks)
-		if at >= 0 && c.Since(ordinal, weeks, u.released[at]) {
+	var out Gatherer
+	for it := changed.Iterator(); it.HasNext(); {
+		element := it.Next()
+		p := u.windows.at(element)
+		version, at := u.version(element, p)
+		if at >= 0 && c.Since(p.ordinal, p.weeks, u.released[at]) {
 			version++
 		}
 		if version > maxVersion {
-			return nil, false
+			return Set{}, false
 		}
-		out.Remove(ordinal)
-		out.Add(ordinal | version<<ordinalBits)
+		if version > 0 {
+			p.version = version
+			element = u.windows.element(p)
+		}
+		out.Add(element)
 	}
-	return out, true
+	rest := roaring.AndNot(r.Set.bitmap(), changed)
+	rest.Or(out.Bitmap())
+	return r.Set.like(r.Set, rest), true
 }
 
-// version is what a person had in the latest release that they were in; at is -1 when
-// there is none.
-func (u *unit) version(ordinal uint32, weeks Weeks) (version uint32, at int) {
-	for at = len(u.released) - 1; at >= 0; at-- {
-		part, ok := u.released[at].Set[weeks]
-		if !ok {
-			continue
+// version is what the person of a plain element had in the latest release that they
+// were in, with the same weeks; at is -1 when there is none.
+func (u *unit) version(element uint32, p place) (version uint32, at int) {
+	elements := append(make([]uint32, 0, 4), element)
+	for p.version = 1; p.version <= u.top; p.version++ {
+		if later, ok := u.windows.known(p); ok {
+			elements = append(elements, later)
 		}
-		for v := uint32(0); v <= u.top; v++ {
-			if part.Contains(ordinal | v<<ordinalBits) {
-				return v, at
+	}
+	for at = len(u.released) - 1; at >= 0; at-- {
+		for _, e := range elements {
+			if u.released[at].Set.bitmap().Contains(e) {
+				return u.windows.at(e).version, at
 			}
 		}
 	}
