@@ -253,7 +253,9 @@ func nameless(t testing.TB, p *storagev1.Projection) *storagev1.Projection {
 	return p
 }
 
-// weeklyOf gives somebody's weekly facts in a generation, without their name.
+// weeklyOf gives somebody's weekly facts in a generation, without their name, and without
+// when they changed: what is lived through changes when it is applied, what is retold
+// when it happened.
 func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
 	t.Helper()
 	rec, err := s.Get(t.Context(), facts.KindName, g.Name(facts.Name(owner)))
@@ -261,6 +263,12 @@ func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string)
 		t.Fatal(err)
 	}
 	f := rec.Body.(*storagev1.WeeklyFacts)
-	f.Name = ""
+	f.Name, f.Changed = "", 0
+	for _, w := range f.GetWeeks() {
+		w.Changed = 0
+	}
+	for _, s := range f.GetSetbacks() {
+		s.Changed = 0
+	}
 	return f
 }
