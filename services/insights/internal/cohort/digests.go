@@ -1,7 +1,6 @@
 package cohort
 
 import (
-	"runtime"
 	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -20,31 +19,29 @@ type digests struct {
 	changed   []int64
 	// latest is the latest change of each week, of anybody.
 	latest []int64
-	mu     sync.Mutex
+	mu     sync.Mutex // of latest while people are read, and of recent
 	recent map[asked]*roaring.Bitmap
 }
 
 func newDigests(p *population) *digests {
 	n := len(p.people) * p.weeks
-	d := &digests{p: p, acts: make([]uint64, n), all: make([]uint64, n), changed: make([]int64, n), latest: make([]int64, p.weeks), recent: map[asked]*roaring.Bitmap{}}
-	chunk := max(1, (len(p.people)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	for from := 0; from < len(p.people); from += chunk {
-		all.Go(func() {
-			latest := make([]int64, p.weeks)
-			for row := from; row < min(from+chunk, len(p.people)); row++ {
-				d.read(row, latest)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for i, t := range latest {
-				d.latest[i] = max(d.latest[i], t)
-			}
-		})
+	return &digests{
+		p: p, acts: make([]uint64, n), all: make([]uint64, n), changed: make([]int64, n), latest: make([]int64, p.weeks),
+		recent: map[asked]*roaring.Bitmap{},
 	}
-	all.Wait()
-	return d
+}
+
+// readRows takes in what some people did.
+func (d *digests) readRows(rows [2]int) {
+	latest := make([]int64, d.p.weeks)
+	for row := rows[0]; row < rows[1]; row++ {
+		d.read(row, latest)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, t := range latest {
+		d.latest[i] = max(d.latest[i], t)
+	}
 }
 
 // read takes in what a person did, and the latest change of each week.

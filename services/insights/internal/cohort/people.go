@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"sync"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
@@ -45,9 +46,10 @@ func (q *question) gather(people []*facts.Person, ordinals []uint32) (*populatio
 		question: q, people: people, ordinals: ordinals, weeks: int(q.window.Last-q.window.First) + 1,
 		consented: make([]uint64, len(people)), known: make([]uint64, len(people)),
 	}
-	looked := make(chan *measure.Look, 1)
-	go func() { looked <- measure.NewLook(people, q.window, q.asOf) }()
-	defer func() { p.look = <-looked }()
+	p.look, p.facts = measure.NewLook(people, q.window, q.asOf), newDigests(p)
+	var read sync.WaitGroup
+	read.Go(p.read)
+	defer read.Wait()
 	top := uint32(0)
 	for _, o := range ordinals {
 		top = max(top, o+1)
@@ -64,8 +66,16 @@ func (q *question) gather(people []*facts.Person, ordinals []uint32) (*populatio
 	if err := p.list(sorting); err != nil {
 		return nil, err
 	}
-	p.facts = newDigests(p)
 	return p, nil
+}
+
+// read goes through what people did: most of the time it takes is for fetching that
+// from memory, so that it is done once for both who want to know it.
+func (p *population) read() {
+	each(p.look.Stretches(), func(_ int, rows [2]int) {
+		p.look.Read(rows)
+		p.facts.readRows(rows)
+	})
 }
 
 // place finds where a person stands in each week, and whether they may be counted.

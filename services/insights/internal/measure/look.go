@@ -11,6 +11,7 @@ import (
 // memory, and to go through those of 100,000 for each metric of each group would take
 // far longer than to measure them.
 type Look struct {
+	people []*facts.Person
 	window Window
 	asOf   int32
 	// active has a bit for each week in which a person did anything.
@@ -33,19 +34,43 @@ type setbacks struct {
 	kinds     uint32
 }
 
-// NewLook gathers what people did within a window, and what came of it by asOf: a day
-// since 1970, UTC, not before the window's end. The row of a person is their place.
+// Stretch is how many rows are read at a time: so few that what was read of these
+// people is still at hand for whoever reads them next.
+const Stretch = 512
+
+// NewLook is for what people did within a window, and what came of it by asOf: a day
+// since 1970, UTC, not before the window's end. The row of a person is their place. It
+// has to Read all its stretches.
 func NewLook(people []*facts.Person, w Window, asOf int32) *Look {
-	n, all := len(people), len(people)*int(w.Last-w.First+1)
-	l := &Look{
-		window: w, asOf: asOf, active: make([]uint64, n), mood: columnOf[float64](n, all), steps: columnOf[uint8](n, all),
-		lessons: columnOf[lessons](n, n), practices: columnOf[uint32](n, all), setbacks: columnOf[setbacks](n, n),
+	n := len(people)
+	return &Look{
+		people: people, window: w, asOf: asOf, active: make([]uint64, n), mood: columnOf[float64](n), steps: columnOf[uint8](n),
+		lessons: columnOf[lessons](n), practices: columnOf[uint32](n), setbacks: columnOf[setbacks](n),
 	}
-	for i, p := range people {
-		l.readWeeks(i, p)
-		l.readSetbacks(i, p)
+}
+
+// Stretches are the rows of each stretch: from, until.
+func (l *Look) Stretches() [][2]int {
+	var out [][2]int
+	for from := 0; from < len(l.people); from += Stretch {
+		out = append(out, [2]int{from, min(from+Stretch, len(l.people))})
 	}
-	return l
+	return out
+}
+
+// Read gathers a stretch. Several may be read at the same time.
+func (l *Look) Read(rows [2]int) {
+	n := rows[1] - rows[0]
+	all := n * int(l.window.Last-l.window.First+1)
+	l.mood.begin(rows[0], all)
+	l.steps.begin(rows[0], all)
+	l.lessons.begin(rows[0], n)
+	l.practices.begin(rows[0], all)
+	l.setbacks.begin(rows[0], n)
+	for row := rows[0]; row < rows[1]; row++ {
+		l.readWeeks(row, l.people[row])
+		l.readSetbacks(row, l.people[row])
+	}
 }
 
 func (l *Look) readWeeks(row int, p *facts.Person) {
@@ -97,30 +122,32 @@ func (l *Look) Practiced(row int32) uint64 { return l.practices.weeks[row] }
 type column[T any] struct {
 	weeks  []uint64 // which, by person
 	until  []int32  // where the values of a person end; the next one's begin there
-	values []T
+	values [][]T    // by stretch
 }
 
-// columnOf has room for so many values, and grows.
-func columnOf[T any](people, values int) column[T] {
-	return column[T]{weeks: make([]uint64, people), until: make([]int32, people), values: make([]T, 0, values)}
+func columnOf[T any](people int) column[T] {
+	return column[T]{weeks: make([]uint64, people), until: make([]int32, people), values: make([][]T, (people+Stretch-1)/Stretch)}
 }
+
+// begin a stretch; it has room for so many values, and grows.
+func (c *column[T]) begin(row, values int) { c.values[row/Stretch] = make([]T, 0, values) }
 
 // add a value for a week of a person, the latest so far.
 func (c *column[T]) add(row, at int, value T) {
 	c.weeks[row] |= 1 << at
-	c.values = append(c.values, value)
+	c.values[row/Stretch] = append(c.values[row/Stretch], value)
 }
 
 // end of a person, the latest so far.
-func (c *column[T]) end(row int) { c.until[row] = int32(len(c.values)) }
+func (c *column[T]) end(row int) { c.until[row] = int32(len(c.values[row/Stretch])) }
 
 // of a person: values, and the weeks they are of, in order.
 func (c *column[T]) of(row int32) (weeks uint64, values []T) {
 	var from int32
-	if row > 0 {
+	if row%Stretch > 0 {
 		from = c.until[row-1]
 	}
-	return c.weeks[row], c.values[from:c.until[row]]
+	return c.weeks[row], c.values[row/Stretch][from:c.until[row]]
 }
 
 // next takes the first week off a mask; MaxWeeks: there is none left.

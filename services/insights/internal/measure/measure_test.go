@@ -34,7 +34,7 @@ func metric(t testing.TB, kind insightsv1.CohortMetric) Metric {
 
 // group is all who contribute to a metric, all weeks counting.
 func group(m Metric, w Window, asOf, minimum int32, people ...*facts.Person) Group {
-	return of(m, NewLook(people, w, asOf), minimum)
+	return of(m, lookAt(people, w, asOf), minimum)
 }
 
 func of(m Metric, l *Look, minimum int32) Group {
@@ -151,7 +151,7 @@ func TestWindow(t *testing.T) {
 	if got := setbacksOf(p, four); len(got) != 8 || got[0].Occurred != day(0, 0) || got[7].Occurred != day(3, 6) {
 		t.Errorf("setbacks %v", got)
 	}
-	if got := NewLook([]*facts.Person{p}, four, 0).setbacks.weeks[0]; got != 15 {
+	if got := lookAt([]*facts.Person{p}, four, 0).setbacks.weeks[0]; got != 15 {
 		t.Errorf("setbacks in weeks %b", got)
 	}
 	for _, w := range []Window{{First: first - 9, Last: first - 4}, {First: first + 8, Last: first + 9}} {
@@ -212,7 +212,7 @@ func BenchmarkReport(b *testing.B) {
 	w := Window{First: first, Last: first + 11}
 	asOf := facts.Monday(w.Last + 1)
 	people := crowd(rand.New(rand.NewPCG(1, 2)), 100_000, w)
-	look := func() *Look { return NewLook(people, w, asOf) }
+	look := func() *Look { return lookAt(people, w, asOf) }
 	measure := func(l *Look, m Metric) {
 		fill, homogeneous := m.Measure(of(m, l, 5))
 		if homogeneous {
@@ -241,4 +241,13 @@ func BenchmarkReport(b *testing.B) {
 			}
 		}
 	})
+}
+
+// lookAt reads everything.
+func lookAt(people []*facts.Person, w Window, asOf int32) *Look {
+	l := NewLook(people, w, asOf)
+	for _, rows := range l.Stretches() {
+		l.Read(rows)
+	}
+	return l
 }

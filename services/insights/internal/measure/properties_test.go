@@ -52,7 +52,7 @@ func (s some) group(m Metric, l *Look, row func(i int) int32) Group {
 }
 
 func (s some) alone(m Metric) Group {
-	return s.group(m, NewLook(s.people, s.window, s.asOf), func(i int) int32 { return int32(i) })
+	return s.group(m, lookAt(s.people, s.window, s.asOf), func(i int) int32 { return int32(i) })
 }
 
 // TestNothingOfFew: whatever people do, no number rests on fewer than the minimum,
@@ -105,7 +105,7 @@ func TestSameWhicheverWay(t *testing.T) {
 			for i, p := range s.people {
 				others[2*i+1] = p
 			}
-			same("among others", s.group(m, NewLook(others, s.window, s.asOf), func(i int) int32 { return int32(2*i + 1) }))
+			same("among others", s.group(m, lookAt(others, s.window, s.asOf), func(i int) int32 { return int32(2*i + 1) }))
 			if m.Alike != nil {
 				g.Weeks &^= m.Alike(g)
 				same("without the weeks in which all are alike", g)
@@ -138,7 +138,7 @@ func knownBy(p *facts.Person, asOf int32) *facts.Person {
 func TestMasks(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawn(rt)
-		look, all := NewLook(s.people, s.window, s.asOf), s.window.All()
+		look, all := lookAt(s.people, s.window, s.asOf), s.window.All()
 		for i, p := range s.people {
 			var mood, steps, learned, hurt, stated uint64
 			for week := s.window.First; week <= s.window.Last; week++ {

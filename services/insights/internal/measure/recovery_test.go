@@ -104,7 +104,7 @@ func TestLatestSetback(t *testing.T) {
 		{Occurred: day(4, 0), Recovered: day(4, 0)},
 	}}
 	m, asOf := metric(t, curveKind), day(5, 0)
-	if mask := m.Mask(NewLook([]*facts.Person{p}, four, asOf), 0); mask != 0b1011 {
+	if mask := m.Mask(lookAt([]*facts.Person{p}, four, asOf), 0); mask != 0b1011 {
 		t.Fatalf("weeks %b", mask)
 	}
 	for counts, want := range map[uint64]struct {
