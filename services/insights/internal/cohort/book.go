@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"google.golang.org/grpc/codes"
@@ -19,7 +18,8 @@ import (
 
 // book is a tenant's ledger as it is held in memory, and who has which ordinal.
 type book struct {
-	mu     sync.Mutex
+	// busy is held by who makes a report: one at a time. Whoever waits can give up.
+	busy   chan struct{}
 	ledger *privacy.Ledger
 	// minimum and strict are those that the ledger was read with.
 	minimum, strict int
@@ -35,6 +35,8 @@ type book struct {
 	people   []*facts.Person
 	ordinals []uint32
 }
+
+func newBook() *book { return &book{busy: make(chan struct{}, 1)} }
 
 // maxEntry is about how many bytes of one entry there may be, well below what a store
 // takes.

@@ -114,9 +114,16 @@ const (
 // what was released: nothing that is released later is of facts from before.
 func (c *Cohorts) make(ctx context.Context, q *question, report *insightsv1.CohortReport) error {
 	b := c.book(q.tenant)
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	select {
+	case b.busy <- struct{}{}:
+		defer func() { <-b.busy }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for range maxAttempts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := c.refresh(ctx, b, q); err != nil {
 			return err
 		}
@@ -147,7 +154,7 @@ func (c *Cohorts) book(tenant string) *book {
 	defer c.mu.Unlock()
 	b, ok := c.books.Get(tenant)
 	if !ok {
-		b = &book{}
+		b = newBook()
 		c.books.Add(tenant, b)
 	}
 	return b
