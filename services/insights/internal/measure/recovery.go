@@ -84,13 +84,15 @@ func daysOf(s *stats.Step, minimum int32) *float64 {
 
 // CompareCurves compares the recovery curves of two groups that share nobody, by the
 // log-rank test. Nil: one of the curves may not be shown, or there is nothing to
-// compare. Whose curves they are is for the caller to say.
+// compare. What comes after fewer than the minimum are left to look at, in one of them,
+// does not count. Whose curves they are is for the caller to say.
 func CompareCurves(a, b Group) *insightsv1.CurveComparison {
 	x, y := lasting(a), lasting(b)
 	if !shown(x, a.Minimum) || !shown(y, b.Minimum) {
 		return nil
 	}
-	chiSquared, p, ok := stats.LogRank(x, y)
+	until := min(watched(x, a.Minimum), watched(y, b.Minimum))
+	chiSquared, p, ok := stats.LogRank(x.Until(until), y.Until(until))
 	if !ok {
 		return nil
 	}
@@ -98,4 +100,15 @@ func CompareCurves(a, b Group) *insightsv1.CurveComparison {
 		N: x.N() + y.N(), ChiSquared: round(chiSquared, chiDecimals), PValue: round(p, pDecimals),
 		Method: "log-rank", MethodVersion: "1",
 	}
+}
+
+// watched is the last day on which any recovered while enough were at risk; 0: none.
+func watched(d stats.Durations, minimum int32) int32 {
+	var last int32
+	for _, step := range stats.KaplanMeier(d, stats.Level) {
+		if step.AtRisk >= minimum {
+			last = step.Day
+		}
+	}
+	return last
 }

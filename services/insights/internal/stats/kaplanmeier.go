@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Durations are how long things lasted, in whole days. The zero value holds none.
 type Durations struct {
@@ -28,6 +31,16 @@ func (d *Durations) N() int32 {
 		n += k
 	}
 	return n
+}
+
+// Until gives the same as if nobody had looked after so many days.
+func (d *Durations) Until(days int32) Durations {
+	n := min(len(d.ended), int(days)+1)
+	out := Durations{ended: slices.Clone(d.ended[:n]), open: slices.Clone(d.open[:n])}
+	for day := n; day < len(d.ended); day++ {
+		out.open[n-1] += d.ended[day] + d.open[day]
+	}
+	return out
 }
 
 // Ended is how many of them ended.

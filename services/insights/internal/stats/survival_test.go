@@ -254,3 +254,30 @@ func BenchmarkKaplanMeier(b *testing.B) {
 		}
 	}
 }
+
+// TestUntil: a curve of what was looked at for so long only is the same up to then, and
+// holds nothing after.
+func TestUntil(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var d Durations
+		for range rapid.IntRange(1, 30).Draw(rt, "n") {
+			d.Add(rapid.Int32Range(0, 20).Draw(rt, "days"), rapid.Bool().Draw(rt, "ended"))
+		}
+		until := rapid.Int32Range(0, 25).Draw(rt, "until")
+		cut := d.Until(until)
+		if cut.N() != d.N() {
+			rt.Fatalf("%d of %d", cut.N(), d.N())
+		}
+		whole, part := KaplanMeier(d, Level), KaplanMeier(cut, Level)
+		for day := range until + 1 {
+			if a, b := whole.At(day), part.At(day); a.Open != b.Open || a.AtRisk != b.AtRisk || a.Error != b.Error {
+				rt.Fatalf("day %d: %+v, not %+v", day, b, a)
+			}
+		}
+		for _, step := range part {
+			if step.Day > until {
+				rt.Fatalf("a step on day %d", step.Day)
+			}
+		}
+	})
+}
