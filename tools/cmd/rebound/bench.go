@@ -38,7 +38,7 @@ type benchCommand struct {
 	Seconds float64 `default:"3" help:"How long to measure each thing, in seconds."`
 	Workers int     `default:"64" help:"How many callers at once."`
 	Only    string  `help:"Measure only what has this in its name, such as create. Default: everything."`
-	Cohorts []int   `default:"500,1000,2000,4000" help:"Sizes of the tenants that cohort reports are measured on, in people."`
+	Cohorts []int   `default:"500,1000,2000" help:"Sizes of the tenants that cohort reports are measured on, in people."`
 	Profile string  `type:"path" help:"File to write a CPU profile of the measuring to. Default: none."`
 }
 

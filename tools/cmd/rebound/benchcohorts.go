@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -106,17 +107,12 @@ func (r *cohortRig) reports(ctx context.Context, sizes []int) ([]bench.Figure, e
 
 // each does something for each person of a tenant.
 func (r *cohortRig) each(ctx context.Context, size int, do func(ctx context.Context, size, i int) error) error {
-	_, err := bench.Measure(ctx, "living", "", r.workers, time.Hour, func(ctx context.Context, worker, i int) error {
-		n := i*r.workers + worker
-		if n >= size {
-			return io.EOF
-		}
-		return do(ctx, size, n)
-	})
-	if errors.Is(err, io.EOF) {
-		return nil
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.workers)
+	for i := range size {
+		g.Go(func() error { return do(ctx, size, i) })
 	}
-	return err
+	return g.Wait()
 }
 
 func cohortTenant(size int) string { return fmt.Sprintf("cohort%d", size) }
@@ -182,7 +178,7 @@ func (r *cohortRig) live(ctx context.Context, size, i int) error {
 // report times reports, one metric after the other, once the insights service knows
 // everything.
 func (r *cohortRig) report(ctx context.Context, size int) (bench.Figure, error) {
-	if err := r.each(ctx, min(size, r.workers), r.known); err != nil {
+	if err := r.each(ctx, size, r.known); err != nil {
 		return bench.Figure{}, err
 	}
 	analyst, err := r.as(ctx, size, "", "analyst")
@@ -217,7 +213,6 @@ func (r *cohortRig) report(ctx context.Context, size int) (bench.Figure, error) 
 
 // known waits until the insights service has a person's last check-in.
 func (r *cohortRig) known(ctx context.Context, size, i int) error {
-	i = size - 1 - i
 	self, err := r.as(ctx, size, cohortMember(i), "person")
 	if err != nil {
 		return err
