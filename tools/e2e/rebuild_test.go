@@ -57,7 +57,7 @@ func TestReplicasRebuild(t *testing.T) {
 	eventually(t, []string{"4"}, func() []string { return []string{fmt.Sprint(known())} })
 
 	victim, _ := startProgram(t, "insightsd", append(insightsArgs, "--rebuild", "once")...)
-	time.Sleep(300 * time.Millisecond)
+	eventually(t, []string{"true"}, func() []string { return []string{fmt.Sprint(r.projections("/1") > 0)} })
 	if err := victim.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,7 @@ func (r *cohortRig) live(ctx context.Context, size, i int) error {
 	return nil
 }
 
-// report times reports, one metric after the other, once the insights service knows
+// report times reports, of all metrics at once, once the insights service knows
 // everything.
 func (r *cohortRig) report(ctx context.Context, size int) (bench.Figure, error) {
 	if err := r.each(ctx, size, r.known); err != nil {

@@ -61,7 +61,7 @@ func (d *digests) read(row int, latest []int64) {
 			i := int(w.Week - p.window.First)
 			digest := digestOfWeek(w)
 			d.acts[at+i] = mix(d.acts[at+i], digest)
-			take(i, mix(digest, appliedBy(w, p.asOf)), w.Changed)
+			take(i, mix(digest, uint64(w.AppliedBy(p.asOf))), w.Changed)
 		}
 	}
 	for k := len(person.Setbacks) - 1; k >= 0; k-- {
@@ -79,17 +79,6 @@ func (d *digests) read(row int, latest []int64) {
 func digestOfWeek(w *facts.Week) uint64 {
 	h := mix(uint64(uint32(w.MoodSum))<<32|uint64(uint32(w.CheckIns)), uint64(uint32(w.StepDays))<<32|uint64(w.Practices))
 	return mix(h, uint64(uint32(w.Captured)))
-}
-
-// appliedBy is how many lessons of a week were applied by a day.
-func appliedBy(w *facts.Week, asOf int32) uint64 {
-	var n uint64
-	for _, day := range w.Applied {
-		if day <= asOf {
-			n++
-		}
-	}
-	return n
 }
 
 func digestOfSetback(s *facts.Setback, asOf int32) uint64 {

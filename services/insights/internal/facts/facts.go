@@ -90,6 +90,17 @@ type Week struct {
 	Applied  []int32
 }
 
+// AppliedBy is how many lessons of the week were applied by a day, Captured at most.
+func (w *Week) AppliedBy(day int32) int32 {
+	var n int32
+	for _, on := range w.Applied {
+		if on <= day {
+			n++
+		}
+	}
+	return min(n, w.Captured)
+}
+
 // Setback is a setback. Its week is that of Occurred.
 type Setback struct {
 	// Occurred is the local day it happened.

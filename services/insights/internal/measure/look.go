@@ -88,7 +88,7 @@ func (l *Look) readWeeks(row int, p *facts.Person) {
 			l.steps.add(row, at, uint8(min(7, w.StepDays)))
 		}
 		if hasLessons(w) {
-			l.lessons.add(row, at, lessons{captured: w.Captured, applied: appliedBy(w, l.asOf)})
+			l.lessons.add(row, at, lessons{captured: w.Captured, applied: w.AppliedBy(l.asOf)})
 		}
 		if w.Practices != 0 {
 			l.practices.add(row, at, w.Practices)

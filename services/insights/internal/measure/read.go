@@ -18,17 +18,6 @@ func takesPart(w *facts.Week) bool {
 	return hasMood(w) || hasSteps(w) || hasLessons(w) || w.Practices != 0
 }
 
-// appliedBy is how many lessons of a week were applied by a day.
-func appliedBy(w *facts.Week, asOf int32) int32 {
-	var n int32
-	for _, day := range w.Applied {
-		if day <= asOf {
-			n++
-		}
-	}
-	return min(n, w.Captured)
-}
-
 // lasted is how many days a setback lasted up to its recovery, if there was one by
 // asOf, and otherwise up to that day.
 func lasted(s facts.Setback, asOf int32) (days int32, recovered bool) {

@@ -102,7 +102,8 @@ func CompareCurves(a, b Group) *insightsv1.CurveComparison {
 	}
 }
 
-// watched is the last day on which any recovered while enough were at risk; 0: none.
+// watched is the last day on which any recovered, or was last looked at, while enough
+// were at risk; 0: none.
 func watched(d stats.Durations, minimum int32) int32 {
 	var last int32
 	for _, step := range stats.KaplanMeier(d, stats.Level) {

@@ -32,8 +32,8 @@ type Release struct {
 	// Digest is a sum of digests of the facts behind it: nothing has changed where set
 	// and digest are the same.
 	Digest uint64
-	// Changed is the latest change of any fact that could have been behind it, in
-	// milliseconds since 1970.
+	// Changed is up to when changes of facts are in it for sure, in milliseconds since
+	// 1970: what changed later may have changed after it.
 	Changed  int64
 	Withheld bool
 	// plain is the set without versions.
