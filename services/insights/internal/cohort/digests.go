@@ -13,20 +13,43 @@ import (
 type digests struct {
 	p *population
 	// acts is a digest of what each person did in each week, by row and week; all is
-	// one of that and of what came of it by the report's day. Changed is when it last
-	// became so.
+	// one of that and of what came of it by the report's day.
 	acts, all []uint64
-	changed   []int64
+	// news of each person in each week, by row and week, and of all their weeks, by row.
+	news   []news
+	person []news
 	// latest is the latest change of each week, of anybody.
 	latest []int64
 	mu     sync.Mutex // of latest while people are read, and of recent
 	recent map[asked]*roaring.Bitmap
 }
 
+// news is when facts last changed. Came is the latest day by the report's day on which
+// anything came of them, a recovery or an applied lesson; comes is the earliest day after
+// it; 0: there is none.
+type news struct {
+	changed     int64
+	came, comes int32
+}
+
+func (n *news) add(o news) {
+	n.changed, n.came = max(n.changed, o.changed), max(n.came, o.came)
+	if n.comes == 0 || o.comes != 0 && o.comes < n.comes {
+		n.comes = o.comes
+	}
+}
+
+// any tells whether there is any after an instant, or after one day and by another; the
+// report's day is not outside of these.
+func (n news) any(after int64, from, until int32) bool {
+	return n.changed > after || n.came > from || n.comes != 0 && n.comes <= until
+}
+
 func newDigests(p *population) *digests {
 	n := len(p.people) * p.weeks
 	return &digests{
-		p: p, acts: make([]uint64, n), all: make([]uint64, n), changed: make([]int64, n), latest: make([]int64, p.weeks),
+		p: p, acts: make([]uint64, n), all: make([]uint64, n),
+		news: make([]news, n), person: make([]news, len(p.people)), latest: make([]int64, p.weeks),
 		recent: map[asked]*roaring.Bitmap{},
 	}
 }
@@ -51,17 +74,22 @@ func (d *digests) read(row int, latest []int64) {
 		d.acts[at+i] = mix(uint64(p.ordinals[row]), uint64(p.window.First)+uint64(i))
 		d.all[at+i] = d.acts[at+i]
 	}
-	take := func(week int, digest uint64, changed int64) {
+	take := func(week int, digest uint64, n news) {
 		d.all[at+week] = mix(d.all[at+week], digest)
-		d.changed[at+week] = max(d.changed[at+week], changed)
-		latest[week] = max(latest[week], changed)
+		d.news[at+week].add(n)
+		d.person[row].add(n)
+		latest[week] = max(latest[week], n.changed)
 	}
 	for k := len(person.Weeks) - 1; k >= 0 && person.Weeks[k].Week >= p.window.First; k-- {
 		if w := &person.Weeks[k]; w.Week <= p.window.Last {
 			i := int(w.Week - p.window.First)
 			digest := digestOfWeek(w)
 			d.acts[at+i] = mix(d.acts[at+i], digest)
-			take(i, mix(digest, uint64(w.AppliedBy(p.asOf))), w.Changed)
+			n := news{changed: w.Changed}
+			for _, day := range w.Applied {
+				n.add(p.cameOn(day))
+			}
+			take(i, mix(digest, uint64(w.AppliedBy(p.asOf))), n)
 		}
 	}
 	for k := len(person.Setbacks) - 1; k >= 0; k-- {
@@ -71,9 +99,19 @@ func (d *digests) read(row int, latest []int64) {
 			break
 		}
 		if week <= p.window.Last {
-			take(int(week-p.window.First), digestOfSetback(s, p.asOf), s.Changed)
+			n := p.cameOn(s.Recovered)
+			n.changed = s.Changed
+			take(int(week-p.window.First), digestOfSetback(s, p.asOf), n)
 		}
 	}
+}
+
+// cameOn is the news that something came of facts on a day.
+func (q *question) cameOn(day int32) news {
+	if day <= q.asOf {
+		return news{came: max(0, day)}
+	}
+	return news{comes: day}
 }
 
 func digestOfWeek(w *facts.Week) uint64 {
@@ -137,7 +175,7 @@ func (c changes) Recent(earlier []privacy.Release) *roaring.Bitmap {
 func (c changes) find(a asked) *roaring.Bitmap {
 	var out privacy.Gatherer
 	for row, ordinal := range c.p.ordinals {
-		if c.changedAfter(row, a.after, allWeeks) || a.from < a.until && c.moved(row, a.from, a.until, allWeeks) {
+		if c.since(row, allWeeks, a.after, a.from, a.until) {
 			out.Add(ordinal)
 		}
 	}
@@ -148,52 +186,26 @@ const allWeeks = ^uint64(0)
 
 // Since implements privacy.Changes.
 func (c changes) Since(ordinal uint32, at privacy.Weeks, earlier privacy.Release) bool {
-	row, weeks := int(c.p.rows[ordinal]), allWeeks
+	weeks, from, until := allWeeks, c.p.asOf, c.p.asOf
 	if c.week < 0 {
 		weeks = at.Mask << max(0, at.First-c.p.window.First) // those of a window lie within it
+		from, until = min(from, earlier.AsOf), max(until, earlier.AsOf)
 	}
-	if c.changedAfter(row, earlier.Changed, weeks) {
-		return true
-	}
-	return c.week < 0 && earlier.AsOf != c.p.asOf && c.moved(row, min(earlier.AsOf, c.p.asOf), max(earlier.AsOf, c.p.asOf), weeks)
+	return c.since(int(c.p.rows[ordinal]), weeks, earlier.Changed, from, until)
 }
 
-func (c changes) changedAfter(row int, after int64, weeks uint64) bool {
-	all := c.changed[row*c.p.weeks : (row+1)*c.p.weeks]
+// since tells whether there are news of some weeks of a person, as in news.any.
+func (c changes) since(row int, weeks uint64, after int64, from, until int32) bool {
+	first := row * c.p.weeks
 	if c.week >= 0 {
-		return all[c.week] > after
+		return c.news[first+c.week].any(after, from, until)
 	}
-	for i, changed := range all {
-		if changed > after && weeks&(1<<i) != 0 {
+	if !c.person[row].any(after, from, until) {
+		return false // as mostly there is none
+	}
+	for i, n := range c.news[first : first+c.p.weeks] {
+		if weeks&(1<<i) != 0 && n.any(after, from, until) {
 			return true
-		}
-	}
-	return false
-}
-
-// moved tells whether somebody recovered, or applied a lesson, after one day and by
-// another.
-func (c changes) moved(row int, from, until int32, weeks uint64) bool {
-	within := func(day int32) bool { return day > from && day <= until }
-	counts := func(week int32) bool {
-		i := week - c.p.window.First
-		return i >= 0 && int(i) < c.p.weeks && weeks&(1<<i) != 0
-	}
-	first, person := c.p.window.First, c.p.people[row]
-	for k := len(person.Setbacks) - 1; k >= 0 && person.Setbacks[k].Occurred >= facts.Monday(first); k-- {
-		if s := &person.Setbacks[k]; within(s.Recovered) && counts(facts.WeekOf(s.Occurred)) {
-			return true
-		}
-	}
-	for k := len(person.Weeks) - 1; k >= 0 && person.Weeks[k].Week >= first; k-- {
-		w := &person.Weeks[k]
-		if len(w.Applied) == 0 || !counts(w.Week) {
-			continue
-		}
-		for _, day := range w.Applied {
-			if within(day) {
-				return true
-			}
 		}
 	}
 	return false

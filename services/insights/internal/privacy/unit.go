@@ -166,43 +166,56 @@ func (u *unit) marked(r Release, c Changes, same bool) (marked Set, ok bool) {
 	if changed.IsEmpty() {
 		return r.Set, true
 	}
-	var out Gatherer
-	for it := changed.Iterator(); it.HasNext(); {
-		element := it.Next()
-		p := u.windows.at(element)
-		version, at := u.version(element, p)
-		if at >= 0 && c.Since(p.ordinal, p.weeks, u.released[at]) {
-			version++
-		}
-		if version > maxVersion {
-			return Set{}, false
-		}
-		if version > 0 {
-			p.version = version
-			element = u.windows.element(p)
-		}
-		out.Add(element)
+	now, ok := u.changed(changed, c)
+	if !ok {
+		return Set{}, false
 	}
-	rest := roaring.AndNot(r.Set.bitmap(), changed)
-	rest.Or(out.Bitmap())
-	return r.Set.like(r.Set, rest), true
+	now.Or(roaring.AndNot(r.Set.bitmap(), changed))
+	return r.Set.like(r.Set, now), true
 }
 
-// version is what the person of a plain element had in the latest release that they
-// were in, with the same weeks; at is -1 when there is none.
-func (u *unit) version(element uint32, p place) (version uint32, at int) {
-	elements := append(make([]uint32, 0, 4), element)
-	for p.version = 1; p.version <= u.top; p.version++ {
-		if later, ok := u.windows.known(p); ok {
-			elements = append(elements, later)
+// changed gives what plain elements have become: each is looked for in the latest
+// release that its person was in, with the same weeks. Releases are gone through once
+// for all of them.
+func (u *unit) changed(plain *roaring.Bitmap, c Changes) (now *roaring.Bitmap, ok bool) {
+	var out Gatherer
+	left := u.versions(plain)
+	for at := len(u.released) - 1; at >= 0 && !left.IsEmpty(); at-- {
+		found := roaring.And(left, u.released[at].Set.bitmap())
+		if found.IsEmpty() {
+			continue
 		}
-	}
-	for at = len(u.released) - 1; at >= 0; at-- {
-		for _, e := range elements {
-			if u.released[at].Set.bitmap().Contains(e) {
-				return u.windows.at(e).version, at
+		for it := found.Iterator(); it.HasNext(); {
+			element := it.Next()
+			p := u.windows.at(element)
+			if c.Since(p.ordinal, p.weeks, u.released[at]) {
+				if p.version == maxVersion {
+					return nil, false
+				}
+				element = u.windows.following(element)
 			}
+			out.Add(element)
+		}
+		left.AndNot(u.versions(found))
+	}
+	left.And(plain) // who was in none
+	now = out.Bitmap()
+	now.Or(left)
+	return now, true
+}
+
+// versions are elements with all there are of the same people and weeks.
+func (u *unit) versions(of *roaring.Bitmap) *roaring.Bitmap {
+	if u.top == 0 {
+		return of.Clone()
+	}
+	var out Gatherer
+	for it := of.Iterator(); it.HasNext(); {
+		element := it.Next()
+		out.Add(element)
+		if u.moved.Contains(u.windows.ordinal(element)) {
+			u.windows.versions(element, u.top, out.Add)
 		}
 	}
-	return 0, -1
+	return out.Bitmap()
 }

@@ -28,10 +28,11 @@ type where struct {
 	version uint32
 }
 
-// pattern is what elements share, with the first element that has it.
+// pattern is what elements share, with the first element that has it. Next is the pattern
+// of the next version, plus 1; 0: it was not asked for.
 type pattern struct {
 	where
-	first uint32
+	first, next uint32
 }
 
 // place is one person in an element.
@@ -66,7 +67,7 @@ func (w *Windows) pattern(p where) uint32 {
 	at, ok := w.places[p]
 	if !ok {
 		at = uint32(len(w.patterns))
-		w.places[p], w.patterns = at, append(w.patterns, pattern{p, uint32(len(w.all))})
+		w.places[p], w.patterns = at, append(w.patterns, pattern{where: p, first: uint32(len(w.all))})
 	}
 	return at
 }
@@ -113,16 +114,36 @@ func (w *Windows) element(p place) uint32 {
 	return w.number(p.ordinal, w.pattern(p.where))
 }
 
-// known gives the element of a place, if there is one.
-func (w *Windows) known(p place) (element uint32, ok bool) {
+// following gives the element of the next version.
+func (w *Windows) following(element uint32) uint32 {
 	if w == nil {
-		return w.element(p), p.weeks == Weeks{}
+		return element + 1<<ordinalBits
 	}
-	at, ok := w.places[p.where]
-	if !ok {
-		return 0, false
+	n := w.all[element]
+	if w.patterns[n.pattern].next == 0 {
+		p := w.patterns[n.pattern].where
+		p.version++
+		at := w.pattern(p)
+		w.patterns[n.pattern].next = at + 1
 	}
-	return w.find(p.ordinal, at)
+	return w.number(n.ordinal, w.patterns[n.pattern].next-1)
+}
+
+// versions gives the elements of a person and weeks that there are, up to a version.
+func (w *Windows) versions(element, top uint32, give func(uint32)) {
+	if w == nil {
+		for version := range top + 1 {
+			give(w.ordinal(element) | version<<ordinalBits)
+		}
+		return
+	}
+	n := &w.all[element]
+	weeks := w.patterns[n.pattern].weeks
+	for next := w.latest[n.ordinal]; next != 0; next = w.all[next-1].before {
+		if w.patterns[w.all[next-1].pattern].weeks == weeks {
+			give(next - 1)
+		}
+	}
 }
 
 // ordinal of an element.
@@ -153,6 +174,11 @@ func (w *Windows) cut(from uint32) {
 	for n := len(w.patterns); n > 0 && w.patterns[n-1].first >= from; n-- {
 		delete(w.places, w.patterns[n-1].where)
 		w.patterns = w.patterns[:n-1]
+	}
+	for i := range w.patterns {
+		if w.patterns[i].next > uint32(len(w.patterns)) {
+			w.patterns[i].next = 0
+		}
 	}
 	w.several.RemoveRange(uint64(from), 1<<32)
 	w.later.RemoveRange(uint64(from), 1<<32)
