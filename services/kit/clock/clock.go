@@ -2,6 +2,7 @@
 package clock
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -14,6 +15,18 @@ func System() time.Time { return Truncate(time.Now()) }
 
 // Truncate is the one place that decides the precision of stored instants.
 func Truncate(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// Sleep waits for a time that passes by itself; it ends with ctx, whose error it gives.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // Manual is a clock that moves when told to. Safe for concurrent use.
 type Manual struct {

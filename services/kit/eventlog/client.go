@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 )
 
 // Client reads an event stream and comes back by itself after failures.
@@ -74,7 +75,7 @@ func (c *Client) Run(ctx context.Context, token string, handle func(context.Cont
 		}
 		wait := pause.NextBackOff()
 		c.log.DebugContext(ctx, "event stream ended; coming back", "code", status.Code(err).String(), "wait_ms", wait.Milliseconds())
-		if err := sleep(ctx, wait); err != nil {
+		if err := clock.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
@@ -67,7 +68,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	for {
 		err := h.tail(ctx, pause.Reset)
 		ended := ctx.Err() != nil || errors.Is(err, store.ErrClosed)
-		if ended || sleep(ctx, pause.NextBackOff()) != nil {
+		if ended || clock.Sleep(ctx, pause.NextBackOff()) != nil {
 			return nil //nolint:nilerr // that it was ended is no error
 		}
 	}
@@ -98,7 +99,7 @@ func (h *Hub) tail(ctx context.Context, well func()) error {
 				h.grow(p, events)
 			}
 		}
-		if err := sleep(ctx, coalesce); err != nil {
+		if err := clock.Sleep(ctx, coalesce); err != nil {
 			return err
 		}
 	}
@@ -156,15 +157,4 @@ func (h *Hub) after(ctx context.Context, p int, position int64) ([]*eventsv1.Eve
 	}
 	i := sort.Search(len(r.events), func(i int) bool { return r.events[i].GetPosition() > position })
 	return r.events[i:], nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

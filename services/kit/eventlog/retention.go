@@ -32,7 +32,7 @@ func (r Retention) Run(ctx context.Context) error {
 		if err := r.Trim(ctx); err != nil && ctx.Err() == nil {
 			r.Logger.WarnContext(ctx, "the event log could not be trimmed; it is tried again", "cause", err.Error())
 		}
-		if err := sleep(ctx, trimEach); err != nil {
+		if err := clock.Sleep(ctx, trimEach); err != nil {
 			return err
 		}
 	}
@@ -49,7 +49,7 @@ func (r Retention) Trim(ctx context.Context) error {
 				break
 			}
 			before = floor.Position
-			err = sleep(ctx, trimPause)
+			err = clock.Sleep(ctx, trimPause)
 		}
 		if err != nil {
 			return err

@@ -181,6 +181,9 @@ func (s *Set) Tokens() tink.AEAD { return s.tokens }
 // pseudonymBytes is how many bytes of the PRF's output a pseudonym has: 128 bits.
 const pseudonymBytes = 16
 
+// Pseudonymiser is Set.Pseudonym, for who needs no key but for that.
+type Pseudonymiser func(tenant, name string) (string, error)
+
 // Pseudonym gives the pseudonym of something within a tenant, such as a person's
 // or a resource's name: "p-" and 26 lower-case letters and digits, stable within
 // the tenant, not to be reversed without the key.

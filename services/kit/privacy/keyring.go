@@ -225,29 +225,13 @@ func (k *Keyring) Publish(ctx context.Context, owner, erasure string, event *eve
 	})
 }
 
-// change writes a data key's record, making it where there is none, until it is
-// written or nothing is to be.
+// change writes a data key's record, making it where there is none.
 func (k *Keyring) change(ctx context.Context, owner string, events []*eventsv1.Event, edit func(*storagev1.DataKey) bool) error {
-	for {
-		r, err := k.docs.Get(ctx, keyKind, owner+keySuffix)
-		w := store.Write{Op: store.Replace, Record: r, Events: events}
-		if errors.Is(err, store.ErrNotFound) {
-			w.Op, w.Record = store.Insert, k.record(owner, nil)
-			w.Record.Body = &storagev1.DataKey{}
-		} else if err != nil {
-			return err
-		}
-		body := proto.Clone(w.Record.Body).(*storagev1.DataKey)
-		if !edit(body) {
-			return nil
-		}
-		w.Record.Body, w.Record.UpdateTime = body, k.clock()
-		err = k.docs.Commit(ctx, w)[0].Err
-		k.cache.Remove(owner)
-		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-	}
+	first := k.record(owner, nil)
+	first.Body = &storagev1.DataKey{}
+	defer k.cache.Remove(owner)
+	_, err := store.Edit(ctx, k.docs, k.clock, first, edit, events...)
+	return err
 }
 
 // tenantOf is the tenant in an owner's name.

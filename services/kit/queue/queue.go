@@ -72,33 +72,20 @@ func (q *Queue) owner() string { return "queues/" + q.Name }
 // Add has a job done at a time or soon after; one that is there already is moved to
 // that time.
 func (q *Queue) Add(ctx context.Context, item string, due time.Time) error {
-	name := q.owner() + "/" + ids.Derived(item)
-	for {
-		rec, err := q.Docs.Get(ctx, jobKind, name)
-		op := store.Replace
-		if errors.Is(err, store.ErrNotFound) {
-			op, err = store.Insert, nil
-			rec = store.Record{Kind: jobKind, Name: name, Parent: q.owner(), Owner: q.owner(), CreateTime: q.Clock()}
-		}
-		if err != nil {
-			return err
-		}
-		_, err = q.write(ctx, op, rec, item, due)
-		if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) {
-			continue // somebody else was first: look again
-		}
-		if err == nil {
-			q.hurry()
-		}
-		return err
+	_, err := store.Edit(ctx, q.Docs, q.Clock, q.record(item), func(job *storagev1.Job) bool {
+		job.Item, job.DueTime = item, dueTime(due)
+		return true
+	})
+	if err == nil {
+		q.hurry()
 	}
+	return err
 }
 
 // Ensure has a job done now or soon after, unless it is there already: one that is
 // under way is left alone.
 func (q *Queue) Ensure(ctx context.Context, item string) error {
-	rec := store.Record{Kind: jobKind, Name: q.owner() + "/" + ids.Derived(item), Parent: q.owner(), Owner: q.owner(), CreateTime: q.Clock()}
-	_, err := q.write(ctx, store.Insert, rec, item, q.Clock())
+	_, err := q.write(ctx, store.Insert, q.record(item), item, q.Clock())
 	if errors.Is(err, store.ErrExists) {
 		return nil
 	}
@@ -108,10 +95,18 @@ func (q *Queue) Ensure(ctx context.Context, item string) error {
 	return err
 }
 
+// record is that of a job that is not there yet.
+func (q *Queue) record(item string) store.Record {
+	name := q.owner() + "/" + ids.Derived(item)
+	return store.Record{Kind: jobKind, Name: name, Parent: q.owner(), Owner: q.owner(), CreateTime: q.Clock(), Body: &storagev1.Job{Name: name}}
+}
+
+func dueTime(due time.Time) *timestamppb.Timestamp { return timestamppb.New(clock.Truncate(due)) }
+
 // write writes a job, due at a time.
 func (q *Queue) write(ctx context.Context, op store.Op, rec store.Record, item string, due time.Time) (store.Record, error) {
 	rec.UpdateTime, rec.Sealed = q.Clock(), nil
-	rec.Body = &storagev1.Job{Name: rec.Name, Item: item, DueTime: timestamppb.New(clock.Truncate(due))}
+	rec.Body = &storagev1.Job{Name: rec.Name, Item: item, DueTime: dueTime(due)}
 	res := q.Docs.Commit(ctx, store.Write{Op: op, Record: rec})[0]
 	return res.Record, res.Err
 }

@@ -126,7 +126,7 @@ func (r *Resource[T]) keep(ctx context.Context, names []string, change func(name
 	for i, res := range r.deps.Store.Commit(ctx, writes...) {
 		switch {
 		case res.Err == nil:
-		case errors.Is(res.Err, store.ErrConflict), errors.Is(res.Err, store.ErrExists), errors.Is(res.Err, store.ErrNotFound):
+		case store.Outrun(res.Err):
 			stale = append(stale, writes[i].Record.Name)
 		default:
 			return nil, res.Err

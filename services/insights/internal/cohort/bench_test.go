@@ -2,6 +2,8 @@ package cohort_test
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
 	"testing"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
@@ -25,9 +27,14 @@ func BenchmarkReport(b *testing.B) {
 				b.Run(name+"/first", func(b *testing.B) {
 					for b.Loop() {
 						b.StopTimer()
-						d := after(b, office, earlier)
+						turn := &turn{TB: b}
+						d := after(turn, office, earlier)
+						runtime.GC()
 						b.StartTimer()
 						ask(d)
+						b.StopTimer()
+						turn.end()
+						b.StartTimer()
 					}
 				})
 				b.Run(name+"/again", func(b *testing.B) {
@@ -42,8 +49,22 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
+// turn ends what was begun in one turn of a benchmark with it.
+type turn struct {
+	testing.TB
+	ends []func()
+}
+
+func (t *turn) Cleanup(end func()) { t.ends = append(t.ends, end) }
+
+func (t *turn) end() {
+	for _, end := range slices.Backward(t.ends) {
+		end()
+	}
+}
+
 // after is a desk in an office after so many reports of everything.
-func after(b *testing.B, office *office, reports int32) *desk {
+func after(b testing.TB, office *office, reports int32) *desk {
 	d := newDesk(b, office)
 	for ago := range reports {
 		d.ask(weeksAgo(13+ago, 2+ago), "", [][]string{{"department"}, {"location"}}[ago%2], everything...)

@@ -7,10 +7,8 @@ import (
 	"math"
 	"strings"
 
-	"github.com/RoaringBitmap/roaring/v2"
 	"google.golang.org/grpc/codes"
 
-	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
 	"github.com/rebound-hq/rebound/services/kit/fault"
@@ -25,32 +23,25 @@ type book struct {
 	minimum, strict int
 	// sequence is that of the last entry read.
 	sequence int64
-	// kept are the ordinals of the ledger, by digest; owners the digests of people, so
-	// that they are made once.
-	kept   map[string]uint32
-	owners map[string]string
+	// kept are the ordinals of the ledger, by digest.
+	kept map[string]uint32
 	// added are people who have an ordinal in memory only, in the order of these.
 	added []string
-	// people are those whom ordinals were given last.
+	// people are those who were asked for last, in order, with their digests. Ordinals are
+	// theirs; nil: they have to be looked up again.
 	people   []*facts.Person
+	digests  []string
 	ordinals []uint32
 }
 
 func newBook() *book { return &book{busy: make(chan struct{}, 1)} }
-
-// maxEntry is about how many bytes of one entry there may be, well below what a store
-// takes.
-const maxEntry = 4 << 20
 
 // refresh reads what was released since; everything, when minimums have been raised.
 func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 	if b.ledger == nil || b.minimum != q.minimum || b.strict != q.strict {
 		b.ledger = privacy.NewLedger(q.minimumOf)
 		b.minimum, b.strict, b.sequence = q.minimum, q.strict, 0
-		b.kept, b.added, b.people = map[string]uint32{}, nil, nil
-		if b.owners == nil {
-			b.owners = map[string]string{}
-		}
+		b.kept, b.added, b.ordinals = map[string]uint32{}, nil, nil
 	}
 	entries, err := c.entries.AllBetween(ctx, q.tenant, "sequence", b.sequence+1, int64(math.MaxInt64))
 	if err != nil {
@@ -60,20 +51,16 @@ func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 		for _, digest := range b.added { // those who were ahead may have other ordinals
 			delete(b.kept, digest)
 		}
-		b.added, b.people = nil, nil
+		b.added, b.ordinals = nil, nil
 		for _, digest := range e.GetPeople() {
 			b.kept[string(digest)] = uint32(len(b.kept))
 		}
-		for _, r := range e.GetReleases() {
-			key := keyOf(r)
-			if key.Week != 0 && q.week-key.Week > maxWeeksAgo+1 {
-				continue
-			}
-			release, err := releaseOf(r, b.ledger.Windows(key))
-			if err != nil {
-				return fmt.Errorf("cohort: entry %s: %w", e.GetName(), err)
-			}
-			b.ledger.Record(key, release)
+		releases, err := releasesOf(e, b.ledger.Windows, q.week-maxWeeksAgo-1)
+		if err != nil {
+			return fmt.Errorf("cohort: entry %s: %w", e.GetName(), err)
+		}
+		for _, r := range releases {
+			b.ledger.Record(r.Key, r.Release)
 		}
 		b.sequence = e.GetSequence()
 	}
@@ -81,22 +68,21 @@ func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 	return nil
 }
 
-// ordinals gives each person theirs, and new ones to those who have none.
-func (c *Cohorts) ordinals(b *book, tenant string, people []*facts.Person) ([]uint32, error) {
-	if len(people) > 0 && len(people) == len(b.people) && &people[0] == &b.people[0] {
+// find gives each person their ordinal, and new ones to those who have none.
+func (c *Cohorts) find(b *book, tenant string, people []*facts.Person) ([]uint32, error) {
+	same := len(people) > 0 && len(people) == len(b.people) && &people[0] == &b.people[0]
+	if same && b.ordinals != nil {
 		return b.ordinals, nil
 	}
-	out := make([]uint32, len(people))
-	id := strings.TrimPrefix(tenant, "tenants/")
-	for i, p := range people {
-		digest, ok := b.owners[p.Owner]
-		if !ok {
-			var err error
-			if digest, err = c.Names(id, "cohort ledger\x00"+p.Owner); err != nil {
-				return nil, err
-			}
-			b.owners[p.Owner] = digest
+	if !same {
+		digests, err := c.digestsOf(b, tenant, people)
+		if err != nil {
+			return nil, err
 		}
+		b.people, b.digests, b.ordinals = people, digests, nil
+	}
+	out := make([]uint32, len(people))
+	for i, digest := range b.digests {
 		ordinal, ok := b.kept[digest]
 		if !ok {
 			if ordinal = uint32(len(b.kept)); ordinal >= privacy.MaxPeople {
@@ -107,8 +93,29 @@ func (c *Cohorts) ordinals(b *book, tenant string, people []*facts.Person) ([]ui
 		}
 		out[i] = ordinal
 	}
-	b.people, b.ordinals = people, out
+	b.ordinals = out
 	return out, nil
+}
+
+// digestsOf gives the digests of people, who are in the order of those before: most of
+// them were there.
+func (c *Cohorts) digestsOf(b *book, tenant string, people []*facts.Person) ([]string, error) {
+	out := make([]string, len(people))
+	var made []int
+	before := 0
+	for i, p := range people {
+		for before < len(b.people) && b.people[before].Owner < p.Owner {
+			before++
+		}
+		if before < len(b.people) && b.people[before].Owner == p.Owner {
+			out[i] = b.digests[before]
+		} else {
+			made = append(made, i)
+		}
+	}
+	id, faults := strings.TrimPrefix(tenant, "tenants/"), make([]error, len(made))
+	each(made, func(k, i int) { out[i], faults[k] = c.Names(id, "cohort ledger\x00"+people[i].Owner) })
+	return out, errors.Join(faults...)
 }
 
 // keep writes down what a draft adds; it tells false when others wrote in between, so
@@ -117,7 +124,7 @@ func (c *Cohorts) keep(ctx context.Context, b *book, tenant string, d *privacy.D
 	if len(d.Added) == 0 {
 		return true, nil
 	}
-	entries, err := entriesOf(b.added, d.Added)
+	entries, err := entriesOf(b.added, d.Added, maxEntry)
 	if err != nil {
 		return false, err
 	}
@@ -139,70 +146,4 @@ func (c *Cohorts) keep(ctx context.Context, b *book, tenant string, d *privacy.D
 	b.added = nil
 	d.Keep()
 	return true, nil
-}
-
-// entriesOf cuts what is to be written down into entries, people first: an entry never
-// names anybody who has no ordinal yet.
-func entriesOf(people []string, added []privacy.Recorded) ([]*storagev1.CohortLedgerEntry, error) {
-	last := &storagev1.CohortLedgerEntry{}
-	entries, size := []*storagev1.CohortLedgerEntry{last}, 0
-	room := func(n int) {
-		if size += n; size > maxEntry && size > n {
-			last, size = &storagev1.CohortLedgerEntry{}, n
-			entries = append(entries, last)
-		}
-	}
-	for _, digest := range people {
-		room(len(digest) + 4)
-		last.People = append(last.People, []byte(digest))
-	}
-	stored, faults := make([]*storagev1.CohortRelease, len(added)), make([]error, len(added))
-	each(added, func(i int, a privacy.Recorded) { stored[i], faults[i] = storedOf(a) })
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-	for _, r := range stored {
-		n := 0
-		for _, part := range r.GetParts() {
-			n += len(part.GetPeople()) + 16
-		}
-		room(n + 64)
-		last.Releases = append(last.Releases, r)
-	}
-	return entries, nil
-}
-
-func storedOf(a privacy.Recorded) (*storagev1.CohortRelease, error) {
-	out := &storagev1.CohortRelease{
-		Family: a.Key.Family, Week: a.Key.Week, Sums: a.Key.Sums, Question: a.Release.Question, Digest: int64(a.Release.Digest),
-		Changed: a.Release.Changed, AsOf: a.Release.AsOf, Withheld: a.Release.Withheld,
-	}
-	for _, part := range a.Release.Set.Parts() {
-		raw, err := part.People.ToBytes()
-		if err != nil {
-			return nil, err
-		}
-		out.Parts = append(out.Parts, &storagev1.CohortPart{FirstWeek: part.Weeks.First, Weeks: int64(part.Weeks.Mask), People: raw})
-	}
-	return out, nil
-}
-
-func keyOf(r *storagev1.CohortRelease) privacy.Key {
-	return privacy.Key{Family: r.GetFamily(), Week: r.GetWeek(), Sums: r.GetSums()}
-}
-
-func releaseOf(r *storagev1.CohortRelease, w *privacy.Windows) (privacy.Release, error) {
-	out := privacy.Release{
-		Question: r.GetQuestion(), Digest: uint64(r.GetDigest()), Changed: r.GetChanged(), AsOf: r.GetAsOf(), Withheld: r.GetWithheld(),
-	}
-	parts := make([]privacy.Part, len(r.GetParts()))
-	for i, part := range r.GetParts() {
-		people := roaring.New()
-		if err := people.UnmarshalBinary(part.GetPeople()); err != nil {
-			return out, err
-		}
-		parts[i] = privacy.Part{Weeks: privacy.Weeks{First: part.GetFirstWeek(), Mask: uint64(part.GetWeeks())}, People: people}
-	}
-	out.Set = w.Of(parts)
-	return out, nil
 }

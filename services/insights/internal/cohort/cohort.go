@@ -14,9 +14,11 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
+	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
 	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
+	"github.com/rebound-hq/rebound/services/kit/keys"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
@@ -26,9 +28,6 @@ type Source interface {
 	People(ctx context.Context, tenant string) ([]*facts.Person, error)
 }
 
-// Pseudonymiser makes digests of names that cannot be reversed without its key.
-type Pseudonymiser func(tenant, name string) (string, error)
-
 // maxBooks is how many tenants' ledgers are held in memory; others are read again.
 const maxBooks = 32
 
@@ -36,7 +35,7 @@ const maxBooks = 32
 // before anything is served.
 type Cohorts struct {
 	People Source
-	Names  Pseudonymiser
+	Names  keys.Pseudonymiser
 
 	Reports  *resource.Resource[*insightsv1.CohortReport]
 	Policies *resource.Resource[*insightsv1.CohortPolicy]
@@ -46,6 +45,9 @@ type Cohorts struct {
 
 	mu    sync.Mutex
 	books *lru.Cache[string, *book]
+	// spare are populations whose reports are made: to take new memory for each would take
+	// as long as to read it.
+	spare sync.Pool
 }
 
 // New declares what cohorts keep.
@@ -131,22 +133,35 @@ func (c *Cohorts) make(ctx context.Context, q *question, report *insightsv1.Coho
 		if err != nil {
 			return err
 		}
-		ordinals, err := c.ordinals(b, q.tenant, people)
-		if err != nil {
-			return err
-		}
-		p, err := q.gather(people, ordinals)
+		ordinals, err := c.find(b, q.tenant, people)
 		if err != nil {
 			return err
 		}
 		draft := b.ledger.Draft()
-		report.Cells, report.Comparisons = p.report(draft)
+		if err := c.measure(q, people, ordinals, draft, report); err != nil {
+			return err
+		}
 		kept, err := c.keep(ctx, b, q.tenant, draft)
 		if err != nil || kept {
 			return err
 		}
 	}
 	return fault.Unavailable(nil)
+}
+
+// measure fills in what a draft lets a report show.
+func (c *Cohorts) measure(q *question, people []*facts.Person, ordinals []uint32, d *privacy.Draft, report *insightsv1.CohortReport) error {
+	p, ok := c.spare.Get().(*population)
+	if !ok {
+		p = &population{}
+	}
+	defer c.spare.Put(p)
+	defer p.forget()
+	if err := p.gather(q, people, ordinals); err != nil {
+		return err
+	}
+	report.Cells, report.Comparisons = p.report(d)
+	return nil
 }
 
 func (c *Cohorts) book(tenant string) *book {

@@ -6,6 +6,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
+	"github.com/rebound-hq/rebound/services/insights/internal/measure"
 	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
 )
 
@@ -45,13 +46,10 @@ func (n news) any(after int64, from, until int32) bool {
 	return n.changed > after || n.came > from || n.comes != 0 && n.comes <= until
 }
 
-func newDigests(p *population) *digests {
+func (d *digests) begin(p *population) {
 	n := len(p.people) * p.weeks
-	return &digests{
-		p: p, acts: make([]uint64, n), all: make([]uint64, n),
-		news: make([]news, n), person: make([]news, len(p.people)), latest: make([]int64, p.weeks),
-		recent: map[asked]*roaring.Bitmap{},
-	}
+	d.p, d.acts, d.all, d.news = p, measure.Zeros(d.acts, n), measure.Zeros(d.all, n), measure.Zeros(d.news, n)
+	d.person, d.latest, d.recent = measure.Zeros(d.person, len(p.people)), measure.Zeros(d.latest, p.weeks), map[asked]*roaring.Bitmap{}
 }
 
 // readRows takes in what some people did.
@@ -183,6 +181,11 @@ func (c changes) find(a asked) *roaring.Bitmap {
 }
 
 const allWeeks = ^uint64(0)
+
+// Still implements privacy.Changes.
+func (c changes) Still(earlier privacy.Release) bool {
+	return (c.week >= 0 || earlier.AsOf == c.p.asOf) && c.latestOf(c.week) <= earlier.Changed
+}
 
 // Since implements privacy.Changes.
 func (c changes) Since(ordinal uint32, at privacy.Weeks, earlier privacy.Release) bool {

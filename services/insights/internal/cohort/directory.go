@@ -99,4 +99,5 @@ func (s *standing) keep(d *privacy.Draft) {
 type nobody struct{}
 
 func (nobody) Recent([]privacy.Release) *roaring.Bitmap          { return roaring.New() }
+func (nobody) Still(privacy.Release) bool                        { return true }
 func (nobody) Since(uint32, privacy.Weeks, privacy.Release) bool { return false }

@@ -1,7 +1,6 @@
 package cohort
 
 import (
-	"math/bits"
 	"runtime"
 	"sync"
 
@@ -11,28 +10,23 @@ import (
 
 // judgeWeeks decides week by week what a metric shows; then whether the window that is
 // made of those weeks may be.
-func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *standing) {
+func (p *population) judgeWeeks(d *privacy.Draft, s *spread, standing *standing) {
+	cells, sets := s.cells, s.sets
 	m, family := cells[0].metric, families[cells[0].metric.Kind]
-	sets, digests := make([][]privacy.Set, len(cells)), make([][]uint64, len(cells)) // by cell and week
-	each(cells, func(i int, c *cell) { sets[i], digests[i] = p.weekly(c) })
-	everybody := sets[0]
-	if p.match != nil {
-		everybody, _ = p.weekly(p.everybody(cells[0]))
-	}
 	alike := p.alike(cells, sets)
 	reasons := make([]insightsv1.SuppressionReason, len(cells))
 	for week := range p.weeks {
 		a := privacy.Ask{
-			Key: privacy.Key{Family: family, Week: p.window.First + int32(week)}, Minimum: p.least(m), Universe: everybody[week],
-			Changed: p.upTo, Changes: changes{p.facts, week},
+			Key: privacy.Key{Family: family, Week: p.window.First + int32(week)}, Minimum: p.least(m), Universe: s.everybody[week],
+			Changed: p.upTo, Changes: changes{&p.facts, week},
 		}
 		if m.Alike != nil {
-			a.Alike = func(s privacy.Set) bool { return p.alikeIn(cells[0], s, week) }
+			a.Alike = func(some privacy.Set) bool { return p.alikeIn(cells[0], some, week) }
 		}
 		candidates := make([]*privacy.Candidate, len(cells))
 		for i, c := range cells {
 			candidates[i] = &privacy.Candidate{
-				Set: sets[i][week], Question: p.asks(c, false), Digest: digests[i][week],
+				Set: sets[i][week], Question: p.asks(c, false), Digest: s.digests[i][week],
 				Alike: alike[i]&(1<<week) != 0, Refused: standing.refused(c.group, week),
 			}
 		}
@@ -59,16 +53,17 @@ func (p *population) judgeWeeks(d *privacy.Draft, cells []*cell, standing *stand
 // judgeSums decides on windows that are made of weeks which may be shown.
 func (p *population) judgeSums(d *privacy.Draft, cells []*cell, family string) {
 	key := privacy.Key{Family: family, Sums: true}
-	candidates, sums := make([]*privacy.Candidate, len(cells)), make([]windowed, len(cells))
-	each(cells, func(i int, c *cell) { sums[i] = p.windowed(c, c.weeks, false) })
+	candidates, w := make([]*privacy.Candidate, len(cells)), p.windows(d, key)
+	defer p.spare.Put(w)
 	for i, c := range cells {
-		candidates[i] = &privacy.Candidate{Set: p.behind(d, key, sums[i]), Question: p.asks(c, true), Digest: sums[i].digest, Refused: c.refused}
+		set, digest := w.behind(c, c.weeks)
+		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: c.refused}
 	}
 	// What is left over was judged by weeks: no total is given.
 	d.Judge(privacy.Ask{
 		Key: key, Minimum: p.least(cells[0].metric),
 		Total: &privacy.Candidate{Refused: privacy.TooFew}, Groups: candidates,
-		Changed: p.upTo, Changes: changes{p.facts, -1}, AsOf: p.asOf,
+		Changed: p.upTo, Changes: changes{&p.facts, -1}, AsOf: p.asOf,
 	})
 	for i, c := range cells {
 		c.refused = candidates[i].Refused
@@ -76,34 +71,31 @@ func (p *population) judgeSums(d *privacy.Draft, cells []*cell, family string) {
 }
 
 // judgeWindow decides on a metric whose window is one.
-func (p *population) judgeWindow(d *privacy.Draft, cells []*cell, standing *standing) {
+func (p *population) judgeWindow(d *privacy.Draft, s *spread, standing *standing) {
+	cells := s.cells
 	m, last := cells[0].metric, p.weeks-1
-	practices := m.Kind == insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE
 	tells := p.tellsByHeads(cells)
 	key := privacy.Key{Family: families[m.Kind]}
-	candidates, windows := make([]*privacy.Candidate, len(cells)), make([]windowed, len(cells))
-	each(cells, func(i int, c *cell) {
-		windows[i] = p.windowed(c, p.window.All(), practices)
-		candidates[i] = &privacy.Candidate{Question: p.asks(c, true), Digest: windows[i].digest, Refused: standing.refused(c.group, last)}
+	candidates, w := make([]*privacy.Candidate, len(cells)), p.windows(d, key)
+	defer p.spare.Put(w)
+	for i, c := range cells {
+		set, digest := w.behind(c, p.window.All())
+		candidates[i] = &privacy.Candidate{Set: set, Question: p.asks(c, true), Digest: digest, Refused: standing.refused(c.group, last)}
 		if candidates[i].Refused == privacy.Shown && tells[i] {
 			candidates[i].Refused = privacy.Complement
 		}
+	}
+	each(cells, func(i int, c *cell) {
 		if candidates[i].Refused == privacy.Shown && len(c.rows) >= p.least(m) {
 			p.fill(c, p.window.All())
 			candidates[i].Alike = c.fill == nil
 		}
 	})
-	for i, w := range windows {
-		candidates[i].Set = p.behind(d, key, w)
-	}
-	everybody := candidates[0].Set
-	if p.match != nil {
-		everybody = p.behind(d, key, p.windowed(p.everybody(cells[0]), p.window.All(), practices))
-	}
+	outside, _ := w.behind(s.outside, p.window.All())
 	d.Judge(privacy.Ask{
-		Key: key, Minimum: p.least(m), Universe: everybody, Total: candidates[0], Groups: candidates[1:],
-		Changed: p.upTo, Changes: changes{p.facts, -1}, AsOf: p.asOf,
-		Alike: func(s privacy.Set) bool { return p.alikeIn(cells[0], s, -1) },
+		Key: key, Minimum: p.least(m), Universe: privacy.Union(candidates[0].Set, outside), Total: candidates[0], Groups: candidates[1:],
+		Changed: p.upTo, Changes: changes{&p.facts, -1}, AsOf: p.asOf,
+		Alike: func(some privacy.Set) bool { return p.alikeIn(cells[0], some, -1) },
 	})
 	for i, c := range cells {
 		if c.refused = candidates[i].Refused; c.refused == privacy.Shown {
@@ -167,72 +159,6 @@ func each[T any](of []T, do func(i int, one T)) {
 
 // worse is the reason that tells more about why nothing of a cell is shown.
 func worse(a, b insightsv1.SuppressionReason) insightsv1.SuppressionReason { return max(a, b) }
-
-// everybody is who has something to say whatever the filter, in the shape of a cell.
-func (p *population) everybody(like *cell) *cell {
-	out := &cell{metric: like.metric}
-	for row := range p.people {
-		if says := like.metric.Mask(p.look, int32(row)) & p.consented[row]; says != 0 {
-			out.add(row, says)
-		}
-	}
-	return out
-}
-
-// weekly gives the people behind each week of a cell, with a digest of their facts.
-func (p *population) weekly(c *cell) (sets []privacy.Set, digests []uint64) {
-	ordinals := make([]privacy.Gatherer, p.weeks)
-	sets, digests = make([]privacy.Set, p.weeks), make([]uint64, p.weeks)
-	for i, row := range c.rows {
-		for left := c.counts[i]; left != 0; left &= left - 1 {
-			week := bits.TrailingZeros64(left)
-			ordinals[week].Add(p.ordinals[row])
-			digests[week] += p.facts.acts[int(row)*p.weeks+week]
-		}
-	}
-	for week := range sets {
-		sets[week] = privacy.People(ordinals[week].Bitmap())
-	}
-	return sets, digests
-}
-
-// windowed is the people behind a window of a cell, with the weeks in which their facts
-// lie, and a digest of these.
-type windowed struct {
-	ordinals []uint32
-	weeks    []uint64
-	digest   uint64
-}
-
-// windowed gives what is behind a window of a cell. Everybody counts who practices are
-// asked of; their facts are those they practiced in.
-func (p *population) windowed(c *cell, weeks uint64, practices bool) (w windowed) {
-	w.ordinals, w.weeks = make([]uint32, 0, len(c.rows)), make([]uint64, 0, len(c.rows))
-	all := p.facts.all
-	if c.metric.ByWeek {
-		all = p.facts.acts
-	}
-	for i, row := range c.rows {
-		says := c.counts[i] & weeks
-		if says == 0 {
-			continue
-		}
-		if practices {
-			says &= p.look.Practiced(row)
-		}
-		w.ordinals, w.weeks = append(w.ordinals, p.ordinals[row]), append(w.weeks, says)
-		w.digest += mix(uint64(p.ordinals[row]), says)
-		for left := says; left != 0; left &= left - 1 {
-			w.digest += all[int(row)*p.weeks+bits.TrailingZeros64(left)]
-		}
-	}
-	return w
-}
-
-// behind is the set of a window: one at a time, since it numbers what is new.
-func (p *population) behind(d *privacy.Draft, key privacy.Key, w windowed) privacy.Set {
-	return d.Windows(key).Set(p.window.First, w.ordinals, w.weeks)
-}
 
 // alike gives, by cell, the weeks that would be known of each.
 func (p *population) alike(cells []*cell, sets [][]privacy.Set) []uint64 {

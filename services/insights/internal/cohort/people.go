@@ -29,24 +29,30 @@ type population struct {
 	*question
 	people   []*facts.Person
 	ordinals []uint32 // by row
-	rows     []int32  // by ordinal; -1: nobody's
+	rows     []int32  // by ordinal
 	weeks    int      // of the window
 	// consented are the weeks in which each may be counted, known those in which they
 	// may be or have an affiliation, by row: bit i is week window.First+i.
 	consented, known []uint64
 	// stands is in which group each is on the last day of each week, by row and week.
 	stands []int16
+	// moves tells of each whether they stand in other places in other weeks.
+	moves  []bool
 	groups []map[string]string
-	look   *measure.Look
-	facts  *digests
+	look   measure.Look
+	facts  digests
+	spare  sync.Pool // of *windows
 }
 
-func (q *question) gather(people []*facts.Person, ordinals []uint32) (*population, error) {
-	p := &population{
-		question: q, people: people, ordinals: ordinals, weeks: int(q.window.Last-q.window.First) + 1,
-		consented: make([]uint64, len(people)), known: make([]uint64, len(people)),
-	}
-	p.look, p.facts = measure.NewLook(people, q.window, q.asOf), newDigests(p)
+// gather finds out about people what a report may have to know, in the memory of what was
+// gathered for another one.
+func (p *population) gather(q *question, people []*facts.Person, ordinals []uint32) error {
+	n := len(people)
+	p.question, p.people, p.ordinals, p.weeks, p.groups = q, people, ordinals, int(q.window.Last-q.window.First)+1, nil
+	p.consented, p.known = measure.Zeros(p.consented, n), measure.Zeros(p.known, n)
+	p.stands, p.moves = measure.Zeros(p.stands, n*p.weeks), measure.Zeros(p.moves, n)
+	p.look.Begin(people, q.window, q.asOf)
+	p.facts.begin(p)
 	var read sync.WaitGroup
 	read.Go(p.read)
 	defer read.Wait()
@@ -54,19 +60,22 @@ func (q *question) gather(people []*facts.Person, ordinals []uint32) (*populatio
 	for _, o := range ordinals {
 		top = max(top, o+1)
 	}
-	p.rows = slices.Repeat([]int32{-1}, int(top))
+	p.rows = measure.Zeros(p.rows, int(top))
 	for row, o := range ordinals {
 		p.rows[o] = int32(row)
 	}
-	p.stands = make([]int16, len(people)*p.weeks)
 	sorting := newSorting(q)
 	for row, person := range people {
 		p.place(row, person, sorting)
 	}
-	if err := p.list(sorting); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p.list(sorting)
+}
+
+// forget drops what is not this report's own.
+func (p *population) forget() {
+	p.question, p.people, p.ordinals, p.groups = nil, nil, nil, nil
+	p.look.Begin(nil, measure.Window{}, 0)
+	p.facts.recent = nil
 }
 
 // read goes through what people did: most of the time it takes is for fetching that
@@ -95,6 +104,7 @@ func (p *population) place(row int, person *facts.Person, s *sorting) {
 			p.known[row] |= 1 << i
 		}
 		p.stands[row*p.weeks+i] = at
+		p.moves[row] = p.moves[row] || at != p.stands[row*p.weeks]
 	}
 	p.known[row] |= p.consented[row]
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // families are the metrics that say something about each other: what one releases
-// counts for all of its family.
+// counts for all of its family. They are about the same people in the same weeks.
 var families = map[insightsv1.CohortMetric]string{
 	insightsv1.CohortMetric_COHORT_METRIC_PARTICIPATION:     "participation",
 	insightsv1.CohortMetric_COHORT_METRIC_MOOD_LEVEL:        "mood",
@@ -94,14 +94,15 @@ func (p *population) judge(d *privacy.Draft, standing *standing) [][]*cell {
 		metrics[at] = append(metrics[at], i)
 	}
 	each(branches, func(at int, branch *privacy.Draft) {
+		var s *spread
 		for _, i := range metrics[at] {
 			m := p.metrics[i]
-			byMetric[i] = p.cells(m)
-			if m.ByWeek {
-				p.judgeWeeks(branch, byMetric[i], standing)
+			if s = p.spread(m, s); m.ByWeek {
+				p.judgeWeeks(branch, s, standing)
 			} else {
-				p.judgeWindow(branch, byMetric[i], standing)
+				p.judgeWindow(branch, s, standing)
 			}
+			byMetric[i] = s.cells
 		}
 	})
 	for _, branch := range branches {
@@ -110,68 +111,9 @@ func (p *population) judge(d *privacy.Draft, standing *standing) [][]*cell {
 	return byMetric
 }
 
-// cells of a metric: all groups together, then each, with who has something to say.
-func (p *population) cells(m measure.Metric) []*cell {
-	cells := make([]*cell, len(p.groups)+1)
-	for i := range cells {
-		room := len(p.people)
-		if i > 0 { // as if groups were of one size
-			room /= len(p.groups)
-		}
-		cells[i] = &cell{metric: m, group: i - 1, refused: privacy.TooFew, rows: make([]int32, 0, room), counts: make([]uint64, 0, room)}
-	}
-	for row := range p.people {
-		says := m.Mask(p.look, int32(row)) & p.consented[row]
-		if says == 0 {
-			continue
-		}
-		if !m.ByWeek { // where they stand on the last day is where they stand
-			at := p.stands[(row+1)*p.weeks-1]
-			if at != outside {
-				cells[0].add(row, says)
-			}
-			if at >= 0 {
-				cells[at+1].add(row, says)
-			}
-			continue
-		}
-		p.sortWeeks(cells, row, says)
-	}
-	return cells
-}
-
-// sortWeeks adds each week of a person to the group that they stood in then.
-func (p *population) sortWeeks(cells []*cell, row int, says uint64) {
-	stands := p.stands[row*p.weeks : (row+1)*p.weeks]
-	for left := says; left != 0; {
-		var at int16 = outside
-		var same uint64
-		for i, s := range stands {
-			if bit := uint64(1) << i; left&bit != 0 && (same == 0 || s == at) {
-				at, same = s, same|bit
-			}
-		}
-		left &^= same
-		if at >= 0 {
-			cells[at+1].add(row, same)
-		}
-		if at == outside {
-			says &^= same
-		}
-	}
-	if says != 0 {
-		cells[0].add(row, says)
-	}
-}
-
-func (c *cell) add(row int, says uint64) {
-	c.rows = append(c.rows, int32(row))
-	c.counts = append(c.counts, says)
-}
-
 // measured is the group of a cell, of those weeks.
 func (p *population) measured(c *cell, weeks uint64) measure.Group {
-	return measure.Group{Look: p.look, Rows: c.rows, Counts: c.counts, Weeks: weeks, Minimum: int32(p.least(c.metric))}
+	return measure.Group{Look: &p.look, Rows: c.rows, Counts: c.counts, Weeks: weeks, Minimum: int32(p.least(c.metric))}
 }
 
 // shown is a cell as the report has it.

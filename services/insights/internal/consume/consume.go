@@ -29,8 +29,6 @@ import (
 const (
 	Projections = "projection"
 	Insights    = "insights"
-
-	nameIndex = "by_name"
 )
 
 // Kinds declares what the consumer keeps besides insights.
@@ -38,7 +36,7 @@ func Kinds() []store.Kind {
 	return []store.Kind{
 		{
 			Name: Projections, New: func() proto.Message { return &storagev1.Projection{} },
-			Indexes: []store.Index{{Name: nameIndex, Keys: []string{store.KeyName}}},
+			Indexes: []store.Index{{Name: facts.NameIndex, Keys: []string{store.KeyName}}},
 		},
 		{Name: generationKind, New: func() proto.Message { return &storagev1.Generations{} }},
 		facts.Kind(), eventlog.CheckpointKind(), share.Kind(),
@@ -169,7 +167,7 @@ func (c *Consumer) mark(ctx context.Context, in Generation, owner string, tell b
 		if tell && (known.GetSharedWithPipeline() || known.GetShareWithPipeline()) {
 			mark.Events = []*eventsv1.Event{c.tombstone(owner)}
 		}
-		if err = c.commit(ctx, []store.Write{mark, put(p.facts)}); !outrun(err) {
+		if err = c.commit(ctx, []store.Write{mark, put(p.facts)}); !store.Outrun(err) {
 			return err
 		}
 	}

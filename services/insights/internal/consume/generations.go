@@ -118,7 +118,7 @@ func (g *Generations) unwritten(ctx context.Context, version int32) (int32, erro
 // Run looks again and again until ctx ends.
 func (g *Generations) Run(ctx context.Context) error {
 	for {
-		if err := sleep(ctx, lookEach); err != nil {
+		if err := clock.Sleep(ctx, lookEach); err != nil {
 			return err
 		}
 		if err := g.look(ctx); err != nil && ctx.Err() == nil {
@@ -168,34 +168,22 @@ func (g *Generations) view() (*storagev1.Generations, <-chan struct{}) {
 	return g.state, g.changed
 }
 
-// edit changes what there is, from what it is when nobody else changes it meanwhile.
+// edit changes what there is; version is that of the first generation where none is
+// written down.
 func (g *Generations) edit(ctx context.Context, version int32, change func(*storagev1.Generations)) error {
-	for {
-		op := store.Replace
-		rec, err := g.docs.Get(ctx, generationKind, generationName)
-		if errors.Is(err, store.ErrNotFound) {
-			op, err = store.Insert, nil
-			rec = store.Record{Kind: generationKind, Name: generationName, Owner: generationName, CreateTime: g.now(), Body: first(version)}
+	empty := store.Record{Kind: generationKind, Name: generationName, Owner: generationName, Body: &storagev1.Generations{}}
+	state, err := store.Edit(ctx, g.docs, g.now, empty, func(s *storagev1.Generations) bool {
+		before := proto.CloneOf(s)
+		if s.GetName() == "" {
+			proto.Merge(s, first(version))
 		}
-		if err != nil {
-			return err
-		}
-		state := rec.Body.(*storagev1.Generations)
-		before := proto.CloneOf(state)
-		if change(state); op == store.Replace && proto.Equal(before, state) {
-			g.set(before)
-			return nil
-		}
-		rec.UpdateTime = g.now()
-		err = g.docs.Commit(ctx, store.Write{Op: op, Record: rec})[0].Err
-		if outrun(err) {
-			continue
-		}
-		if err == nil {
-			g.set(state)
-		}
-		return err
+		change(s)
+		return !proto.Equal(before, s)
+	})
+	if err == nil {
+		g.set(state)
 	}
+	return err
 }
 
 // caughtUp notes that a share of the generation that is built has caught up. With the

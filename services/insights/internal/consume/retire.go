@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
@@ -14,7 +16,7 @@ import (
 // little at a time. It is kept by the current one, and begins when nobody can be at
 // work on the others any more. Cut short, it begins again.
 func (c *Consumer) retire(ctx context.Context) error {
-	if err := sleep(ctx, c.retireAfter); err != nil {
+	if err := clock.Sleep(ctx, c.retireAfter); err != nil {
 		return err
 	}
 	return c.insist(ctx, "old projections could not be deleted; trying again", func(ctx context.Context) error {
@@ -37,7 +39,7 @@ func (c *Consumer) retire(ctx context.Context) error {
 
 // retireKind walks through all documents of a kind and deletes the old ones.
 func (c *Consumer) retireKind(ctx context.Context, kind string) error {
-	q := store.Query{Kind: kind, Index: nameIndex, Limit: retireBatch}
+	q := store.Query{Kind: kind, Index: facts.NameIndex, Limit: retireBatch}
 	for {
 		page, err := c.docs.List(ctx, q)
 		if err != nil {
@@ -64,7 +66,7 @@ func (c *Consumer) retireKind(ctx context.Context, kind string) error {
 		if q.After = page.Next; q.After == nil {
 			return nil
 		}
-		if err := sleep(ctx, retirePause); err != nil {
+		if err := clock.Sleep(ctx, retirePause); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/lifecycle"
 	"github.com/rebound-hq/rebound/services/kit/store"
@@ -146,7 +147,7 @@ func (c *Consumer) insist(ctx context.Context, failed string, do func(context.Co
 		}
 		wait := pause.NextBackOff()
 		c.log.WarnContext(ctx, failed, "cause", err.Error(), "wait_ms", wait.Milliseconds())
-		if err := sleep(ctx, wait); err != nil {
+		if err := clock.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -171,27 +172,11 @@ func (c *Consumer) again(ctx context.Context, events []*eventsv1.Event) error {
 				return err
 			}
 		}
-		if !outrun(err) {
+		if !store.Outrun(err) {
 			return err
 		}
-		if err := sleep(ctx, pause.NextBackOff()); err != nil {
+		if err := clock.Sleep(ctx, pause.NextBackOff()); err != nil {
 			return err
 		}
-	}
-}
-
-// outrun tells whether somebody else wrote first.
-func outrun(err error) bool {
-	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -16,6 +16,9 @@ import (
 // KindName is the kind of record that holds weekly facts.
 const KindName = "weeklyFacts"
 
+// NameIndex lists everything of a kind by name, to find what is left of old generations.
+const NameIndex = "by_name"
+
 // byChange lists the people of a scope by when they last changed.
 const byChange = "by_change"
 
@@ -29,7 +32,7 @@ func Kind() store.Kind {
 		}}},
 		Indexes: []store.Index{
 			{Name: byChange, Keys: []string{"scope", store.KeyUpdateTime}},
-			{Name: "by_name", Keys: []string{store.KeyName}}, // to find what is left of old generations
+			{Name: NameIndex, Keys: []string{store.KeyName}},
 		},
 	}
 }

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 )
@@ -38,15 +39,24 @@ type setbacks struct {
 // people is still at hand for whoever reads them next.
 const Stretch = 512
 
-// NewLook is for what people did within a window, and what came of it by asOf: a day
-// since 1970, UTC, not before the window's end. The row of a person is their place. It
-// has to Read all its stretches.
-func NewLook(people []*facts.Person, w Window, asOf int32) *Look {
+// Begin begins to look at what people did within a window, and what came of it by asOf: a
+// day since 1970, UTC, not before the window's end. The row of a person is their place. All
+// stretches have to be Read. What was looked at before is forgotten, and its memory used.
+func (l *Look) Begin(people []*facts.Person, w Window, asOf int32) {
 	n := len(people)
-	return &Look{
-		people: people, window: w, asOf: asOf, active: make([]uint64, n), mood: columnOf[float64](n), steps: columnOf[uint8](n),
-		lessons: columnOf[lessons](n), practices: columnOf[uint32](n), setbacks: columnOf[setbacks](n),
-	}
+	l.people, l.window, l.asOf, l.active = people, w, asOf, Zeros(l.active, n)
+	l.mood.reset(n)
+	l.steps.reset(n)
+	l.lessons.reset(n)
+	l.practices.reset(n)
+	l.setbacks.reset(n)
+}
+
+// Zeros gives n zeros, in the memory of what was there before if that has room.
+func Zeros[T any](before []T, n int) []T {
+	out := slices.Grow(before[:0], n)[:n]
+	clear(out)
+	return out
 }
 
 // Stretches are the rows of each stretch: from, until.
@@ -125,12 +135,16 @@ type column[T any] struct {
 	values [][]T    // by stretch
 }
 
-func columnOf[T any](people int) column[T] {
-	return column[T]{weeks: make([]uint64, people), until: make([]int32, people), values: make([][]T, (people+Stretch-1)/Stretch)}
+func (c *column[T]) reset(people int) {
+	c.weeks, c.until = Zeros(c.weeks, people), Zeros(c.until, people)
+	stretches := (people + Stretch - 1) / Stretch
+	c.values = slices.Grow(c.values, max(0, stretches-len(c.values)))[:stretches]
 }
 
 // begin a stretch; it has room for so many values, and grows.
-func (c *column[T]) begin(row, values int) { c.values[row/Stretch] = make([]T, 0, values) }
+func (c *column[T]) begin(row, values int) {
+	c.values[row/Stretch] = slices.Grow(c.values[row/Stretch][:0], values)
+}
 
 // add a value for a week of a person, the latest so far.
 func (c *column[T]) add(row, at int, value T) {

@@ -245,7 +245,8 @@ func BenchmarkReport(b *testing.B) {
 
 // lookAt reads everything.
 func lookAt(people []*facts.Person, w Window, asOf int32) *Look {
-	l := NewLook(people, w, asOf)
+	l := &Look{}
+	l.Begin(people, w, asOf)
 	for _, rows := range l.Stretches() {
 		l.Read(rows)
 	}

@@ -28,6 +28,8 @@ func (s since) Since(ordinal uint32, _ Weeks, earlier Release) bool {
 	return s[ordinal] > earlier.Changed
 }
 
+func (s since) Still(earlier Release) bool { return s.latest() <= earlier.Changed }
+
 func (s since) latest() int64 {
 	latest := int64(0)
 	for _, t := range s {

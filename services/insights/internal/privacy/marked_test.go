@@ -13,11 +13,11 @@ func (u *unit) become(element uint32, c Changes) uint32 {
 	for at := len(u.released) - 1; at >= 0; at-- {
 		for it := u.released[at].Set.bitmap().Iterator(); it.HasNext(); {
 			p := u.windows.at(it.Next())
-			if p.ordinal != plain.ordinal || p.weeks != plain.weeks {
+			if p.ordinal != plain.ordinal || p.Weeks != plain.Weeks {
 				continue
 			}
-			if c.Since(p.ordinal, p.weeks, u.released[at]) {
-				p.version++
+			if c.Since(p.ordinal, p.Weeks, u.released[at]) {
+				p.Version++
 			}
 			return u.windows.element(p)
 		}
@@ -40,7 +40,7 @@ func TestChangedAsOneByOne(t *testing.T) {
 			for i := range masks {
 				masks[i] = rapid.Uint64Range(0, 3).Draw(t, "weeks")
 			}
-			return u.windows.Set(rapid.Int32Range(5, 6).Draw(t, "first"), people, masks)
+			return gathered(u.windows, rapid.Int32Range(5, 6).Draw(t, "first"), people, masks)
 		}
 		for now := range rapid.Int64Range(1, 12).Draw(t, "turns") {
 			for _, o := range rapid.SliceOfN(rapid.Uint32Range(0, 9), 0, 4).Draw(t, "changed") {

@@ -12,6 +12,7 @@ package privacy
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -85,7 +86,7 @@ func (g *Gatherer) add(ordinal uint32) {
 		if g.few = append(g.few, ordinal); len(g.few) < manyOrdinals {
 			return
 		}
-		g.bits = make([]uint64, 2*manyOrdinals)
+		g.bits = make([]uint64, slices.Max(g.few)/64+1)
 		for _, o := range g.few {
 			g.set(o)
 		}
@@ -123,9 +124,6 @@ func (s Set) like(o Set, elements *roaring.Bitmap) Set {
 	return Set{elements, s.windows}
 }
 
-// and gives what is in both.
-func (s Set) and(o Set) Set { return s.like(o, roaring.And(s.bitmap(), o.bitmap())) }
-
 // several is the part of it whose facts lie in more than one week.
 func (s Set) several() Set {
 	if s.windows == nil {
@@ -139,15 +137,13 @@ func (s Set) without(o Set) Set { return s.like(o, roaring.AndNot(s.bitmap(), o.
 
 // Union gives what is in any.
 func Union(sets ...Set) Set {
-	out := Set{}
-	for _, s := range sets {
-		out = s.like(out, roaring.Or(out.bitmap(), s.bitmap()))
+	out, all := Set{}, make([]*roaring.Bitmap, len(sets))
+	for i, s := range sets {
+		out, all[i] = s.like(out, nil), s.bitmap()
 	}
+	out.elements = roaring.FastOr(all...)
 	return out
 }
-
-// intersects tells whether anything is in both.
-func (s Set) intersects(o Set) bool { return s.bitmap().Intersects(o.bitmap()) }
 
 func (s Set) equal(o Set) bool { return s.bitmap().Equals(o.bitmap()) }
 
@@ -168,7 +164,7 @@ func (s Set) later() *roaring.Bitmap {
 func (s Set) top() uint32 {
 	top := uint32(0)
 	for it := s.later().Iterator(); it.HasNext(); {
-		top = max(top, s.windows.at(it.Next()).version)
+		top = max(top, s.windows.at(it.Next()).Version)
 	}
 	return top
 }
@@ -182,7 +178,7 @@ func (s Set) plain() Set {
 	out := roaring.AndNot(s.bitmap(), later)
 	for it := later.Iterator(); it.HasNext(); {
 		at := s.windows.at(it.Next())
-		at.version = 0
+		at.Version = 0
 		out.Add(s.windows.element(at))
 	}
 	return s.like(s, out)

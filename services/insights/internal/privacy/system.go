@@ -1,6 +1,10 @@
 package privacy
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
 
 // System is what is known of sums over people, as a system of linear equations: one
 // for each set that was released.
@@ -55,21 +59,25 @@ type split struct {
 }
 
 func (y *System) split(s Set) split {
-	p := split{inside: make([]Set, len(y.atoms)), cut: make([]bool, len(y.atoms)), rest: s, clean: true}
+	p := split{inside: make([]Set, len(y.atoms)), cut: make([]bool, len(y.atoms)), clean: true}
+	rest := s.bitmap().Clone()
 	for i, a := range y.atoms {
-		if p.rest.empty() {
+		if rest.IsEmpty() {
 			break
 		}
-		if !a.set.intersects(p.rest) {
+		switch n := int(rest.AndCardinality(a.set.bitmap())); n {
+		case 0:
 			continue
-		}
-		p.inside[i] = a.set.and(p.rest)
-		p.rest = p.rest.without(a.set)
-		if p.inside[i].Size() < a.size {
+		case a.size:
+			p.inside[i] = a.set
+		default:
+			p.inside[i] = a.set.like(s, roaring.And(a.set.bitmap(), rest))
 			p.cut[i], p.clean = true, false
 		}
+		rest.AndNot(a.set.bitmap())
 	}
-	p.clean = p.clean && p.rest.empty()
+	p.rest = s.like(s, rest)
+	p.clean = p.clean && rest.IsEmpty()
 	return p
 }
 

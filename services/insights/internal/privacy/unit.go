@@ -47,6 +47,9 @@ type Changes interface {
 	// Recent are the ordinals of people whose facts may be others than they were in any
 	// of the releases. The caller may change the bitmap.
 	Recent(earlier []Release) *roaring.Bitmap
+	// Still tells whether nobody's facts are others than in an earlier release, as far as
+	// that is known without looking at each.
+	Still(earlier Release) bool
 	// Since tells whether what a person adds to the number, by facts of some weeks, may
 	// be another than it was in an earlier release.
 	Since(ordinal uint32, at Weeks, earlier Release) bool
@@ -178,42 +181,50 @@ func (u *unit) marked(r Release, c Changes, same bool) (marked Set, ok bool) {
 // release that its person was in, with the same weeks. Releases are gone through once
 // for all of them.
 func (u *unit) changed(plain *roaring.Bitmap, c Changes) (now *roaring.Bitmap, ok bool) {
-	var out Gatherer
-	left := u.versions(plain)
+	var later Gatherer
+	left, now := u.versions(plain), roaring.New()
+	left.Or(plain)
 	for at := len(u.released) - 1; at >= 0 && !left.IsEmpty(); at-- {
 		found := roaring.And(left, u.released[at].Set.bitmap())
 		if found.IsEmpty() {
 			continue
 		}
+		left.AndNot(found)
+		left.AndNot(u.versions(found))
+		if now.Or(found); c.Still(u.released[at]) {
+			continue
+		}
 		for it := found.Iterator(); it.HasNext(); {
 			element := it.Next()
 			p := u.windows.at(element)
-			if c.Since(p.ordinal, p.weeks, u.released[at]) {
-				if p.version == maxVersion {
-					return nil, false
-				}
-				element = u.windows.following(element)
+			if !c.Since(p.ordinal, p.Weeks, u.released[at]) {
+				continue
 			}
-			out.Add(element)
+			if p.Version == maxVersion {
+				return nil, false
+			}
+			now.Remove(element)
+			later.Add(u.windows.following(element))
 		}
-		left.AndNot(u.versions(found))
 	}
 	left.And(plain) // who was in none
-	now = out.Bitmap()
 	now.Or(left)
+	now.Or(later.Bitmap())
 	return now, true
 }
 
-// versions are elements with all there are of the same people and weeks.
+// versions gives all elements that there are of the same people and weeks, of those who
+// have ever changed.
 func (u *unit) versions(of *roaring.Bitmap) *roaring.Bitmap {
 	if u.top == 0 {
-		return of.Clone()
+		return roaring.New()
 	}
 	var out Gatherer
+	moved := u.moved.ToDense()
 	for it := of.Iterator(); it.HasNext(); {
 		element := it.Next()
-		out.Add(element)
-		if u.moved.Contains(u.windows.ordinal(element)) {
+		ordinal := u.windows.ordinal(element)
+		if at := int(ordinal / 64); at < len(moved) && moved[at]&(1<<(ordinal%64)) != 0 {
 			u.windows.versions(element, u.top, out.Add)
 		}
 	}

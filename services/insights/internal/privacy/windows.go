@@ -9,11 +9,11 @@ import "github.com/RoaringBitmap/roaring/v2"
 // A nil Windows is that of sets about one week: the element is the person's ordinal and
 // their version.
 type Windows struct {
-	all []numbered
+	all numbering
 	// latest is the latest element of each ordinal, plus 1; 0: there is none.
 	latest   []uint32
 	patterns []pattern
-	places   map[where]uint32 // of patterns
+	places   map[Where]uint32 // of patterns
 	// several are the elements of more than one week, later those of versions above 0.
 	several, later *roaring.Bitmap
 }
@@ -22,52 +22,90 @@ type Windows struct {
 // the same ordinal, plus 1.
 type numbered struct{ ordinal, pattern, before uint32 }
 
-// where is what is not the person in an element.
-type where struct {
-	weeks   Weeks
-	version uint32
+// chunk is how many elements of a numbering lie together.
+const chunk = 1 << 13
+
+// numbering is elements in order. There are many of them, and more come all the time, so
+// that to move them for more room would take longer than all else.
+type numbering struct {
+	n      uint32
+	chunks []*[chunk]numbered
+}
+
+func (all *numbering) of(element uint32) *numbered {
+	return &all.chunks[element/chunk][element%chunk]
+}
+
+func (all *numbering) add(n numbered) {
+	if int(all.n/chunk) == len(all.chunks) {
+		all.chunks = append(all.chunks, new([chunk]numbered))
+	}
+	*all.of(all.n) = n
+	all.n++
+}
+
+// Where is what is not the person in an element: in which weeks their facts lie, and how
+// often these had changed.
+type Where struct {
+	Weeks   Weeks
+	Version uint32
 }
 
 // pattern is what elements share, with the first element that has it. Next is the pattern
 // of the next version, plus 1; 0: it was not asked for.
 type pattern struct {
-	where
+	Where
 	first, next uint32
 }
 
 // place is one person in an element.
 type place struct {
-	where
+	Where
 	ordinal uint32
 }
 
 func newWindows() *Windows {
-	return &Windows{places: map[where]uint32{}, several: roaring.New(), later: roaring.New()}
+	return &Windows{places: map[Where]uint32{}, several: roaring.New(), later: roaring.New()}
 }
 
-// Set makes a set of people by their ordinals and the weeks in which their facts lie,
-// which are masks that count from first.
-func (w *Windows) Set(first int32, ordinals []uint32, masks []uint64) Set {
-	var out Gatherer
-	places := map[uint64]uint32{}
-	for i, ordinal := range ordinals {
-		at, ok := places[masks[i]]
-		if !ok {
-			at = w.pattern(where{weeks: WeeksOf(first, masks[i])})
-			places[masks[i]] = at
-		}
-		out.Add(w.number(ordinal, at))
-	}
-	return Set{out.Bitmap(), w}
+// Gathering is a set of a window as it is made.
+type Gathering struct {
+	windows  *Windows
+	first    int32
+	elements Gatherer
+	// places are patterns by masks, as far as they were looked up.
+	places map[uint64]uint32
 }
+
+// Gather begins a set, whose masks of weeks count from first. Nothing else may number
+// people meanwhile.
+func (w *Windows) Gather(first int32) *Gathering {
+	return &Gathering{windows: w, first: first, places: map[uint64]uint32{}}
+}
+
+// Number gives the element of a person whose facts lie in some weeks.
+func (g *Gathering) Number(ordinal uint32, mask uint64) uint32 {
+	at, ok := g.places[mask]
+	if !ok {
+		at = g.windows.pattern(Where{Weeks: WeeksOf(g.first, mask)})
+		g.places[mask] = at
+	}
+	return g.windows.number(ordinal, at)
+}
+
+// Add adds an element.
+func (g *Gathering) Add(element uint32) { g.elements.Add(element) }
+
+// Set is the set of what was added.
+func (g *Gathering) Set() Set { return Set{g.elements.Bitmap(), g.windows} }
 
 // pattern gives the place of a pattern; the element that it is asked for has to be
 // numbered next, if it is new.
-func (w *Windows) pattern(p where) uint32 {
+func (w *Windows) pattern(p Where) uint32 {
 	at, ok := w.places[p]
 	if !ok {
 		at = uint32(len(w.patterns))
-		w.places[p], w.patterns = at, append(w.patterns, pattern{where: p, first: uint32(len(w.all))})
+		w.places[p], w.patterns = at, append(w.patterns, pattern{Where: p, first: w.all.n})
 	}
 	return at
 }
@@ -80,13 +118,13 @@ func (w *Windows) number(ordinal, at uint32) uint32 {
 	if int(ordinal) >= len(w.latest) {
 		w.latest = append(w.latest, make([]uint32, int(ordinal)+1)...)
 	}
-	element, p := uint32(len(w.all)), w.patterns[at]
-	w.all = append(w.all, numbered{ordinal, at, w.latest[ordinal]})
+	element, p := w.all.n, w.patterns[at]
+	w.all.add(numbered{ordinal, at, w.latest[ordinal]})
 	w.latest[ordinal] = element + 1
-	if p.weeks.Mask&(p.weeks.Mask-1) != 0 {
+	if p.Weeks.Mask&(p.Weeks.Mask-1) != 0 {
 		w.several.Add(element)
 	}
-	if p.version > 0 {
+	if p.Version > 0 {
 		w.later.Add(element)
 	}
 	return element
@@ -97,7 +135,7 @@ func (w *Windows) find(ordinal, at uint32) (element uint32, ok bool) {
 		return 0, false
 	}
 	for next := w.latest[ordinal]; next != 0; {
-		n := &w.all[next-1]
+		n := w.all.of(next - 1)
 		if n.pattern == at {
 			return next - 1, true
 		}
@@ -109,9 +147,9 @@ func (w *Windows) find(ordinal, at uint32) (element uint32, ok bool) {
 // element gives that of a place.
 func (w *Windows) element(p place) uint32 {
 	if w == nil {
-		return p.ordinal | p.version<<ordinalBits
+		return p.ordinal | p.Version<<ordinalBits
 	}
-	return w.number(p.ordinal, w.pattern(p.where))
+	return w.number(p.ordinal, w.pattern(p.Where))
 }
 
 // following gives the element of the next version.
@@ -119,10 +157,10 @@ func (w *Windows) following(element uint32) uint32 {
 	if w == nil {
 		return element + 1<<ordinalBits
 	}
-	n := w.all[element]
+	n := w.all.of(element)
 	if w.patterns[n.pattern].next == 0 {
-		p := w.patterns[n.pattern].where
-		p.version++
+		p := w.patterns[n.pattern].Where
+		p.Version++
 		at := w.pattern(p)
 		w.patterns[n.pattern].next = at + 1
 	}
@@ -137,10 +175,10 @@ func (w *Windows) versions(element, top uint32, give func(uint32)) {
 		}
 		return
 	}
-	n := &w.all[element]
-	weeks := w.patterns[n.pattern].weeks
-	for next := w.latest[n.ordinal]; next != 0; next = w.all[next-1].before {
-		if w.patterns[w.all[next-1].pattern].weeks == weeks {
+	n := w.all.of(element)
+	weeks := w.patterns[n.pattern].Weeks
+	for next := w.latest[n.ordinal]; next != 0; next = w.all.of(next - 1).before {
+		if w.patterns[w.all.of(next-1).pattern].Weeks == weeks {
 			give(next - 1)
 		}
 	}
@@ -151,28 +189,28 @@ func (w *Windows) ordinal(element uint32) uint32 {
 	if w == nil {
 		return element & (MaxPeople - 1)
 	}
-	return w.all[element].ordinal
+	return w.all.of(element).ordinal
 }
 
 // at is the place of an element.
 func (w *Windows) at(element uint32) place {
 	if w == nil {
-		return place{where{version: element >> ordinalBits}, w.ordinal(element)}
+		return place{Where{Version: element >> ordinalBits}, w.ordinal(element)}
 	}
-	n := w.all[element]
-	return place{w.patterns[n.pattern].where, n.ordinal}
+	n := w.all.of(element)
+	return place{w.patterns[n.pattern].Where, n.ordinal}
 }
 
 // cut forgets all elements from some number on: those of sets that were asked for and
 // not released, who would add up.
 func (w *Windows) cut(from uint32) {
-	for len(w.all) > int(from) {
-		last := len(w.all) - 1
-		w.latest[w.all[last].ordinal] = w.all[last].before
-		w.all = w.all[:last]
+	for w.all.n > from {
+		w.all.n--
+		last := w.all.of(w.all.n)
+		w.latest[last.ordinal] = last.before
 	}
 	for n := len(w.patterns); n > 0 && w.patterns[n-1].first >= from; n-- {
-		delete(w.places, w.patterns[n-1].where)
+		delete(w.places, w.patterns[n-1].Where)
 		w.patterns = w.patterns[:n-1]
 	}
 	for i := range w.patterns {
@@ -182,55 +220,4 @@ func (w *Windows) cut(from uint32) {
 	}
 	w.several.RemoveRange(uint64(from), 1<<32)
 	w.later.RemoveRange(uint64(from), 1<<32)
-}
-
-// Part is the people of a set whose facts lie in the same weeks, as ordinals with their
-// versions.
-type Part struct {
-	Weeks  Weeks
-	People *roaring.Bitmap
-}
-
-// Parts are what is to be recorded of a set.
-func (s Set) Parts() []Part {
-	if s.windows == nil {
-		return []Part{{People: s.bitmap()}}
-	}
-	// Elements share patterns, so that these are looked up, and not weeks.
-	byPattern, byWeeks := make([]int, len(s.windows.patterns)), map[Weeks]int{}
-	var parts []Part
-	var values [][]uint32
-	for it := s.bitmap().Iterator(); it.HasNext(); {
-		n := s.windows.all[it.Next()]
-		p := s.windows.patterns[n.pattern]
-		if byPattern[n.pattern] == 0 {
-			if byWeeks[p.weeks] == 0 {
-				parts, values = append(parts, Part{Weeks: p.weeks}), append(values, nil)
-				byWeeks[p.weeks] = len(parts)
-			}
-			byPattern[n.pattern] = byWeeks[p.weeks]
-		}
-		at := byPattern[n.pattern] - 1
-		values[at] = append(values[at], n.ordinal|p.version<<ordinalBits)
-	}
-	for i := range parts {
-		parts[i].People = roaring.BitmapOf(values[i]...)
-	}
-	return parts
-}
-
-// Of makes a set of parts that were recorded.
-func (w *Windows) Of(parts []Part) Set {
-	var out Gatherer
-	for _, part := range parts {
-		if w == nil {
-			return People(part.People)
-		}
-		for it := part.People.Iterator(); it.HasNext(); {
-			p := (*Windows)(nil).at(it.Next())
-			p.weeks = part.Weeks
-			out.Add(w.element(p))
-		}
-	}
-	return Set{out.Bitmap(), w}
 }

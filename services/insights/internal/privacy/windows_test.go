@@ -8,6 +8,15 @@ import (
 	"pgregory.net/rapid"
 )
 
+// gathered is a set of people by their ordinals and the weeks in which their facts lie.
+func gathered(w *Windows, first int32, ordinals []uint32, masks []uint64) Set {
+	g := w.Gather(first)
+	for i, ordinal := range ordinals {
+		g.Add(g.Number(ordinal, masks[i]))
+	}
+	return g.Set()
+}
+
 // placesOf are what is in a set, whatever its elements' numbers.
 func placesOf(s Set) map[place]bool {
 	out := map[place]bool{}
@@ -21,11 +30,11 @@ func placesOf(s Set) map[place]bool {
 func drawSet(t *rapid.T, w *Windows) (Set, map[place]bool) {
 	var elements Gatherer
 	want := map[place]bool{}
-	for range rapid.IntRange(1, 20).Draw(t, "n") {
-		p := place{where{
+	for _, ordinal := range rapid.SliceOfNDistinct(rapid.Uint32Range(0, 99), 1, 20, rapid.ID).Draw(t, "ordinals") {
+		p := place{Where{
 			WeeksOf(rapid.Int32Range(5, 7).Draw(t, "first"), rapid.Uint64Range(0, 5).Draw(t, "mask")),
 			rapid.Uint32Range(0, 2).Draw(t, "version"),
-		}, rapid.Uint32Range(0, 9).Draw(t, "ordinal")}
+		}, ordinal}
 		want[p] = true
 		elements.Add(w.element(p))
 	}
@@ -38,28 +47,35 @@ func TestWindowsKeepWhatIsInSets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWindows()
 		s, want := drawSet(t, w)
-		kept, patterns := len(w.all), len(w.patterns)
+		kept, patterns := w.all.n, len(w.patterns)
 		several, later := w.several.Clone(), w.later.Clone()
 		drawSet(t, w)
-		w.cut(uint32(kept))
-		if len(w.all) != kept || len(w.patterns) != patterns || len(w.places) != patterns || !w.several.Equals(several) || !w.later.Equals(later) {
-			t.Fatalf("%d elements of %d patterns, and %d of %d before", len(w.all), len(w.patterns), kept, patterns)
+		w.cut(kept)
+		if w.all.n != kept || len(w.patterns) != patterns || len(w.places) != patterns || !w.several.Equals(several) || !w.later.Equals(later) {
+			t.Fatalf("%d elements of %d patterns, and %d of %d before", w.all.n, len(w.patterns), kept, patterns)
 		}
 		next, more := drawSet(t, w)
 		again := newWindows()
 		drawSet(t, again) // other numbers
+		readAgain := func(s Set) Set {
+			read, ok := again.Of(s.Placed())
+			if !ok {
+				t.Fatalf("%v cannot be read again", s.Placed())
+			}
+			return read
+		}
 		for _, c := range []struct {
 			what string
 			got  Set
 			want map[place]bool
-		}{{"first", s, want}, {"next", next, more}, {"first, read again", again.Of(s.Parts()), want}, {"next, read again", again.Of(next.Parts()), more}} {
+		}{{"first", s, want}, {"next", next, more}, {"first, read again", readAgain(s), want}, {"next, read again", readAgain(next), more}} {
 			if got := placesOf(c.got); !maps.Equal(got, c.want) {
 				t.Fatalf("%s: %v, not %v", c.what, got, c.want)
 			}
 		}
 		plain, people := map[place]bool{}, map[uint32]bool{}
 		for p := range want {
-			p.version = 0
+			p.Version = 0
 			plain[p], people[p.ordinal] = true, true
 		}
 		if got := placesOf(s.plain()); !maps.Equal(got, plain) {
@@ -76,14 +92,14 @@ func TestWindowsNotShownAreForgotten(t *testing.T) {
 	l, key := NewLedger(five), Key{Family: "kinds"}
 	for first := range int32(50) {
 		d := l.Draft()
-		set := d.Windows(key).Set(first, []uint32{1, 2, 3}, []uint64{1, 2, 3})
+		set := gathered(d.Windows(key), first, []uint32{1, 2, 3}, []uint64{1, 2, 3})
 		c := &Candidate{Set: set}
 		d.Judge(Ask{Key: key, Minimum: 5, Universe: set, Total: c, Changes: since{}})
 		if d.Keep(); c.Refused != TooFew {
 			t.Fatal(c.Refused)
 		}
 	}
-	if l.Draft(); len(l.Windows(key).all) > 0 {
-		t.Errorf("%d are kept of nothing", len(l.Windows(key).all))
+	if l.Draft(); l.Windows(key).all.n > 0 {
+		t.Errorf("%d are kept of nothing", l.Windows(key).all.n)
 	}
 }

@@ -163,28 +163,14 @@ func (g *Group) leave(ctx context.Context) {
 	}
 }
 
-// edit changes the roster, from what it is when nobody else changes it meanwhile.
+// edit changes the roster.
 func (g *Group) edit(ctx context.Context, change func(*storagev1.Roster)) error {
 	name := "rosters/" + g.Work
-	for {
-		op := store.Replace
-		rec, err := g.Docs.Get(ctx, rosterKind, name)
-		if errors.Is(err, store.ErrNotFound) {
-			op, err = store.Insert, nil
-			rec = store.Record{Kind: rosterKind, Name: name, Owner: name, CreateTime: g.Clock(), Body: &storagev1.Roster{Name: name}}
-		}
-		if err != nil {
-			return err
-		}
-		before := proto.CloneOf(rec.Body.(*storagev1.Roster))
-		if change(rec.Body.(*storagev1.Roster)); proto.Equal(before, rec.Body) {
-			return nil
-		}
-		rec.UpdateTime = g.Clock()
-		err = g.Docs.Commit(ctx, store.Write{Op: op, Record: rec})[0].Err
-		if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) {
-			continue // somebody else was first: look again
-		}
-		return err
-	}
+	first := store.Record{Kind: rosterKind, Name: name, Owner: name, Body: &storagev1.Roster{Name: name}}
+	_, err := store.Edit(ctx, g.Docs, g.Clock, first, func(r *storagev1.Roster) bool {
+		before := proto.CloneOf(r)
+		change(r)
+		return !proto.Equal(before, r)
+	})
+	return err
 }

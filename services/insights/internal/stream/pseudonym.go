@@ -5,14 +5,14 @@ import (
 	"strings"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"github.com/rebound-hq/rebound/services/kit/keys"
 )
 
-// Pseudonymiser hides who names are about; keys.Set.Pseudonym is what makes the
-// pseudonyms.
-type Pseudonymiser func(tenant, name string) (string, error)
+// pseudonyms hide who names are about.
+type pseudonyms keys.Pseudonymiser
 
 // hide puts pseudonyms into every name of an insight.
-func (p Pseudonymiser) hide(in *insightsv1.Insight) error {
+func (p pseudonyms) hide(in *insightsv1.Insight) error {
 	var err error
 	if in.Name, err = p.name(in.GetName()); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (p Pseudonymiser) hide(in *insightsv1.Insight) error {
 
 // name replaces the person, and the ids below too: people choose those, and may
 // choose telling ones. The same name always becomes the same.
-func (p Pseudonymiser) name(name string) (string, error) {
+func (p pseudonyms) name(name string) (string, error) {
 	segments := strings.Split(name, "/")
 	hidden := slices.Clone(segments)
 	for i := 3; i < len(segments); i += 2 {

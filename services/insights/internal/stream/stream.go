@@ -16,6 +16,7 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/eventlog"
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
+	"github.com/rebound-hq/rebound/services/kit/keys"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
@@ -30,7 +31,7 @@ type Server struct {
 	// Docs holds the insights; what it knows of their kind is what Kind made of it.
 	Docs      store.Documents
 	People    *People
-	Names     Pseudonymiser
+	Names     keys.Pseudonymiser
 	Fields    *filter.Fields
 	Authority access.Authority
 	Clock     clock.Clock

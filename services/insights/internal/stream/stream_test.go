@@ -299,7 +299,7 @@ func (r *rig) settled(t *rapid.T, as *auth.Principal, parent string, c *client) 
 			}
 			n++
 			if as == pipeline {
-				if err := r.server.Names.hide(in); err != nil {
+				if err := pseudonyms(r.server.Names).hide(in); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -354,7 +354,7 @@ func TestTombstones(t *testing.T) {
 			}
 		}
 	}
-	pseudonym, err := r.server.Names.name(ada)
+	pseudonym, err := pseudonyms(r.server.Names).name(ada)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -397,7 +397,7 @@ func TestTombstones(t *testing.T) {
 		}
 	}
 	// By pseudonym, only the one's.
-	other, err := r.server.Names.name(grace)
+	other, err := pseudonyms(r.server.Names).name(grace)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func (v *view) show(ctx context.Context, insights []*insightsv1.Insight, justNow
 // the caller asks for.
 func (v *view) hidden(in *insightsv1.Insight) (*insightsv1.Insight, error) {
 	in = proto.CloneOf(in) // events are shared
-	if err := v.server.Names.hide(in); err != nil {
+	if err := pseudonyms(v.server.Names).hide(in); err != nil {
 		return nil, err
 	}
 	if v.pseudonym != "" && strings.Split(in.GetName(), "/")[3] != v.pseudonym {
@@ -109,7 +109,7 @@ func (v *view) hidden(in *insightsv1.Insight) (*insightsv1.Insight, error) {
 
 // tombstone gives the tombstone that an event brings the caller; nil for none.
 func (v *view) tombstone(e *eventsv1.Event) (*insightsv1.Tombstone, error) {
-	person, err := v.server.Names.name(e.GetOwner())
+	person, err := pseudonyms(v.server.Names).name(e.GetOwner())
 	if err != nil || v.pseudonym != "" && resource.LastSegment(person) != v.pseudonym {
 		return nil, err
 	}

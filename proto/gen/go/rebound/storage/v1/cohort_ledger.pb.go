@@ -119,8 +119,21 @@ type CohortRelease struct {
 	Sums bool `protobuf:"varint,7,opt,name=sums,proto3" json:"sums,omitempty"`
 	// A sum of digests of the facts behind it.
 	Digest int64 `protobuf:"varint,8,opt,name=digest,proto3" json:"digest,omitempty"`
-	// The people, by the weeks of the window in which they have facts.
-	Parts         []*CohortPart `protobuf:"bytes,9,rep,name=parts,proto3" json:"parts,omitempty"`
+	// As it was written before people, instead of what follows.
+	Parts []*CohortPart `protobuf:"bytes,9,rep,name=parts,proto3" json:"parts,omitempty"`
+	// The people, as a Roaring bitmap in its portable format. Of a window, their ordinals;
+	// of a week, the lower 24 bits are a person's ordinal, and the upper 8 count how often
+	// their facts had changed.
+	People []byte `protobuf:"bytes,10,opt,name=people,proto3" json:"people,omitempty"`
+	// Which release of the entry, from 1, has the same people; then people is empty.
+	PeopleOf int32 `protobuf:"varint,11,opt,name=people_of,json=peopleOf,proto3" json:"people_of,omitempty"`
+	// Of a window: where facts may lie.
+	Places []*CohortPlace `protobuf:"bytes,12,rep,name=places,proto3" json:"places,omitempty"`
+	// Which of the places it is of each of the people, in order, from 0.
+	Placed []uint32 `protobuf:"varint,13,rep,packed,name=placed,proto3" json:"placed,omitempty"`
+	// Which release of the entry, from 1, is of these people, too, and says where their
+	// facts lie; then places and placed are empty.
+	PlacedOf      int32 `protobuf:"varint,14,opt,name=placed_of,json=placedOf,proto3" json:"placed_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -218,6 +231,105 @@ func (x *CohortRelease) GetParts() []*CohortPart {
 	return nil
 }
 
+func (x *CohortRelease) GetPeople() []byte {
+	if x != nil {
+		return x.People
+	}
+	return nil
+}
+
+func (x *CohortRelease) GetPeopleOf() int32 {
+	if x != nil {
+		return x.PeopleOf
+	}
+	return 0
+}
+
+func (x *CohortRelease) GetPlaces() []*CohortPlace {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *CohortRelease) GetPlaced() []uint32 {
+	if x != nil {
+		return x.Placed
+	}
+	return nil
+}
+
+func (x *CohortRelease) GetPlacedOf() int32 {
+	if x != nil {
+		return x.PlacedOf
+	}
+	return 0
+}
+
+// CohortPlace is where facts of people lie.
+type CohortPlace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first of the weeks. 0: none.
+	FirstWeek int32 `protobuf:"varint,1,opt,name=first_week,json=firstWeek,proto3" json:"first_week,omitempty"`
+	// Bit i is set for week first_week + i.
+	Weeks int64 `protobuf:"varint,2,opt,name=weeks,proto3" json:"weeks,omitempty"`
+	// How often the facts had changed.
+	Version       int32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CohortPlace) Reset() {
+	*x = CohortPlace{}
+	mi := &file_rebound_storage_v1_cohort_ledger_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CohortPlace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CohortPlace) ProtoMessage() {}
+
+func (x *CohortPlace) ProtoReflect() protoreflect.Message {
+	mi := &file_rebound_storage_v1_cohort_ledger_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CohortPlace.ProtoReflect.Descriptor instead.
+func (*CohortPlace) Descriptor() ([]byte, []int) {
+	return file_rebound_storage_v1_cohort_ledger_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CohortPlace) GetFirstWeek() int32 {
+	if x != nil {
+		return x.FirstWeek
+	}
+	return 0
+}
+
+func (x *CohortPlace) GetWeeks() int64 {
+	if x != nil {
+		return x.Weeks
+	}
+	return 0
+}
+
+func (x *CohortPlace) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // CohortPart is people whose facts lie in the same weeks.
 type CohortPart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -234,7 +346,7 @@ type CohortPart struct {
 
 func (x *CohortPart) Reset() {
 	*x = CohortPart{}
-	mi := &file_rebound_storage_v1_cohort_ledger_proto_msgTypes[2]
+	mi := &file_rebound_storage_v1_cohort_ledger_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -246,7 +358,7 @@ func (x *CohortPart) String() string {
 func (*CohortPart) ProtoMessage() {}
 
 func (x *CohortPart) ProtoReflect() protoreflect.Message {
-	mi := &file_rebound_storage_v1_cohort_ledger_proto_msgTypes[2]
+	mi := &file_rebound_storage_v1_cohort_ledger_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -259,7 +371,7 @@ func (x *CohortPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CohortPart.ProtoReflect.Descriptor instead.
 func (*CohortPart) Descriptor() ([]byte, []int) {
-	return file_rebound_storage_v1_cohort_ledger_proto_rawDescGZIP(), []int{2}
+	return file_rebound_storage_v1_cohort_ledger_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CohortPart) GetFirstWeek() int32 {
@@ -293,7 +405,7 @@ const file_rebound_storage_v1_cohort_ledger_proto_rawDesc = "" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12\x16\n" +
 	"\x06people\x18\x03 \x03(\fR\x06people\x12=\n" +
 	"\breleases\x18\x04 \x03(\v2!.rebound.storage.v1.CohortReleaseR\breleases:\x90\x01\xeaA\x8c\x01\n" +
-	"&insights.rebound.dev/CohortLedgerEntry\x12:tenants/{tenant}/cohortLedgerEntries/{cohort_ledger_entry}*\x13cohortLedgerEntries2\x11cohortLedgerEntry\"\x84\x02\n" +
+	"&insights.rebound.dev/CohortLedgerEntry\x12:tenants/{tenant}/cohortLedgerEntries/{cohort_ledger_entry}*\x13cohortLedgerEntries2\x11cohortLedgerEntry\"\xa7\x03\n" +
 	"\rCohortRelease\x12\x16\n" +
 	"\x06family\x18\x01 \x01(\tR\x06family\x12\x12\n" +
 	"\x04week\x18\x02 \x01(\x05R\x04week\x12\x1a\n" +
@@ -303,7 +415,18 @@ const file_rebound_storage_v1_cohort_ledger_proto_rawDesc = "" +
 	"\bwithheld\x18\x06 \x01(\bR\bwithheld\x12\x12\n" +
 	"\x04sums\x18\a \x01(\bR\x04sums\x12\x16\n" +
 	"\x06digest\x18\b \x01(\x03R\x06digest\x124\n" +
-	"\x05parts\x18\t \x03(\v2\x1e.rebound.storage.v1.CohortPartR\x05parts\"Y\n" +
+	"\x05parts\x18\t \x03(\v2\x1e.rebound.storage.v1.CohortPartR\x05parts\x12\x16\n" +
+	"\x06people\x18\n" +
+	" \x01(\fR\x06people\x12\x1b\n" +
+	"\tpeople_of\x18\v \x01(\x05R\bpeopleOf\x127\n" +
+	"\x06places\x18\f \x03(\v2\x1f.rebound.storage.v1.CohortPlaceR\x06places\x12\x16\n" +
+	"\x06placed\x18\r \x03(\rR\x06placed\x12\x1b\n" +
+	"\tplaced_of\x18\x0e \x01(\x05R\bplacedOf\"\\\n" +
+	"\vCohortPlace\x12\x1d\n" +
+	"\n" +
+	"first_week\x18\x01 \x01(\x05R\tfirstWeek\x12\x14\n" +
+	"\x05weeks\x18\x02 \x01(\x03R\x05weeks\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x05R\aversion\"Y\n" +
 	"\n" +
 	"CohortPart\x12\x1d\n" +
 	"\n" +
@@ -323,20 +446,22 @@ func file_rebound_storage_v1_cohort_ledger_proto_rawDescGZIP() []byte {
 	return file_rebound_storage_v1_cohort_ledger_proto_rawDescData
 }
 
-var file_rebound_storage_v1_cohort_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_rebound_storage_v1_cohort_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_rebound_storage_v1_cohort_ledger_proto_goTypes = []any{
 	(*CohortLedgerEntry)(nil), // 0: rebound.storage.v1.CohortLedgerEntry
 	(*CohortRelease)(nil),     // 1: rebound.storage.v1.CohortRelease
-	(*CohortPart)(nil),        // 2: rebound.storage.v1.CohortPart
+	(*CohortPlace)(nil),       // 2: rebound.storage.v1.CohortPlace
+	(*CohortPart)(nil),        // 3: rebound.storage.v1.CohortPart
 }
 var file_rebound_storage_v1_cohort_ledger_proto_depIdxs = []int32{
 	1, // 0: rebound.storage.v1.CohortLedgerEntry.releases:type_name -> rebound.storage.v1.CohortRelease
-	2, // 1: rebound.storage.v1.CohortRelease.parts:type_name -> rebound.storage.v1.CohortPart
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 1: rebound.storage.v1.CohortRelease.parts:type_name -> rebound.storage.v1.CohortPart
+	2, // 2: rebound.storage.v1.CohortRelease.places:type_name -> rebound.storage.v1.CohortPlace
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_rebound_storage_v1_cohort_ledger_proto_init() }
@@ -350,7 +475,7 @@ func file_rebound_storage_v1_cohort_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rebound_storage_v1_cohort_ledger_proto_rawDesc), len(file_rebound_storage_v1_cohort_ledger_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
