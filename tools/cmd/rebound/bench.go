@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -24,6 +25,7 @@ import (
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
 	journal "github.com/rebound-hq/rebound/services/journal/app"
 	"github.com/rebound-hq/rebound/services/kit/auth"
+	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/rpc"
@@ -74,14 +76,27 @@ func (b *benchCommand) Run(ctx context.Context) error {
 }
 
 // calls measures calls and streams.
-func (b *benchCommand) calls(ctx context.Context) (figures []bench.Figure, err error) {
+func (b *benchCommand) calls(ctx context.Context) ([]bench.Figure, error) {
+	return onSystem(ctx, nil, func(s *system.System, dir string) (figures []bench.Figure, err error) {
+		rig, err := newBenchRig(ctx, s, dir)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, rig.raw.Close(), rig.journal.Close()) }()
+		return b.profiled(ctx, rig)
+	})
+}
+
+// onSystem measures a system of its own, in a temporary folder, by a clock; nil: the
+// machine's.
+func onSystem(ctx context.Context, now clock.Clock, do func(s *system.System, dir string) ([]bench.Figure, error)) (figures []bench.Figure, err error) {
 	dir, err := os.MkdirTemp("", "rebound-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	const free = "127.0.0.1:0"
-	s, err := system.Open(ctx, system.Options{Data: dir, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: io.Discard})
+	s, err := system.Open(ctx, system.Options{Data: dir, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: io.Discard, Clock: now})
 	if err != nil {
 		return nil, err
 	}
@@ -92,12 +107,17 @@ func (b *benchCommand) calls(ctx context.Context) (figures []bench.Figure, err e
 		stop()
 		err = errors.Join(err, <-ended)
 	}()
-	rig, err := newBenchRig(ctx, s, dir)
-	if err != nil {
-		return nil, err
+	return do(s, dir)
+}
+
+// each does something n times, by several workers at once.
+func each(ctx context.Context, workers, n int, do func(ctx context.Context, i int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for i := range n {
+		g.Go(func() error { return do(ctx, i) })
 	}
-	defer func() { err = errors.Join(err, rig.raw.Close(), rig.journal.Close()) }()
-	return b.profiled(ctx, rig)
+	return g.Wait()
 }
 
 // profiled measures, and writes a profile of it where one is asked for.
@@ -261,22 +281,16 @@ func (r *benchRig) commit(ctx context.Context, worker, i int) error {
 	}}})[0].Err
 }
 
+// fillers is how many at once prepare what is measured.
+const fillers = 32
+
 // fill gives everybody twenty setbacks to get and list.
 func (r *benchRig) fill(ctx context.Context, setbacks journalv1.SetbackServiceClient, setback *journalv1.Setback) error {
-	const each, workers = 20, 32
-	_, err := bench.Measure(ctx, "filling", "", workers, time.Hour, func(ctx context.Context, worker, i int) error {
-		n := i*workers + worker
-		if n >= people*each {
-			return io.EOF
-		}
-		c := r.people[n%people]
-		_, err := setbacks.CreateSetback(r.auth(ctx, c.token), &journalv1.CreateSetbackRequest{Parent: c.name, SetbackId: fmt.Sprintf("s%d", n/people), Setback: setback})
+	return each(ctx, fillers, 20*people, func(ctx context.Context, i int) error {
+		c := r.people[i%people]
+		_, err := setbacks.CreateSetback(r.auth(ctx, c.token), &journalv1.CreateSetbackRequest{Parent: c.name, SetbackId: fmt.Sprintf("s%d", i/people), Setback: setback})
 		return err
 	})
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }
 
 func (r *benchRig) send(ctx context.Context, c caller, method, url, text string) error {
@@ -343,21 +357,13 @@ func (r *benchRig) concluder() caller { return r.people[0] }
 // conclude recovers from setbacks, which makes an insight each.
 func (r *benchRig) conclude(ctx context.Context) error {
 	c, base := r.concluder(), r.rest(r.concluder())
-	const workers = 32
-	_, err := bench.Measure(ctx, "recover", "", workers, time.Hour, func(ctx context.Context, worker, i int) error {
-		if i*workers+worker >= conclusions {
-			return io.EOF
-		}
-		id := fmt.Sprintf("c-%d-%d", worker, i)
+	return each(ctx, fillers, conclusions, func(ctx context.Context, i int) error {
+		id := fmt.Sprintf("c-%d", i)
 		if err := r.send(ctx, c, http.MethodPost, base+"?setbackId="+id, `{"title":"x"}`); err != nil {
 			return err
 		}
 		return r.send(ctx, c, http.MethodPost, base+"/"+id+":recover", `{}`)
 	})
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }
 
 func (r *benchRig) replaySSE(ctx context.Context) (int, error) {

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -31,6 +28,8 @@ const (
 	week = 7 * 24 * time.Hour
 	// cohortWeeks is how many weeks a report is about.
 	cohortWeeks = 12
+	// earlierWeeks are those before the weeks of the last report.
+	earlierWeeks = 5
 	// departments is how many groups a report has.
 	departments = 10
 )
@@ -48,37 +47,21 @@ type cohortRig struct {
 }
 
 // cohorts times reports by all metrics over tenants of several sizes.
-func (b *benchCommand) cohorts(ctx context.Context) (figures []bench.Figure, err error) {
-	dir, err := os.MkdirTemp("", "rebound-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+func (b *benchCommand) cohorts(ctx context.Context) ([]bench.Figure, error) {
 	r := &cohortRig{clock: clock.NewManual(cohortBegin.Add(-week)), workers: b.Workers}
-	const free = "127.0.0.1:0"
-	r.system, err = system.Open(ctx, system.Options{
-		Data: dir, HTTP: free, Journal: free, Goals: free, Insights: free, Logs: io.Discard, Clock: r.clock.Now,
+	return onSystem(ctx, r.clock.Now, func(s *system.System, _ string) (figures []bench.Figure, err error) {
+		r.system = s
+		at := s.Addresses()
+		if r.journal, err = rpc.Dial(at.Journal, rpc.DialOptions{Limits: rpc.DefaultLimits()}); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, r.journal.Close()) }()
+		if r.insights, err = rpc.Dial(at.Insights, rpc.DialOptions{Limits: rpc.DefaultLimits()}); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, r.insights.Close()) }()
+		return r.reports(ctx, b.Cohorts)
 	})
-	if err != nil {
-		return nil, err
-	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- r.system.Run(running) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ended)
-	}()
-	at := r.system.Addresses()
-	if r.journal, err = rpc.Dial(at.Journal, rpc.DialOptions{Limits: rpc.DefaultLimits()}); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.journal.Close()) }()
-	if r.insights, err = rpc.Dial(at.Insights, rpc.DialOptions{Limits: rpc.DefaultLimits()}); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.insights.Close()) }()
-	return r.reports(ctx, b.Cohorts)
 }
 
 // reports has tenants of all sizes live their weeks, then reports on them.
@@ -88,7 +71,7 @@ func (r *cohortRig) reports(ctx context.Context, sizes []int) ([]bench.Figure, e
 			return nil, err
 		}
 	}
-	r.clock.Advance((cohortWeeks+1)*week + 24*time.Hour)
+	r.clock.Advance((earlierWeeks+cohortWeeks+1)*week + 24*time.Hour)
 	for _, size := range sizes {
 		if err := r.each(ctx, size, r.live); err != nil {
 			return nil, err
@@ -100,19 +83,14 @@ func (r *cohortRig) reports(ctx context.Context, sizes []int) ([]bench.Figure, e
 		if err != nil {
 			return nil, err
 		}
-		figures = append(figures, f)
+		figures = append(figures, f...)
 	}
 	return figures, nil
 }
 
 // each does something for each person of a tenant.
 func (r *cohortRig) each(ctx context.Context, size int, do func(ctx context.Context, size, i int) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.workers)
-	for i := range size {
-		g.Go(func() error { return do(ctx, size, i) })
-	}
-	return g.Wait()
+	return each(ctx, r.workers, size, func(ctx context.Context, i int) error { return do(ctx, size, i) })
 }
 
 func cohortTenant(size int) string { return fmt.Sprintf("cohort%d", size) }
@@ -161,7 +139,7 @@ func (r *cohortRig) live(ctx context.Context, size, i int) error {
 		return err
 	}
 	checkIns := journalv1.NewCheckInServiceClient(r.journal)
-	for w := range cohortWeeks {
+	for w := range earlierWeeks + cohortWeeks {
 		_, err := checkIns.CreateCheckIn(self, &journalv1.CreateCheckInRequest{
 			Parent: cohortPerson(size, i),
 			CheckIn: &journalv1.CheckIn{
@@ -176,39 +154,55 @@ func (r *cohortRig) live(ctx context.Context, size, i int) error {
 }
 
 // report times reports, of all metrics at once, once the insights service knows
-// everything.
-func (r *cohortRig) report(ctx context.Context, size int) (bench.Figure, error) {
+// everything: the very first, which reads the people, others for the first time, of which
+// each is about other weeks, and the last of those again.
+func (r *cohortRig) report(ctx context.Context, size int) ([]bench.Figure, error) {
 	if err := r.each(ctx, size, r.known); err != nil {
-		return bench.Figure{}, err
+		return nil, err
 	}
 	analyst, err := r.as(ctx, size, "", "analyst")
 	if err != nil {
-		return bench.Figure{}, err
+		return nil, err
 	}
-	end := cohortBegin.Add(cohortWeeks*week - 24*time.Hour)
-	req := &insightsv1.CreateCohortReportRequest{
-		Parent: "tenants/" + cohortTenant(size),
-		CohortReport: &insightsv1.CohortReport{
-			GroupBy: []string{"department"},
-			Window:  &insightsv1.CohortWindow{StartDate: localdate.Of(cohortBegin, time.UTC), EndDate: localdate.Of(end, time.UTC)},
-		},
+	ask, figures := r.ask(size), []bench.Figure(nil)
+	for _, turn := range []struct {
+		what string
+		ago  []int
+	}{{"the very first", []int{5}}, {"first", []int{4, 3, 2, 1, 0}}, {"again", []int{0, 0, 0, 0, 0}}} {
+		var latencies bench.Latencies
+		begun := time.Now()
+		for _, ago := range turn.ago {
+			at := time.Now()
+			if err := ask(analyst, ago); err != nil {
+				return nil, err
+			}
+			latencies.Add(time.Since(at))
+		}
+		figures = append(figures, latencies.Figure(fmt.Sprintf("%s, %d people, %s", cohorting, size, turn.what), time.Since(begun)))
 	}
+	return figures, nil
+}
+
+// ask gives what asks for a report whose window ended so many weeks ago.
+func (r *cohortRig) ask(size int) func(ctx context.Context, ago int) error {
+	reports := insightsv1.NewCohortReportServiceClient(r.insights)
+	var metrics []insightsv1.CohortMetric
 	for m := range insightsv1.CohortMetric_name {
 		if m != 0 {
-			req.CohortReport.Metrics = append(req.CohortReport.Metrics, insightsv1.CohortMetric(m))
+			metrics = append(metrics, insightsv1.CohortMetric(m))
 		}
 	}
-	reports := insightsv1.NewCohortReportServiceClient(r.insights)
-	var latencies bench.Latencies
-	begun := time.Now()
-	for range 10 {
-		at := time.Now()
-		if _, err := reports.CreateCohortReport(analyst, req); err != nil {
-			return bench.Figure{}, err
-		}
-		latencies.Add(time.Since(at))
+	return func(ctx context.Context, ago int) error {
+		from := cohortBegin.Add(time.Duration(earlierWeeks-ago) * week)
+		_, err := reports.CreateCohortReport(ctx, &insightsv1.CreateCohortReportRequest{
+			Parent: "tenants/" + cohortTenant(size),
+			CohortReport: &insightsv1.CohortReport{
+				Metrics: metrics, GroupBy: []string{"department"},
+				Window: &insightsv1.CohortWindow{StartDate: localdate.Of(from, time.UTC), EndDate: localdate.Of(from.Add(cohortWeeks*week-24*time.Hour), time.UTC)},
+			},
+		})
+		return err
 	}
-	return latencies.Figure(fmt.Sprintf("%s, %d people", cohorting, size), time.Since(begun)), nil
 }
 
 // known waits until the insights service has a person's last check-in.
@@ -220,7 +214,7 @@ func (r *cohortRig) known(ctx context.Context, size, i int) error {
 	summaries := insightsv1.NewSummaryServiceClient(r.insights)
 	for {
 		s, err := summaries.GetSummary(self, &insightsv1.GetSummaryRequest{Name: cohortPerson(size, i) + "/summary"})
-		if err != nil || s.GetMood().GetN() == cohortWeeks {
+		if err != nil || s.GetMood().GetN() == earlierWeeks+cohortWeeks {
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)
