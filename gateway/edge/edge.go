@@ -207,18 +207,29 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler.Ser
 // be neither held in memory, nor compressed, nor cut off by a time limit.
 func (e *Edge) split(calls http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, parent, feeds := feedAt(r.URL.Path)
 		switch path := r.URL.Path; {
-		case r.Method == http.MethodGet && feeds:
-			e.stream(w, r, f, parent)
-		case r.Method == http.MethodGet && downloadPath.MatchString(path):
-			e.download(w, r)
-		case r.Method == http.MethodGet && isExport(path):
-			e.export(w, r)
+		case r.Method == http.MethodGet && e.pours(w, r, path):
 		case r.Method == http.MethodPost && uploadPath.MatchString(path) && !isJSON(r.Header.Get("Content-Type")):
 			e.upload(w, r)
 		default:
 			calls.ServeHTTP(w, r)
 		}
 	})
+}
+
+// pours answers with what is poured out, if that is what is at a path.
+func (e *Edge) pours(w http.ResponseWriter, r *http.Request, path string) bool {
+	if f, parent, ok := feedAt(path); ok {
+		e.stream(w, r, f, parent)
+		return true
+	}
+	if x, resource, ok := exportAt(path); ok {
+		e.export(w, r, x, resource)
+		return true
+	}
+	if downloadPath.MatchString(path) {
+		e.download(w, r)
+		return true
+	}
+	return false
 }

@@ -52,13 +52,8 @@ func exportAt(path string) (x export, resource string, ok bool) {
 	return export{}, "", false
 }
 
-func isExport(path string) bool {
-	_, _, ok := exportAt(path)
-	return ok
-}
-
 // export gives an export as it is made. How long it will be nobody knows.
-func (e *Edge) export(w http.ResponseWriter, r *http.Request) {
+func (e *Edge) export(w http.ResponseWriter, r *http.Request, x export, resource string) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	if !takesArchive(w, r) {
@@ -74,7 +69,6 @@ func (e *Edge) export(w http.ResponseWriter, r *http.Request) {
 		}
 		format = insightsv1.ExportFormat(value.Number())
 	}
-	x, resource, _ := exportAt(r.URL.Path)
 	stream, err := x.open(outgoing(ctx, r), e.options, resource, format, q)
 	var first *httpbody.HttpBody
 	if err == nil {

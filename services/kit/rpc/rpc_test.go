@@ -1,191 +1,35 @@
 package rpc
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/goleak"
-	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
-	goalsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/goals/v1"
 	journalv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/journal/v1"
-	policyv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/policy/v1"
 	"github.com/rebound-hq/rebound/services/kit/auth"
-	"github.com/rebound-hq/rebound/services/kit/clock"
 	"github.com/rebound-hq/rebound/services/kit/fault"
-	"github.com/rebound-hq/rebound/services/kit/ids"
 	"github.com/rebound-hq/rebound/services/kit/privacy"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// tokens knows callers by token.
-type tokens map[string]*auth.Principal
-
-func (v tokens) Verify(_ context.Context, token string) (*auth.Principal, error) {
-	if p := v[token]; p != nil {
-		return p, nil
-	}
-	return nil, fault.Unauthenticated("TOKEN_SIGNATURE", "unknown")
-}
-
-// setbacks answers as get and stream say.
-type setbacks struct {
-	journalv1.UnimplementedSetbackServiceServer
-	get func(context.Context, *journalv1.GetSetbackRequest) (*journalv1.Setback, error)
-}
-
-func (s *setbacks) GetSetback(ctx context.Context, req *journalv1.GetSetbackRequest) (*journalv1.Setback, error) {
-	return s.get(ctx, req)
-}
-
-func (s *setbacks) CreateSetback(context.Context, *journalv1.CreateSetbackRequest) (*journalv1.Setback, error) {
-	return &journalv1.Setback{}, nil
-}
-
-// calendars have the public method.
-type calendars struct {
-	journalv1.UnimplementedCalendarServiceServer
-}
-
-func (*calendars) GetLinkedCalendar(context.Context, *journalv1.GetLinkedCalendarRequest) (*httpbody.HttpBody, error) {
-	return &httpbody.HttpBody{}, nil
-}
-
-type events struct {
-	eventsv1.UnimplementedEventServiceServer
-	stream func(*eventsv1.StreamEventsRequest, grpc.ServerStreamingServer[eventsv1.StreamEventsResponse]) error
-}
-
-func (s *events) StreamEvents(req *eventsv1.StreamEventsRequest, out grpc.ServerStreamingServer[eventsv1.StreamEventsResponse]) error {
-	return s.stream(req, out)
-}
-
-// rig is a server over a pipe.
-type rig struct {
-	setbacks *setbacks
-	events   *events
-	logs     *buffer
-	journal  *authority
-	healthy  atomic.Bool
-	conn     *grpc.ClientConn
-	stop     func() error
-}
-
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func newRig(t testing.TB, change func(*Options)) *rig {
-	t.Helper()
-	validator, err := protovalidate.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rig{logs: &buffer{}, journal: &authority{}, events: &events{}, setbacks: &setbacks{get: func(context.Context, *journalv1.GetSetbackRequest) (*journalv1.Setback, error) {
-		return &journalv1.Setback{Title: "t"}, nil
-	}}}
-	r.healthy.Store(true)
-	o := Options{
-		Limits: DefaultLimits(), Validator: validator, Logger: slog.New(slog.NewJSONHandler(r.logs, nil)), Meter: noop.Meter{}, NewID: ids.Sequence(),
-		Verifier: tokens{
-			"ada":     {Subject: "ada", Tenant: "acme", Person: "ada", Roles: []policyv1.Role{policyv1.Role_ROLE_PERSON}},
-			"cara":    {Subject: "cara", Tenant: "acme", Person: "cara", Roles: []policyv1.Role{policyv1.Role_ROLE_COACH}},
-			"service": {Subject: "insights", Roles: []policyv1.Role{policyv1.Role_ROLE_SERVICE}},
-		},
-		Authority: r.journal, Clock: clock.System,
-		Check: func(context.Context) error {
-			if r.healthy.Load() {
-				return nil
-			}
-			return errors.New("down")
-		},
-	}
-	if change != nil {
-		change(&o)
-	}
-	server, err := NewServer(o, Service{&journalv1.SetbackService_ServiceDesc, r.setbacks}, Service{&eventsv1.EventService_ServiceDesc, r.events},
-		Service{&journalv1.CalendarService_ServiceDesc, &calendars{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	lis := bufconn.Listen(1 << 20)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx, lis) }()
-	r.conn, err = grpc.NewClient("passthrough:pipe", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.stop = sync.OnceValue(func() error {
-		cancel()
-		return <-ended
-	})
-	t.Cleanup(func() {
-		if err := errors.Join(r.stop(), r.conn.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-func as(ctx context.Context, token string) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
-}
-
-const mine = "tenants/acme/people/ada/setbacks/a"
-
-func (r *rig) get(ctx context.Context, name string, opts ...grpc.CallOption) error {
-	_, err := journalv1.NewSetbackServiceClient(r.conn).GetSetback(ctx, &journalv1.GetSetbackRequest{Name: name}, opts...)
-	return err
-}
-
-func (r *rig) open(ctx context.Context, req *eventsv1.StreamEventsRequest) error {
-	stream, err := eventsv1.NewEventServiceClient(r.conn).StreamEvents(ctx, req)
-	if err != nil {
-		return err
-	}
-	_, err = stream.Recv()
-	return err
-}
 
 // wants checks code and reason, and that the details are whole.
 func wants(t testing.TB, err error, code codes.Code, reason string) *status.Status {
@@ -362,93 +206,6 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-func TestRateLimit(t *testing.T) {
-	r := newRig(t, func(o *Options) { o.Limits.ReadsPerSecond = 1 })
-	ctx := as(t.Context(), "ada")
-	for range 2 { // the burst
-		if err := r.get(ctx, mine); err != nil {
-			t.Fatal(err)
-		}
-	}
-	st := wants(t, r.get(ctx, mine), codes.ResourceExhausted, "RATE_LIMITED")
-	found := false
-	for _, d := range st.Details() {
-		if retry, ok := d.(*errdetails.RetryInfo); ok && retry.GetRetryDelay().AsDuration() > 0 {
-			found = true
-		}
-	}
-	if !found {
-		t.Error("no RetryInfo")
-	}
-}
-
-// TestRatePerItem: a call that brings several items is charged for each, and one that
-// brings more than a whole budget is let through when the budget is whole.
-func TestRatePerItem(t *testing.T) {
-	limits := DefaultLimits()
-	limits.WritesPerSecond = 10 // bursts of 20
-	limit, err := limitRate(limits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	call := func(caller string, lines int) bool {
-		t.Helper()
-		c := &Call{Principal: &auth.Principal{Person: caller}, Rule: &policyv1.Rule{Rate: policyv1.Rate_RATE_WRITE, Items: "lines"}}
-		err := limit(t.Context(), c, &goalsv1.BatchCreateAvenuesRequest{Lines: make([]string, lines)})
-		if f, ok := fault.As(err); err != nil && (!ok || f.Reason != "RATE_LIMITED" || f.RetryAfter < 100*time.Millisecond) {
-			t.Errorf("%v", err)
-		}
-		return err == nil
-	}
-	if !call("ada", 12) || call("ada", 12) || !call("ada", 6) || !call("ada", 0) {
-		t.Error("lines are not charged one by one")
-	}
-	if !call("grace", 1000) || call("grace", 1000) {
-		t.Error("a batch above the burst is not charged as a burst")
-	}
-}
-
-func TestStreamsPerCaller(t *testing.T) {
-	const n = 2
-	r := newRig(t, func(o *Options) { o.Limits.MaxStreamsPerCaller = n })
-	begun := make(chan struct{}, n)
-	r.events.stream = func(_ *eventsv1.StreamEventsRequest, s grpc.ServerStreamingServer[eventsv1.StreamEventsResponse]) error {
-		begun <- struct{}{}
-		<-s.Context().Done()
-		return s.Context().Err()
-	}
-	ctx, cancel := context.WithCancel(as(t.Context(), "service"))
-	defer cancel()
-	for range n {
-		if _, err := eventsv1.NewEventServiceClient(r.conn).StreamEvents(ctx, &eventsv1.StreamEventsRequest{}); err != nil {
-			t.Fatal(err)
-		}
-		<-begun
-	}
-	wants(t, r.open(ctx, &eventsv1.StreamEventsRequest{}), codes.ResourceExhausted, "TOO_MANY_STREAMS")
-}
-
-func TestMessageSize(t *testing.T) {
-	r := newRig(t, func(o *Options) { o.Limits.MaxMessageBytes = 1000 })
-	// A name of n bytes makes a message of n + 3.
-	prefix := "tenants/acme/people/ada/setbacks/"
-	for size, want := range map[int]codes.Code{1000: codes.OK, 1001: codes.ResourceExhausted} {
-		name := prefix + strings.Repeat("a", size-3-len(prefix))
-		if got := status.Code(r.get(as(t.Context(), "ada"), name)); got != want {
-			t.Errorf("%d bytes: %s", size, got)
-		}
-	}
-}
-
-func TestDeadline(t *testing.T) {
-	r := newRig(t, func(o *Options) { o.Limits.UnaryDeadline = 10 * time.Millisecond })
-	r.setbacks.get = func(ctx context.Context, _ *journalv1.GetSetbackRequest) (*journalv1.Setback, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	wants(t, r.get(as(t.Context(), "ada"), mine), codes.DeadlineExceeded, "DEADLINE_EXCEEDED")
-}
-
 // TestStopEndsStreams: a stream is told to come back, at once.
 func TestStopEndsStreams(t *testing.T) {
 	r := newRig(t, nil)
@@ -497,17 +254,6 @@ func TestHealth(t *testing.T) {
 	until(healthpb.HealthCheckResponse_SERVING)
 	r.healthy.Store(false)
 	until(healthpb.HealthCheckResponse_NOT_SERVING)
-}
-
-func TestLimitsAreChecked(t *testing.T) {
-	l := DefaultLimits()
-	if err := l.Check(); err != nil {
-		t.Fatal(err)
-	}
-	l.MaxStreamsPerCaller = 0
-	if l.Check() == nil {
-		t.Error("zero was taken for a limit")
-	}
 }
 
 func BenchmarkUnary(b *testing.B) {

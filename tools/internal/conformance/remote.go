@@ -171,7 +171,7 @@ func (s *overGRPC) Next() (Frame, error) {
 		res, err := s.stream.Recv()
 		switch status.Code(err) {
 		case codes.OK:
-		case codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated:
+		case codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.NotFound, codes.OutOfRange, codes.FailedPrecondition:
 			return Frame{}, fmt.Errorf("%w: %w", ErrRefused, err)
 		default:
 			return Frame{}, err

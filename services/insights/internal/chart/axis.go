@@ -1,7 +1,6 @@
 package chart
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -99,14 +98,6 @@ func signed(v float64) string {
 		return "+" + s
 	}
 	return s
-}
-
-// count is a number of things whose plural takes an s.
-func count(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprint(n, " ", one, "s")
 }
 
 // steps gives round ticks from 0 to at least top, at most n of them beside 0.

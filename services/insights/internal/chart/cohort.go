@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
@@ -187,11 +188,11 @@ func told(cell *insightsv1.CohortCell) string {
 			number(v.StepMomentum.GetInterval().GetLow(), 1), number(v.StepMomentum.GetInterval().GetHigh(), 1), people(cell), lastTold(v.StepMomentum.GetByWeek()))
 	case *insightsv1.CohortCell_RecoveryCurve:
 		return fmt.Sprintf("%s%s, %s with %s, %d recovered from", short(cell), medianBounds(v.RecoveryCurve), people(cell),
-			count(int(v.RecoveryCurve.GetSetbacks()), "setback"), v.RecoveryCurve.GetRecovered())
+			say.Count(int(v.RecoveryCurve.GetSetbacks()), "setback"), v.RecoveryCurve.GetRecovered())
 	case *insightsv1.CohortCell_PracticeUptake:
 		var shares []string
 		for _, x := range v.PracticeUptake.GetPractices() {
-			shares = append(shares, fmt.Sprintf("%s %s", strings.ToLower(practiceWords(x.GetPractice())), percent(x.GetShare())))
+			shares = append(shares, fmt.Sprintf("%s %s", strings.ToLower(practiceName(x.GetPractice())), percent(x.GetShare())))
 		}
 		return people(cell) + ", " + strings.Join(shares, ", ")
 	}

@@ -2,15 +2,16 @@ package chart
 
 import (
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 )
 
 // maxLabeled is up to how many groups bars are thick enough to bear numbers.
 const maxLabeled = 4
 
-func practiceWords(of typev1.Practice) string {
-	for _, each := range practices {
-		if each.practice == of {
-			return each.words
+func practiceName(of typev1.Practice) string {
+	for _, each := range say.Practices {
+		if each.Practice == of {
+			return each.Name
 		}
 	}
 	return "Another practice"
@@ -31,16 +32,16 @@ func (c cohort) practices() *Figure {
 	}
 	var told []typev1.Practice
 	whole := true
-	for _, each := range practices {
-		if of := shares[each.practice]; len(of) > 0 {
-			told = append(told, each.practice)
+	for _, each := range say.Practices {
+		if of := shares[each.Practice]; len(of) > 0 {
+			told = append(told, each.Practice)
 			whole = whole && len(of) == len(c.shown)
 		}
 	}
 	if len(told) == 0 {
 		return f
 	}
-	if !whole || len(told) < len(practices) {
+	if !whole || len(told) < len(say.Practices) {
 		f.notes = append(f.notes, "A practice without a bar is not told: too few people took it up, or too few did not.")
 	}
 	thick := 10.0
@@ -54,7 +55,7 @@ func (c cohort) practices() *Figure {
 		p.baseAxis(a, []tick{{0, "0\u00a0%"}, {0.25, "25\u00a0%"}, {0.5, "50\u00a0%"}, {0.75, "75\u00a0%"}, {1, "100\u00a0%"}}, in.right)
 		p.axisName("Share of the people of the group", spot{(a.left + a.right) / 2, in.bottom - 4}, middle)
 		for i, practice := range told {
-			p.shareBars(a, shares[practice], len(c.shown), practiceWords(practice), box{a.left, a.top + float64(i)*row, a.right, thick})
+			p.shareBars(a, shares[practice], len(c.shown), practiceName(practice), box{a.left, a.top + float64(i)*row, a.right, thick})
 		}
 	}
 	return f

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
@@ -92,10 +93,10 @@ func moodWords(s projection.MoodSeries) string {
 	last, level := s.Means[len(s.Means)-1], s.Levels[len(s.Levels)-1]
 	var b strings.Builder
 	fmt.Fprintf(&b, "Mean pleasantness of %s with %s, from %s to %s, in points from \u22125 to +5. On %s, the last of them, the mean was %s and the level %s.",
-		count(len(s.Means), "day"), count(s.CheckIns, "check-in"), iso(s.From), iso(s.Until), iso(last.Day), signed(last.Value), signed(level.Value))
+		say.Count(len(s.Means), "day"), say.Count(s.CheckIns, "check-in"), iso(s.From), iso(s.Until), iso(last.Day), signed(last.Value), signed(level.Value))
 	for _, c := range s.Changes {
 		fmt.Fprintf(&b, " The mean changed on %s: from %s (%s) to %s (%s).", localdate.Text(c.GetOn()),
-			signed(c.GetBefore()), count(int(c.GetNBefore()), "day"), signed(c.GetAfter()), count(int(c.GetNAfter()), "day"))
+			signed(c.GetBefore()), say.Count(int(c.GetNBefore()), "day"), signed(c.GetAfter()), say.Count(int(c.GetNAfter()), "day"))
 	}
 	return b.String()
 }

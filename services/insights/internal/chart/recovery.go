@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 )
 
 // maxBars is how many setbacks a chart shows: the latest.
@@ -79,7 +80,7 @@ func (p *pen) recovery(span projection.Span, shown []projection.SetbackDays, in 
 		top := a.top + float64(i)*(barHeight+barGap) + barGap/2
 		days := took(span, s)
 		bar := box{a.left, top, max(a.x(float64(days)), a.left+2), top + barHeight}
-		words := count(int(days), "day")
+		words := say.Count(int(days), "day")
 		if s.Recovered == nil {
 			bar.right = max(bar.right, bar.left+8)
 			p.openBar(bar)
@@ -101,14 +102,14 @@ func recoveryWords(span projection.Span, setbacks []projection.SetbackDays) stri
 		if s.Recovered != nil {
 			done = append(done, took(span, s))
 		} else if len(open) < maxBars {
-			open = append(open, fmt.Sprintf("%s for %s", iso(s.Occurred), count(int(took(span, s)), "day")))
+			open = append(open, fmt.Sprintf("%s for %s", iso(s.Occurred), say.Count(int(took(span, s)), "day")))
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s from %s to %s: %d recovered from, %d open.", count(len(setbacks), "setback"), iso(span.From), iso(span.Until), len(done), len(setbacks)-len(done))
+	fmt.Fprintf(&b, "%s from %s to %s: %d recovered from, %d open.", say.Count(len(setbacks), "setback"), iso(span.From), iso(span.Until), len(done), len(setbacks)-len(done))
 	if len(done) > 0 {
 		slices.Sort(done)
-		fmt.Fprintf(&b, " Recoveries took %d to %s.", done[0], count(int(done[len(done)-1]), "day"))
+		fmt.Fprintf(&b, " Recoveries took %d to %s.", done[0], say.Count(int(done[len(done)-1]), "day"))
 	}
 	if len(open) > 0 {
 		fmt.Fprintf(&b, " Open at the end: since %s.", strings.Join(open, ", since "))

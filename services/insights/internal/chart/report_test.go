@@ -6,6 +6,7 @@ import (
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
@@ -78,9 +79,9 @@ func cellOf(r *rand.Rand, metric insightsv1.CohortMetric, i int) *insightsv1.Coh
 		c.Values = &insightsv1.CohortCell_RecoveryCurve{RecoveryCurve: v}
 	case metrics[Practices]:
 		v := &insightsv1.CohortPracticeUptake{}
-		for _, p := range practices[:5] {
-			if i != 1 || p.practice != typev1.Practice_PRACTICE_DEBRIEF {
-				v.Practices = append(v.Practices, &insightsv1.CohortPractice{Practice: p.practice, People: 9, Share: r.Float64()})
+		for _, p := range say.Practices[:5] {
+			if i != 1 || p.Practice != typev1.Practice_PRACTICE_DEBRIEF {
+				v.Practices = append(v.Practices, &insightsv1.CohortPractice{Practice: p.Practice, People: 9, Share: r.Float64()})
 			}
 		}
 		c.Values = &insightsv1.CohortCell_PracticeUptake{PracticeUptake: v}

@@ -7,22 +7,10 @@ import (
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 )
 
 const daysPerWeek = 7
-
-// practices are what practices are called, in order.
-var practices = []struct {
-	practice typev1.Practice
-	words    string
-}{
-	{typev1.Practice_PRACTICE_GRATITUDE, "Gratitudes"},
-	{typev1.Practice_PRACTICE_STEP, "Steps"},
-	{typev1.Practice_PRACTICE_DEBRIEF, "Debriefs"},
-	{typev1.Practice_PRACTICE_REFLECTION, "Reflections"},
-	{typev1.Practice_PRACTICE_REFRAME, "Reframes"},
-	{typev1.Practice_PRACTICE_VISUALIZATION, "Visualizations"},
-}
 
 // MomentumOf draws on how many days of each week steps were completed.
 func MomentumOf(span projection.Span, w projection.WeekDays) *Figure {
@@ -38,7 +26,7 @@ func MomentumOf(span projection.Span, w projection.WeekDays) *Figure {
 		}
 	}
 	f.Description = fmt.Sprintf("Days with completed steps in each of %s up to %s: %d in all. Most in the week of %s: %d of 7. %s.",
-		count(len(w.Days), "week"), iso(span.Until), w.Total(), iso(facts.Monday(at)), best, lastWeek(w))
+		say.Count(len(w.Days), "week"), iso(span.Until), w.Total(), iso(facts.Monday(at)), best, lastWeek(w))
 	f.keys = weekKeys(w, "days with completed steps")
 	f.height = lineHeight
 	f.body = func(p *pen, in box) {
@@ -57,22 +45,22 @@ func PracticesOf(span projection.Span, of map[typev1.Practice]projection.WeekDay
 	var weeks projection.WeekDays
 	var shown, missing, words []string
 	rows := map[string]projection.WeekDays{}
-	for _, each := range practices {
-		w := of[each.practice]
+	for _, each := range say.Practices {
+		w := of[each.Practice]
 		weeks = w
 		if w.Total() == 0 {
-			missing = append(missing, strings.ToLower(each.words))
+			missing = append(missing, strings.ToLower(each.Name))
 			continue
 		}
-		shown, rows[each.words] = append(shown, each.words), w
-		words = append(words, fmt.Sprintf("%s on %s, %d of them in the last week", strings.ToLower(each.words), count(int(w.Total()), "day"), w.Days[len(w.Days)-1]))
+		shown, rows[each.Name] = append(shown, each.Name), w
+		words = append(words, fmt.Sprintf("%s on %s, %d of them in the last week", strings.ToLower(each.Name), say.Count(int(w.Total()), "day"), w.Days[len(w.Days)-1]))
 	}
 	f := &Figure{Title: "Practices", subtitle: weeksTitle(weeks, span.Until), empty: "Nothing practiced in this time"}
 	if len(shown) == 0 {
 		f.Description = fmt.Sprintf("Nothing was practiced from %s to %s.", iso(facts.Monday(weeks.First)), iso(span.Until))
 		return f
 	}
-	f.Description = fmt.Sprintf("Days of each week with a practice, in %s up to %s: %s.", count(len(weeks.Days), "week"), iso(span.Until), strings.Join(words, "; "))
+	f.Description = fmt.Sprintf("Days of each week with a practice, in %s up to %s: %s.", say.Count(len(weeks.Days), "week"), iso(span.Until), strings.Join(words, "; "))
 	if len(missing) > 0 {
 		f.notes = []string{"Not in this time: " + strings.Join(missing, ", ") + "."}
 		f.Description += " " + f.notes[0]
@@ -93,7 +81,7 @@ func (p *pen) practiceRows(shown []string, rows map[string]projection.WeekDays, 
 		top := in.top + float64(i)*rowHeight
 		a := weekPanel(w, box{left, top + textSize + 12, in.right - rightRoom, top + rowHeight})
 		p.write(name, spot{a.left, top + textSize + 6}, start, strong, p.ink)
-		p.write(count(int(w.Total()), "day"), spot{a.right, top + textSize + 6}, end, plain, p.muted)
+		p.write(say.Count(int(w.Total()), "day"), spot{a.right, top + textSize + 6}, end, plain, p.muted)
 		p.valueAxis(a, []tick{{0, ""}, {7, "7"}})
 		p.weekBars(a, w)
 		if i == len(shown)-1 {

@@ -263,7 +263,7 @@ func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string)
 		t.Fatal(err)
 	}
 	f := rec.Body.(*storagev1.WeeklyFacts)
-	f.Name, f.Changed = "", 0
+	f.Name = ""
 	for _, w := range f.GetWeeks() {
 		w.Changed = 0
 	}

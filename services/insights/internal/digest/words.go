@@ -6,6 +6,7 @@ import (
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
@@ -32,24 +33,13 @@ func rows(d *insightsv1.Digest) []row {
 	add("Steps completed", (*insightsv1.DigestPeriod).GetStepsCompleted)
 	add("Days with completed steps", (*insightsv1.DigestPeriod).GetStepDays)
 	add("Days with gratitudes", (*insightsv1.DigestPeriod).GetGratitudeDays)
-	for _, each := range practices {
-		add("Days with "+each.words, func(p *insightsv1.DigestPeriod) int32 { return practiceDays(p, each.practice) })
+	for _, each := range say.Practices[2:] { // gratitudes and steps are told above
+		add("Days with "+each.Done, func(p *insightsv1.DigestPeriod) int32 { return practiceDays(p, each.Practice) })
 	}
 	add("Milestones reached", (*insightsv1.DigestPeriod).GetMilestonesReached)
 	add("Goals achieved", (*insightsv1.DigestPeriod).GetGoalsAchieved)
 	add("Celebrations due at its end", (*insightsv1.DigestPeriod).GetCelebrationsDue)
 	return out
-}
-
-// practices are those besides gratitudes and steps, in order.
-var practices = []struct {
-	practice typev1.Practice
-	words    string
-}{
-	{typev1.Practice_PRACTICE_DEBRIEF, "completed debriefs"},
-	{typev1.Practice_PRACTICE_REFLECTION, "reflections"},
-	{typev1.Practice_PRACTICE_REFRAME, "reframes"},
-	{typev1.Practice_PRACTICE_VISUALIZATION, "visualizations"},
 }
 
 func practiceDays(p *insightsv1.DigestPeriod, practice typev1.Practice) int32 {
@@ -68,7 +58,7 @@ func checkIns(p *insightsv1.DigestPeriod) string {
 	case p.GetCheckIns() == 0:
 		return "0"
 	}
-	return fmt.Sprintf("%d on %s", p.GetCheckIns(), count(p.GetCheckInDays(), "day"))
+	return fmt.Sprintf("%d on %s", p.GetCheckIns(), say.Count(p.GetCheckInDays(), "day"))
 }
 
 func mood(p *insightsv1.DigestPeriod) string {
@@ -81,23 +71,16 @@ func mood(p *insightsv1.DigestPeriod) string {
 	return fmt.Sprintf("%+.1f", p.GetMeanMood())
 }
 
-func count(n int32, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
-
 // statement says in words what an insight concludes.
 func statement(in *insightsv1.Insight) string {
 	switch data := in.GetData().(type) {
 	case *insightsv1.Insight_SetbackRecovered:
 		x := data.SetbackRecovered
-		return fmt.Sprintf("Up again after a setback of %s, in %s.", localdate.Text(x.GetOccurredOn()), count(x.GetDays(), "day"))
+		return fmt.Sprintf("Up again after a setback of %s, in %s.", localdate.Text(x.GetOccurredOn()), say.Count(x.GetDays(), "day"))
 	case *insightsv1.Insight_LessonApplied:
-		return fmt.Sprintf("A lesson was applied, %s after it was captured.", count(data.LessonApplied.GetDays(), "day"))
+		return fmt.Sprintf("A lesson was applied, %s after it was captured.", say.Count(data.LessonApplied.GetDays(), "day"))
 	case *insightsv1.Insight_GratitudeRun:
-		return fmt.Sprintf("Gratitudes on %s in a row.", count(data.GratitudeRun.GetDays(), "day"))
+		return fmt.Sprintf("Gratitudes on %s in a row.", say.Count(data.GratitudeRun.GetDays(), "day"))
 	case *insightsv1.Insight_MoodShift:
 		return fmt.Sprintf("The mood level moved from %+.1f to %+.1f.", data.MoodShift.GetBefore(), data.MoodShift.GetAfter())
 	case *insightsv1.Insight_StepMomentum:
@@ -105,16 +88,16 @@ func statement(in *insightsv1.Insight) string {
 	case *insightsv1.Insight_MilestoneReached:
 		switch early := data.MilestoneReached.GetDaysEarly(); {
 		case early > 0:
-			return fmt.Sprintf("A milestone was reached, %s early.", count(early, "day"))
+			return fmt.Sprintf("A milestone was reached, %s early.", say.Count(early, "day"))
 		case early < 0:
-			return fmt.Sprintf("A milestone was reached, %s late.", count(-early, "day"))
+			return fmt.Sprintf("A milestone was reached, %s late.", say.Count(-early, "day"))
 		}
 		return "A milestone was reached."
 	case *insightsv1.Insight_GoalAchieved:
-		return fmt.Sprintf("A goal was achieved, %s after it was set.", count(data.GoalAchieved.GetDays(), "day"))
+		return fmt.Sprintf("A goal was achieved, %s after it was set.", say.Count(data.GoalAchieved.GetDays(), "day"))
 	case *insightsv1.Insight_IntensityRevisited:
 		x := data.IntensityRevisited
-		return fmt.Sprintf("A setback was looked at again after %s: intensity %d of 10 then, %d now.", count(x.GetDays(), "day"), x.GetBefore(), x.GetAfter())
+		return fmt.Sprintf("A setback was looked at again after %s: intensity %d of 10 then, %d now.", say.Count(x.GetDays(), "day"), x.GetBefore(), x.GetAfter())
 	}
 	return ""
 }

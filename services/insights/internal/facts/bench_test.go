@@ -22,7 +22,7 @@ const (
 func busy(i, weeks int) *storagev1.WeeklyFacts {
 	f := &storagev1.WeeklyFacts{
 		Name: facts.Name(owner(acme, i)), Positions: map[string]int64{"rebound/journal": int64(i), "rebound/goals": int64(i)},
-		Consents: []*storagev1.ConsentSpan{{From: begin.UnixMilli()}}, Changed: begin.UnixMilli(),
+		Consents:     []*storagev1.ConsentSpan{{From: begin.UnixMilli()}},
 		Affiliations: []*storagev1.AffiliationFrom{{From: 20_000, Attributes: map[string]string{"department": fmt.Sprint(i % 12), "site": fmt.Sprint(i % 7), "band": fmt.Sprint(i % 4)}}},
 		Setbacks:     []*storagev1.SetbackFact{{Id: fmt.Sprintf("0b9f5a3e-1c55-4d0e-9d3f-%012d", i), Occurred: 20_400, Kind: 3, Changed: begin.UnixMilli()}},
 	}

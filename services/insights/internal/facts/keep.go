@@ -87,7 +87,6 @@ func (k *Keeper) End() {
 		k.f.Positions = map[string]int64{}
 	}
 	k.f.Positions[k.e.GetSource()] = k.e.GetPosition()
-	k.f.Changed = max(k.f.GetChanged(), k.at)
 	k.dirty = true
 }
 

@@ -8,26 +8,13 @@ import (
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
-	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 	"github.com/rebound-hq/rebound/services/insights/internal/stats"
 )
 
 // minimumAssociation is how many days with a practice, and without it, an
 // association needs.
 const minimumAssociation = 10
-
-// practiceWords are what practices are called in statements, in order.
-var practiceWords = []struct {
-	practice typev1.Practice
-	words    string
-}{
-	{typev1.Practice_PRACTICE_GRATITUDE, "gratitudes"},
-	{typev1.Practice_PRACTICE_STEP, "completed steps"},
-	{typev1.Practice_PRACTICE_DEBRIEF, "completed debriefs"},
-	{typev1.Practice_PRACTICE_REFLECTION, "reflections"},
-	{typev1.Practice_PRACTICE_REFRAME, "reframes"},
-	{typev1.Practice_PRACTICE_VISUALIZATION, "visualizations"},
-}
 
 // associations sets the mood of days beside what was practiced on them.
 func associations(p *storagev1.Projection, mood []dayMood, today int32) []*insightsv1.Association {
@@ -38,10 +25,10 @@ func associations(p *storagev1.Projection, mood []dayMood, today int32) []*insig
 	mean := stat.Mean(means(mood), nil)
 	practiced := practicedIn(p, Span{today - lookBack, today})
 	var out []*insightsv1.Association
-	for _, each := range practiceWords {
+	for _, each := range say.Practices {
 		var with, without []float64
 		for _, m := range mood {
-			if practiced[each.practice][m.day] {
+			if practiced[each.Practice][m.day] {
 				with = append(with, m.mean-mean)
 			} else {
 				without = append(without, m.mean-mean)
@@ -55,9 +42,9 @@ func associations(p *storagev1.Projection, mood []dayMood, today int32) []*insig
 			continue
 		}
 		out = append(out, &insightsv1.Association{
-			Practice: each.practice, DaysWith: int32(len(with)), DaysWithout: int32(len(without)),
+			Practice: each.Practice, DaysWith: int32(len(with)), DaysWithout: int32(len(without)),
 			MoodWith: stat.Mean(with, nil), MoodWithout: stat.Mean(without, nil), Difference: difference, Interval: interval(in),
-			Statement: statement(each.words, len(with), len(without), difference, in),
+			Statement: statement(each.Done, len(with), len(without), difference, in),
 		})
 	}
 	return out

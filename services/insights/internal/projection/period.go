@@ -8,6 +8,7 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
@@ -52,13 +53,13 @@ func PeriodIn(p *storagev1.Projection, span Span, asOf time.Time) *insightsv1.Di
 	}
 	out.StepDays, out.StepsCompleted = activeDays(p, span.From, span.Until)
 	practiced := practicedIn(p, span)
-	for _, each := range practiceWords {
-		switch n := int32(len(practiced[each.practice])); {
-		case each.practice == typev1.Practice_PRACTICE_GRATITUDE:
+	for _, each := range say.Practices {
+		switch n := int32(len(practiced[each.Practice])); {
+		case each.Practice == typev1.Practice_PRACTICE_GRATITUDE:
 			out.GratitudeDays = n
-		case each.practice == typev1.Practice_PRACTICE_STEP: // counted above
+		case each.Practice == typev1.Practice_PRACTICE_STEP: // counted above
 		case n > 0:
-			out.Practices = append(out.Practices, &insightsv1.DigestPractice{Practice: each.practice, Days: n})
+			out.Practices = append(out.Practices, &insightsv1.DigestPractice{Practice: each.Practice, Days: n})
 		}
 	}
 	out.CelebrationsDue = practiceCounts(p, until, span.Until).GetCelebrationsDue()

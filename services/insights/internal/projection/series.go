@@ -8,6 +8,7 @@ import (
 	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	typev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/type/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
+	"github.com/rebound-hq/rebound/services/insights/internal/say"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
 )
 
@@ -185,8 +186,8 @@ func perWeek(on map[int32]bool, span Span) WeekDays {
 // practicedIn are the days of a span by what was practiced on them.
 func practicedIn(p *storagev1.Projection, span Span) map[typev1.Practice]map[int32]bool {
 	out := map[typev1.Practice]map[int32]bool{}
-	for _, each := range practiceWords {
-		out[each.practice] = map[int32]bool{}
+	for _, each := range say.Practices {
+		out[each.Practice] = map[int32]bool{}
 	}
 	note := func(practice typev1.Practice, day int32) {
 		if on := out[practice]; on != nil && span.has(day) {

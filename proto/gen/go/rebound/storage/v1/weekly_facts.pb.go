@@ -42,7 +42,7 @@ type WeeklyFacts struct {
 	Weeks []*WeekEntry `protobuf:"bytes,6,rep,name=weeks,proto3" json:"weeks,omitempty"`
 	// Setbacks by the day they happened, then by id. The latest 200.
 	Setbacks []*SetbackFact `protobuf:"bytes,7,rep,name=setbacks,proto3" json:"setbacks,omitempty"`
-	// When anything here last became what it is, as WeekEntry.changed.
+	// Not written any more, and never read: weeks and setbacks say when they changed.
 	Changed       int64 `protobuf:"varint,8,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
