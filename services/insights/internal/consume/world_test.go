@@ -253,16 +253,21 @@ func nameless(t testing.TB, p *storagev1.Projection) *storagev1.Projection {
 	return p
 }
 
-// weeklyOf gives somebody's weekly facts in a generation, without their name, and without
-// when they changed: what is lived through changes when it is applied, what is retold
-// when it happened.
-func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
+// keptOf gives somebody's weekly facts in a generation.
+func keptOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
 	t.Helper()
 	rec, err := s.Get(t.Context(), facts.KindName, g.Name(facts.Name(owner)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := rec.Body.(*storagev1.WeeklyFacts)
+	return rec.Body.(*storagev1.WeeklyFacts)
+}
+
+// weeklyOf is that without the name, and without when they changed: another store applies
+// the same at another time.
+func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
+	t.Helper()
+	f := keptOf(t, s, g, owner)
 	f.Name = ""
 	for _, w := range f.GetWeeks() {
 		w.Changed = 0

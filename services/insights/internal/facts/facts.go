@@ -76,8 +76,7 @@ type Week struct {
 	// Practices has bit p set for each typev1.Practice p that was practiced.
 	Practices uint32
 	// Changed is when it last became what it is, by the clock of the service that
-	// applied the event, in milliseconds since 1970; in a rebuild, when the event says,
-	// or then, whichever is earlier.
+	// applied the event, in milliseconds since 1970. A rebuild keeps it.
 	Changed int64
 	// MoodSum is the sum of pleasantness of CheckIns check-ins.
 	MoodSum  int32

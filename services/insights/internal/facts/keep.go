@@ -27,7 +27,8 @@ const (
 type Keeper struct {
 	f   *storagev1.WeeklyFacts
 	now int64
-	// retold: see NewKeeper.
+	// was, when facts are retold, is what is read meanwhile: see Retell.
+	was    *storagev1.WeeklyFacts
 	retold bool
 	// dirty: something has changed since the keeper was made.
 	dirty bool
@@ -48,11 +49,14 @@ type touch struct {
 
 // NewKeeper keeps facts as of now. They are changed in place, and what changes counts as
 // changed now: events of other people that were told later may have been applied before.
-// Retold facts were so before, and count as changed when their events say; else everybody
-// would look changed.
-func NewKeeper(f *storagev1.WeeklyFacts, now time.Time, retold bool) *Keeper {
-	return &Keeper{f: f, now: now.UnixMilli(), retold: retold}
+func NewKeeper(f *storagev1.WeeklyFacts, now time.Time) *Keeper {
+	return &Keeper{f: f, now: now.UnixMilli()}
 }
+
+// Retell has the keeper keep facts that were so before, and were read meanwhile as they
+// were: nil, if the person was not known. They count as changed when they did there, at
+// least when their events say; else everybody would look changed.
+func (k *Keeper) Retell(was *storagev1.WeeklyFacts) { k.was, k.retold = was, true }
 
 // Changed tells whether anything has changed since the keeper was made.
 func (k *Keeper) Changed() bool { return k.dirty }
@@ -98,7 +102,7 @@ func (k *Keeper) settle(t touch) {
 	switch {
 	case !proto.Equal(t.week, t.before):
 		k.changed = true
-		t.week.Changed = max(t.week.GetChanged(), k.at)
+		t.week.Changed = max(t.week.GetChanged(), k.at, weekIn(k.was, t.week.GetWeek()).GetChanged())
 	case t.week.GetChanged() == 0: // there never was anything in it; else it stays, for when that changed
 		k.f.Weeks = slices.DeleteFunc(k.f.GetWeeks(), func(w *storagev1.WeekEntry) bool { return w == t.week })
 	}
@@ -112,7 +116,7 @@ func (k *Keeper) week(number int32) *storagev1.WeekEntry {
 			return t.week
 		}
 	}
-	i, found := slices.BinarySearchFunc(k.f.GetWeeks(), number, func(w *storagev1.WeekEntry, n int32) int { return cmp.Compare(w.GetWeek(), n) })
+	i, found := placeOf(k.f, number)
 	if found {
 		w := k.f.GetWeeks()[i]
 		k.touched = append(k.touched, touch{w, proto.CloneOf(w)})
@@ -125,6 +129,28 @@ func (k *Keeper) week(number int32) *storagev1.WeekEntry {
 	k.f.Weeks = slices.Insert(k.f.GetWeeks(), i, w)
 	k.touched = append(k.touched, touch{w, &storagev1.WeekEntry{Week: number}})
 	return w
+}
+
+func placeOf(f *storagev1.WeeklyFacts, number int32) (at int, found bool) {
+	return slices.BinarySearchFunc(f.GetWeeks(), number, func(w *storagev1.WeekEntry, n int32) int { return cmp.Compare(w.GetWeek(), n) })
+}
+
+// weekIn is a week; nil where it is not there.
+func weekIn(f *storagev1.WeeklyFacts, number int32) *storagev1.WeekEntry {
+	if at, found := placeOf(f, number); found {
+		return f.GetWeeks()[at]
+	}
+	return nil
+}
+
+// setbackIn is a setback; nil where it is not there.
+func setbackIn(f *storagev1.WeeklyFacts, id string) *storagev1.SetbackFact {
+	for _, s := range f.GetSetbacks() {
+		if s.GetId() == id {
+			return s
+		}
+	}
+	return nil
 }
 
 // CheckIn adds a check-in of a day, or takes it away: n is 1 or -1.
@@ -197,7 +223,7 @@ func (k *Keeper) Setback(id string, s *storagev1.SetbackEntry) {
 	}
 	fact.Changed = was.GetChanged()
 	if !proto.Equal(was, fact) {
-		fact.Changed = max(fact.GetChanged(), k.at)
+		fact.Changed = max(fact.GetChanged(), k.at, setbackIn(k.was, id).GetChanged())
 	}
 	i, _ := slices.BinarySearchFunc(k.f.GetSetbacks(), fact, func(a, b *storagev1.SetbackFact) int {
 		return cmp.Or(cmp.Compare(a.GetOccurred(), b.GetOccurred()), cmp.Compare(a.GetId(), b.GetId()))
@@ -224,17 +250,13 @@ func (k *Keeper) NoSetback(id string) {
 // mark notes in its week that a setback is not there any more.
 func (k *Keeper) mark(gone *storagev1.SetbackFact) {
 	w := k.week(WeekOf(gone.GetOccurred()))
-	w.Changed = max(w.GetChanged(), k.at)
+	w.Changed = max(w.GetChanged(), k.at, weekIn(k.was, w.GetWeek()).GetChanged())
 }
 
 // dropSetback takes a setback out; nil when it is not there.
 func (k *Keeper) dropSetback(id string) *storagev1.SetbackFact {
-	i := slices.IndexFunc(k.f.GetSetbacks(), func(s *storagev1.SetbackFact) bool { return s.GetId() == id })
-	if i < 0 {
-		return nil
-	}
-	was := k.f.GetSetbacks()[i]
-	k.f.Setbacks = slices.Delete(k.f.GetSetbacks(), i, i+1)
+	was := setbackIn(k.f, id)
+	k.f.Setbacks = slices.DeleteFunc(k.f.GetSetbacks(), func(s *storagev1.SetbackFact) bool { return s == was })
 	return was
 }
 

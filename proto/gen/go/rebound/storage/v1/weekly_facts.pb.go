@@ -249,8 +249,8 @@ type WeekEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its number.
 	Week int32 `protobuf:"varint,1,opt,name=week,proto3" json:"week,omitempty"`
-	// When it last became what it is: the time of the event, or that at which it was
-	// applied, whichever is earlier. Never later than the first reading that shows it.
+	// When it last became what it is, in milliseconds since 1970: when the event was
+	// applied; in a rebuild, when it was where it had been applied before.
 	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
 	// Sum of the pleasantness of its check-ins.
 	MoodSum int32 `protobuf:"varint,3,opt,name=mood_sum,json=moodSum,proto3" json:"mood_sum,omitempty"`
