@@ -2,6 +2,8 @@ package cohort
 
 import (
 	"errors"
+	"math"
+	"math/bits"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -168,15 +170,20 @@ func storedOf(a privacy.Recorded) *storagev1.CohortRelease {
 
 var errEntry = errors.New("what is written down does not fit together")
 
-// releasesOf is what an entry says, but for weeks before the oldest.
+// releasesOf is what an entry says, but for what is only about weeks before the oldest.
 func releasesOf(e *storagev1.CohortLedgerEntry, windows func(privacy.Key) *privacy.Windows, oldest int32) (out []privacy.Recorded, err error) {
-	people, sets := make([]*roaring.Bitmap, len(e.GetReleases())), make([]privacy.Set, len(e.GetReleases()))
+	n := len(e.GetReleases())
+	people, sets, last := make([]*roaring.Bitmap, n), make([]privacy.Set, n), make([]int32, n)
 	for i, r := range e.GetReleases() {
 		key := privacy.Key{Family: r.GetFamily(), Week: r.GetWeek(), Sums: r.GetSums()}
 		if people[i], err = peopleOf(r, people[:i]); err != nil {
 			return nil, err
 		}
-		if key.Week != 0 && key.Week < oldest {
+		last[i] = lastWeek(r)
+		if of := int(r.GetPlacedOf()); of > 0 && of <= i {
+			last[i] = last[of-1]
+		}
+		if last[i] < oldest {
 			continue
 		}
 		if sets[i], err = setOf(r, people[i], sets[:i], windows(key)); err != nil {
@@ -187,6 +194,22 @@ func releasesOf(e *storagev1.CohortLedgerEntry, windows func(privacy.Key) *priva
 		}})
 	}
 	return out, nil
+}
+
+// lastWeek is the last week that a release says facts of; if none, it is never long past.
+func lastWeek(r *storagev1.CohortRelease) int32 {
+	last := r.GetWeek()
+	note := func(first int32, mask int64) { last = max(last, first+int32(bits.Len64(uint64(mask)))-1) }
+	for _, p := range r.GetPlaces() {
+		note(p.GetFirstWeek(), p.GetWeeks())
+	}
+	for _, p := range r.GetParts() {
+		note(p.GetFirstWeek(), p.GetWeeks())
+	}
+	if last <= 0 {
+		return math.MaxInt32
+	}
+	return last
 }
 
 // peopleOf are the people of a release, which may be those of one before it.

@@ -160,6 +160,36 @@ func TestPartsAreRead(t *testing.T) {
 	}
 }
 
+// TestLongPastIsForgotten: a week, and a window that is over, with the groups of it; not
+// one of which a week can still be asked for.
+func TestLongPastIsForgotten(t *testing.T) {
+	ledger, some, one := privacy.NewLedger(five), roaring.BitmapOf(1, 2, 3), roaring.BitmapOf(2)
+	var added []privacy.Recorded
+	for _, first := range []int32{90, 95} {
+		key := privacy.Key{Family: "kinds"}
+		set, ok := ledger.Windows(key).Of(privacy.Placed{
+			People: some, Places: []privacy.Where{{Weeks: privacy.WeeksOf(first, 0b11)}, {Weeks: privacy.WeeksOf(first, 0b100000)}}, At: []uint32{0, 1, 0},
+		})
+		if !ok {
+			t.Fatal("it does not fit together")
+		}
+		for _, s := range []privacy.Set{set, set.Among(one)} {
+			added = append(added, privacy.Recorded{Key: key, Release: privacy.Release{Set: s, Question: int64(first)}})
+		}
+		added = append(added, privacy.Recorded{Key: privacy.Key{Family: "mood", Week: first + 5}, Release: privacy.Release{Set: privacy.People(some), Question: int64(first)}})
+	}
+	entries, err := entriesOf(nil, added, maxEntry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for oldest, want := range map[int32]int{95: 6, 96: 3, 100: 3, 101: 0} {
+		got, err := releasesOf(entries[0], privacy.NewLedger(five).Windows, oldest)
+		if err != nil || len(got) != want {
+			t.Errorf("oldest %d: %d are left, want %d; %v", oldest, len(got), want, err)
+		}
+	}
+}
+
 // TestEntriesThatDoNotFit are refused, and nothing panics.
 func TestEntriesThatDoNotFit(t *testing.T) {
 	some, err := roaring.BitmapOf(1, 2).ToBytes()

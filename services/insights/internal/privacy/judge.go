@@ -147,7 +147,7 @@ func (d *Draft) withhold(a Ask, c *Candidate) bool {
 	if slices.ContainsFunc(u.withheld, func(w Release) bool { return w.Set.equal(set) }) {
 		return true
 	}
-	if len(u.withheld) >= maxReleases {
+	if len(u.withheld) >= a.Key.most() {
 		return false
 	}
 	next, _, _ := u.with(r)
@@ -191,7 +191,7 @@ func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.Suppression
 	if !fresh {
 		return Shown
 	}
-	if len(u.released) >= maxReleases || sneaks || next.tells() || next.betrays() {
+	if len(u.released) >= a.Key.most() || sneaks || next.tells() || next.betrays() {
 		return Overlap
 	}
 	if *shadow != nil {

@@ -33,7 +33,7 @@ func (s *search) few(taken, kept []int) bool {
 	}
 	var barred []int
 	for k, r := range s.rows {
-		if r.coefficients[at] == 0 || s.excluded[k] || slices.Contains(taken, k) || s.atoms[r.pivot].large {
+		if r.of(at) == 0 || s.excluded[k] || slices.Contains(taken, k) || s.atoms[r.pivot].large {
 			continue
 		}
 		if s.few(append(slices.Clip(taken), k), kept) {
@@ -52,16 +52,14 @@ func (s *search) few(taken, kept []int) bool {
 // alone is an atom, not kept, at which only one of the taken rows is not 0, and which
 // is not its pivot; -1: there is none.
 func (s *search) alone(taken, kept []int) int {
-	for at := range s.atoms {
-		n, pivot := 0, false
-		for _, k := range taken {
-			if s.rows[k].coefficients[at] != 0 {
-				n++
-				pivot = pivot || s.rows[k].pivot == at
+	for _, k := range taken {
+		for _, t := range s.rows[k].vector {
+			if t.atom == s.rows[k].pivot || slices.Contains(kept, t.atom) {
+				continue
 			}
-		}
-		if n == 1 && !pivot && !slices.Contains(kept, at) {
-			return at
+			if !slices.ContainsFunc(taken, func(other int) bool { return other != k && s.rows[other].of(t.atom) != 0 }) {
+				return t.atom
+			}
 		}
 	}
 	return -1

@@ -21,7 +21,7 @@ import (
 // A System is never changed: With gives another one.
 type System struct {
 	minimum int
-	atoms   []atom
+	atoms   []*atom // which are never changed
 	rows    []row
 	// touched are the rows that came, or became others, with the latest set; nil when
 	// its pivot is large.
@@ -40,8 +40,8 @@ type atom struct {
 // row is an equation, whose coefficient at the pivot is 1 and that of others 0. The
 // pivot is a large atom, unless the row is 0 for all of these.
 type row struct {
-	pivot        int
-	coefficients []uint64
+	pivot int
+	vector
 }
 
 // NewSystem knows of nothing.
@@ -82,11 +82,11 @@ func (y *System) split(s Set) split {
 }
 
 // vector of a set that cuts no atom.
-func (p split) vector() []uint64 {
-	v := make([]uint64, len(p.inside))
+func (p split) vector() vector {
+	var v vector
 	for i, in := range p.inside {
 		if !in.empty() {
-			v[i] = 1
+			v = append(v, term{i, 1})
 		}
 	}
 	return v
@@ -98,63 +98,55 @@ func (y *System) Spans(s Set) bool {
 	if !p.clean {
 		return false // rows do not tell the two sides of a cut apart
 	}
-	v := p.vector()
-	y.reduce(v)
-	return !slices.ContainsFunc(v, func(c uint64) bool { return c != 0 })
+	return len(y.reduce(p.vector())) == 0
 }
 
 // With is the system that knows of one more set; fresh is false when that tells
 // nothing that did not follow already.
 func (y *System) With(s Set) (next *System, fresh bool) {
 	p := y.split(s)
-	if p.clean {
-		v := p.vector()
-		if y.reduce(v); !slices.ContainsFunc(v, func(c uint64) bool { return c != 0 }) {
-			as := *y
-			as.touched = nil
-			return &as, false
-		}
+	if p.clean && len(y.reduce(p.vector())) == 0 {
+		as := *y
+		as.touched = nil
+		return &as, false
 	}
 	next = y.refined(p)
-	v := make([]uint64, len(next.atoms))
+	var v vector
 	for i, in := range p.inside {
 		if !in.empty() && !p.cut[i] {
-			v[i] = 1
+			v = append(v, term{i, 1})
 		}
 	}
-	for i := len(y.atoms); i < len(v); i++ { // what was cut off, and the rest
-		v[i] = 1
+	for i := len(y.atoms); i < len(next.atoms); i++ { // what was cut off, and the rest
+		v = append(v, term{i, 1})
 	}
-	next.reduce(v)
-	next.insert(v)
+	next.insert(next.reduce(v))
 	return next, true
 }
 
 // refined is the system with atoms cut, the same in what it knows.
 func (y *System) refined(p split) *System {
-	next := &System{minimum: y.minimum, atoms: slices.Clone(y.atoms), rows: make([]row, len(y.rows))}
-	var from []int // which atom those that are added were part of
+	next := &System{minimum: y.minimum, atoms: slices.Clone(y.atoms), rows: slices.Clone(y.rows)}
+	parts := map[int]int{}
 	for i, cut := range p.cut {
 		if cut {
 			next.atoms[i] = y.atom(y.atoms[i].set.without(p.inside[i]))
+			parts[i] = len(next.atoms)
 			next.atoms = append(next.atoms, y.atom(p.inside[i]))
-			from = append(from, i)
 		}
 	}
 	if !p.rest.empty() {
 		next.atoms = append(next.atoms, y.atom(p.rest))
 	}
-	for k, r := range y.rows {
-		c := make([]uint64, len(next.atoms))
-		copy(c, r.coefficients)
-		for j, i := range from {
-			c[len(y.atoms)+j] = c[i]
-		}
-		next.rows[k] = row{r.pivot, c}
+	if len(parts) == 0 {
+		return next
 	}
-	for k := range next.rows { // an atom that was cut may be large no more
-		if r := next.rows[k]; !next.atoms[r.pivot].large {
-			if at := next.best(r.coefficients); at != r.pivot && next.atoms[at].large {
+	for k, r := range next.rows {
+		next.rows[k].vector = r.refined(parts)
+	}
+	for k, r := range next.rows { // an atom that was cut may be large no more
+		if !next.atoms[r.pivot].large {
+			if at := next.best(next.rows[k].vector); at != r.pivot && next.atoms[at].large {
 				next.pivot(k, at)
 			}
 		}
@@ -162,8 +154,8 @@ func (y *System) refined(p split) *System {
 	return next
 }
 
-func (y *System) atom(s Set) atom {
-	a := atom{set: s, size: s.Size(), large: s.headcount(y.minimum) >= y.minimum}
+func (y *System) atom(s Set) *atom {
+	a := &atom{set: s, size: s.Size(), large: s.headcount(y.minimum) >= y.minimum}
 	if !a.large {
 		a.people = s.Ordinals().ToArray()
 	}
@@ -171,46 +163,32 @@ func (y *System) atom(s Set) atom {
 }
 
 // best is where to pivot a vector that is not 0: at the largest atom.
-func (y *System) best(v []uint64) int {
-	at := -1
-	for i, c := range v {
-		if c == 0 {
-			continue
-		}
-		if at < 0 || y.atoms[i].large && !y.atoms[at].large || y.atoms[i].large == y.atoms[at].large && y.atoms[i].size > y.atoms[at].size {
-			at = i
+func (y *System) best(v vector) int {
+	at := v[0].atom
+	for _, t := range v[1:] {
+		if a, b := y.atoms[t.atom], y.atoms[at]; a.large && !b.large || a.large == b.large && a.size > b.size {
+			at = t.atom
 		}
 	}
 	return at
 }
 
 // reduce makes a vector 0 at all pivots.
-func (y *System) reduce(v []uint64) {
+func (y *System) reduce(v vector) vector {
 	for _, r := range y.rows {
-		subtract(v, v[r.pivot], r.coefficients)
+		v = v.less(v.of(r.pivot), r.vector)
 	}
-}
-
-// subtract takes a multiple of one vector from another.
-func subtract(v []uint64, factor uint64, of []uint64) {
-	if factor == 0 {
-		return
-	}
-	for i, c := range of {
-		if c != 0 {
-			v[i] = sub(v[i], mul(factor, c))
-		}
-	}
+	return v
 }
 
 // insert adds a reduced vector that is not 0.
-func (y *System) insert(v []uint64) {
+func (y *System) insert(v vector) {
 	at := y.best(v)
 	y.touched = nil
 	if !y.atoms[at].large {
 		y.touched = []int{len(y.rows)}
 		for k, r := range y.rows {
-			if r.coefficients[at] != 0 {
+			if r.of(at) != 0 {
 				y.touched = append(y.touched, k)
 			}
 		}
@@ -221,15 +199,11 @@ func (y *System) insert(v []uint64) {
 
 // pivot makes a row's coefficient at an atom 1, and that of the other rows 0.
 func (y *System) pivot(k, at int) {
-	c := y.rows[k].coefficients
-	scale := inverse(c[at])
-	for i := range c {
-		c[i] = mul(c[i], scale)
-	}
-	y.rows[k].pivot = at
-	for j := range y.rows {
+	v := y.rows[k].times(inverse(y.rows[k].of(at)))
+	y.rows[k] = row{at, v}
+	for j, r := range y.rows {
 		if j != k {
-			subtract(y.rows[j].coefficients, y.rows[j].coefficients[at], c)
+			y.rows[j].vector = r.less(r.of(at), v)
 		}
 	}
 }

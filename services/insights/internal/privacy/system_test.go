@@ -85,13 +85,7 @@ func TestAtomIsKnownWhenItsUnitVectorIsARow(t *testing.T) {
 		for i, a := range y.atoms {
 			unit := false
 			for _, r := range y.rows {
-				others := 0
-				for j, c := range r.coefficients {
-					if j != i && c != 0 {
-						others++
-					}
-				}
-				unit = unit || others == 0 && r.coefficients[i] != 0
+				unit = unit || len(r.vector) == 1 && r.of(i) != 0
 			}
 			if known := rank(append(rows, indicator(a.set, people))) == rank(rows); known != unit {
 				t.Fatalf("atom %d: known %v, a row %v", i, known, unit)

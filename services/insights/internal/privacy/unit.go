@@ -19,9 +19,22 @@ type Key struct {
 	Sums bool
 }
 
-// maxReleases is how many sets are kept of one Key, and so how many different ones may
-// be released: what would come after them is suppressed, since nothing may be forgotten.
-const maxReleases = 400
+// How many sets are kept of one Key, and so how many different ones may be released: what
+// would come after them is suppressed, since nothing may be forgotten that can be asked
+// about again. Windows have room for a report every week in 15 groups, all the time that
+// they can be asked for.
+const (
+	maxOfWeek    = 400
+	maxOfWindows = 4000
+)
+
+// most is how many sets are kept of a Key.
+func (k Key) most() int {
+	if k.Week != 0 {
+		return maxOfWeek
+	}
+	return maxOfWindows
+}
 
 // Release is a set that was released, or that was withheld and must not follow from
 // those that were.
