@@ -165,7 +165,12 @@ func (a *app) Start(ctx context.Context, env *service.Env) ([]rpc.Service, []ser
 	if err != nil {
 		return nil, nil, err
 	}
-	known := func(ctx context.Context) error { return table.Run(ctx, env.Telemetry.Logger) }
+	known := func(ctx context.Context) error {
+		if err := a.cohorts.Warm(ctx); err != nil && ctx.Err() == nil {
+			env.Telemetry.Logger.WarnContext(ctx, "cohort reports could not be made ready; the first ones take longer", "cause", err.Error())
+		}
+		return table.Run(ctx, env.Telemetry.Logger)
+	}
 	return services, append(tasks, readers.Run, a.generations.Run, known), nil
 }
 

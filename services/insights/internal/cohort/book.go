@@ -36,6 +36,18 @@ type book struct {
 
 func newBook() *book { return &book{busy: make(chan struct{}, 1)} }
 
+// take waits for the book.
+func (b *book) take(ctx context.Context) error {
+	select {
+	case b.busy <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *book) release() { <-b.busy }
+
 // refresh reads what was released since; everything, when minimums have been raised.
 func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 	if b.ledger == nil || b.minimum != q.minimum || b.strict != q.strict {

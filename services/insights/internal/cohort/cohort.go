@@ -5,6 +5,7 @@ package cohort
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -19,13 +20,17 @@ import (
 	"github.com/rebound-hq/rebound/services/kit/fault"
 	"github.com/rebound-hq/rebound/services/kit/filter"
 	"github.com/rebound-hq/rebound/services/kit/keys"
+	"github.com/rebound-hq/rebound/services/kit/localdate"
 	"github.com/rebound-hq/rebound/services/kit/resource"
 	"github.com/rebound-hq/rebound/services/kit/store"
 )
 
-// Source knows the people of a tenant, named tenants/{tenant}, in a stable order.
+// Source knows people by tenant, which is named tenants/{tenant}.
 type Source interface {
+	// People of a tenant, in the order of their names.
 	People(ctx context.Context, tenant string) ([]*facts.Person, error)
+	// Tenants that have people.
+	Tenants(ctx context.Context) ([]string, error)
 }
 
 // maxBooks is how many tenants' ledgers are held in memory; others are read again.
@@ -92,15 +97,19 @@ func (c *Cohorts) decideReport(ctx context.Context, change resource.Change[*insi
 	if err != nil {
 		return nil, err
 	}
-	policy, err := c.Policies.Fetch(ctx, q.tenant+"/cohortPolicy")
-	if err != nil {
+	if err := c.takeMinimums(ctx, q); err != nil {
 		return nil, err
 	}
-	q.minimum, q.strict = int(policy.GetMinimumPeople()), int(policy.GetMinimumPeopleStrict())
 	q.upTo = change.Now.Add(-margin).UnixMilli()
 	report := change.New
-	report.MinimumPeople, report.MinimumPeopleStrict = policy.GetMinimumPeople(), policy.GetMinimumPeopleStrict()
+	report.MinimumPeople, report.MinimumPeopleStrict = int32(q.minimum), int32(q.strict)
 	return nil, c.make(ctx, q, report)
+}
+
+func (c *Cohorts) takeMinimums(ctx context.Context, q *question) error {
+	policy, err := c.Policies.Fetch(ctx, q.tenant+"/cohortPolicy")
+	q.minimum, q.strict = int(policy.GetMinimumPeople()), int(policy.GetMinimumPeopleStrict())
+	return err
 }
 
 const (
@@ -116,24 +125,15 @@ const (
 // what was released: nothing that is released later is of facts from before.
 func (c *Cohorts) make(ctx context.Context, q *question, report *insightsv1.CohortReport) error {
 	b := c.book(q.tenant)
-	select {
-	case b.busy <- struct{}{}:
-		defer func() { <-b.busy }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := b.take(ctx); err != nil {
+		return err
 	}
+	defer b.release()
 	for range maxAttempts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.refresh(ctx, b, q); err != nil {
-			return err
-		}
-		people, err := c.People.People(ctx, q.tenant)
-		if err != nil {
-			return err
-		}
-		ordinals, err := c.find(b, q.tenant, people)
+		people, ordinals, err := c.read(ctx, b, q)
 		if err != nil {
 			return err
 		}
@@ -147,6 +147,53 @@ func (c *Cohorts) make(ctx context.Context, q *question, report *insightsv1.Coho
 		}
 	}
 	return fault.Unavailable(nil)
+}
+
+// read gives the people of a tenant, after what was released of them.
+func (c *Cohorts) read(ctx context.Context, b *book, q *question) (people []*facts.Person, ordinals []uint32, err error) {
+	if err := c.refresh(ctx, b, q); err != nil {
+		return nil, nil, err
+	}
+	if people, err = c.People.People(ctx, q.tenant); err != nil {
+		return nil, nil, err
+	}
+	ordinals, err = c.find(b, q.tenant, people)
+	return people, ordinals, err
+}
+
+// Warm reads the people of tenants that were reported on before, as many as are held in
+// memory, so that the first who asks after a start does not wait for it.
+func (c *Cohorts) Warm(ctx context.Context) error {
+	tenants, err := c.People.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	warm := 0
+	for _, tenant := range tenants {
+		reported, err := c.entries.Between(ctx, tenant, "sequence", int64(1), int64(math.MaxInt64), 1)
+		if err == nil && len(reported) > 0 {
+			err = c.warm(ctx, tenant)
+			warm++
+		}
+		if err != nil || warm == maxBooks {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cohorts) warm(ctx context.Context, tenant string) error {
+	q := &question{tenant: tenant, week: facts.WeekOf(int32(localdate.Days(localdate.Of(c.clock(), time.UTC))))}
+	if err := c.takeMinimums(ctx, q); err != nil {
+		return err
+	}
+	b := c.book(tenant)
+	if err := b.take(ctx); err != nil {
+		return err
+	}
+	defer b.release()
+	_, _, err := c.read(ctx, b, q)
+	return err
 }
 
 // measure fills in what a draft lets a report show.

@@ -1,8 +1,10 @@
 package cohort_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
@@ -89,4 +91,41 @@ func someone(o *office, place string) string {
 		}
 	}
 	return ""
+}
+
+// counted counts how often people were asked for.
+type counted struct {
+	*office
+	asked atomic.Int32
+}
+
+func (c *counted) People(ctx context.Context, tenant string) ([]*facts.Person, error) {
+	c.asked.Add(1)
+	return c.office.People(ctx, tenant)
+}
+
+// TestWarm: after a start, people are read of tenants that were reported on, and reports
+// say what they would have.
+func TestWarm(t *testing.T) {
+	d := newDesk(t, newOffice(23, 60))
+	people := &counted{office: d.office}
+	warm := func() *desk {
+		again := newAgain(t, d)
+		again.cohorts.People = people
+		if err := again.cohorts.Warm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return again
+	}
+	if warm(); people.asked.Load() != 0 {
+		t.Error("people were read of a tenant that nobody ever asked about")
+	}
+	first := d.ask(weeksAgo(8, 1), "", []string{"department"}, everything...)
+	again := warm()
+	if people.asked.Load() != 1 {
+		t.Errorf("people were read %d times", people.asked.Load())
+	}
+	if !same(first, again.ask(weeksAgo(8, 1), "", []string{"department"}, everything...)) {
+		t.Error("after a start, a report says something else")
+	}
 }

@@ -42,6 +42,8 @@ type office struct{ people []*facts.Person }
 
 func (o *office) People(context.Context, string) ([]*facts.Person, error) { return o.people, nil }
 
+func (o *office) Tenants(context.Context) ([]string, error) { return []string{acme}, nil }
+
 // newOffice hires n people, who let themselves be counted, and gives them
 // historyLong weeks.
 func newOffice(seed uint64, n int) *office {

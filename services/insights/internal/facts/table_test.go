@@ -170,6 +170,22 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestTenants: each once, those whose names begin alike among them.
+func TestTenants(t *testing.T) {
+	s := open(t)
+	table := facts.NewTable(s, clock.NewManual(begin).Now, facts.DefaultTableBytes)
+	want := []string{"tenants/a", "tenants/a-b", "tenants/a0", "tenants/ab", "tenants/b"}
+	for _, tenant := range want {
+		for i := range 3 {
+			put(t, s, begin, some(owner(tenant, i), 1))
+		}
+	}
+	got, err := table.Tenants(t.Context())
+	if slices.Sort(got); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // TestScope: facts whose names go on are read apart, by tables that ask for them.
 func TestScope(t *testing.T) {
 	s, now := open(t), clock.NewManual(begin)
