@@ -15,8 +15,7 @@ import (
 
 // Print prints the summary: the mood with a line of the days before, recovery,
 // lessons, practices and steps with lines of the weeks before, support, and what goes
-// together. What is unset for
-// too few observations is left out.
+// together. What is unset for too few observations is left out.
 func Print(ctx context.Context, person api.Caller, out io.Writer) error {
 	var s answer
 	if err := person.Do(ctx, "GET", "/summary", nil, &s); err != nil {

@@ -33,8 +33,12 @@ type Source interface {
 	Tenants(ctx context.Context) ([]string, error)
 }
 
-// maxBooks is how many tenants' ledgers are held in memory; others are read again.
-const maxBooks = 32
+const (
+	// maxBooks is how many tenants' ledgers are held in memory; others are read again.
+	maxBooks = 32
+	// maxMeasuring is how many tenants are measured at once.
+	maxMeasuring = 2
+)
 
 // Cohorts declares and serves cohort reports and policies. People and Names are set
 // before anything is served.
@@ -50,6 +54,8 @@ type Cohorts struct {
 
 	mu    sync.Mutex
 	books *lru.Cache[string, *book]
+	// measuring is held by those who measure: each uses all processors, and much memory.
+	measuring chan struct{}
 	// spare are populations whose reports are made: to take new memory for each would take
 	// as long as to read it.
 	spare sync.Pool
@@ -57,7 +63,7 @@ type Cohorts struct {
 
 // New declares what cohorts keep.
 func New(deps *resource.Deps) (*Cohorts, error) {
-	c := &Cohorts{clock: deps.Clock}
+	c := &Cohorts{clock: deps.Clock, measuring: make(chan struct{}, maxMeasuring)}
 	var err error
 	if c.fields, err = filter.New((&eventsv1.AffiliationFacts{}).ProtoReflect().Descriptor(), "attributes"); err != nil {
 		return nil, err
@@ -138,7 +144,7 @@ func (c *Cohorts) make(ctx context.Context, q *question, report *insightsv1.Coho
 			return err
 		}
 		draft := b.ledger.Draft()
-		if err := c.measure(q, people, ordinals, draft, report); err != nil {
+		if err := c.measure(ctx, q, people, ordinals, draft, report); err != nil {
 			return err
 		}
 		kept, err := c.keep(ctx, b, q.tenant, draft)
@@ -197,18 +203,24 @@ func (c *Cohorts) warm(ctx context.Context, tenant string) error {
 }
 
 // measure fills in what a draft lets a report show.
-func (c *Cohorts) measure(q *question, people []*facts.Person, ordinals []uint32, d *privacy.Draft, report *insightsv1.CohortReport) error {
+func (c *Cohorts) measure(ctx context.Context, q *question, people []*facts.Person, ordinals []uint32, d *privacy.Draft, report *insightsv1.CohortReport) error {
+	select {
+	case c.measuring <- struct{}{}:
+		defer func() { <-c.measuring }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	p, ok := c.spare.Get().(*population)
 	if !ok {
 		p = &population{}
 	}
 	defer c.spare.Put(p)
 	defer p.forget()
-	if err := p.gather(q, people, ordinals); err != nil {
-		return err
+	err := p.gather(q, people, ordinals)
+	if err == nil {
+		report.Cells, report.Comparisons, err = p.report(ctx, d)
 	}
-	report.Cells, report.Comparisons = p.report(d)
-	return nil
+	return err
 }
 
 func (c *Cohorts) book(tenant string) *book {

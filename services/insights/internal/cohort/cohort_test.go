@@ -1,6 +1,8 @@
 package cohort_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -274,4 +276,34 @@ func TestHeadsTell(t *testing.T) {
 			t.Errorf("%d of 30: %s, not %s", setbacks, got, want)
 		}
 	}
+}
+
+// TestEndsWithTheCall: a report that nobody waits for any more is not made, and releases
+// nothing.
+func TestEndsWithTheCall(t *testing.T) {
+	d := newDesk(t, newOffice(24, 60))
+	asked, cancel := context.WithCancel(t.Context())
+	d.cohorts.People = gone{d.office, cancel}
+	_, err := d.cohorts.Reports.Create(asked, &insightsv1.CreateCohortReportRequest{
+		Parent: acme, CohortReport: &insightsv1.CohortReport{Window: weeksAgo(8, 1), Metrics: everything},
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	again, people := newAgain(t, d), &counted{office: d.office}
+	again.cohorts.People = people
+	if err := again.cohorts.Warm(t.Context()); err != nil || people.asked.Load() != 0 {
+		t.Errorf("it has released something; %v", err)
+	}
+}
+
+// gone is an office whose people are read just before nobody waits any more.
+type gone struct {
+	*office
+	leave func()
+}
+
+func (g gone) People(ctx context.Context, tenant string) ([]*facts.Person, error) {
+	g.leave()
+	return g.office.People(ctx, tenant)
 }

@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -19,12 +20,15 @@ type standing struct {
 // judgeDirectory holds the groups of each week against earlier ones, whoever of their
 // people may be counted. What comes of it is kept for groups only of which something
 // is shown, with keep.
-func (p *population) judgeDirectory(d *privacy.Draft) *standing {
+func (p *population) judgeDirectory(ctx context.Context, d *privacy.Draft) *standing {
 	s := &standing{}
 	trial := d.Branch()
 	sets, everybody := make([][]privacy.Set, p.weeks), make([]privacy.Set, p.weeks)
 	each(sets, func(week int, _ []privacy.Set) { sets[week], everybody[week] = p.standIn(week) })
 	for week := range p.weeks {
+		if ctx.Err() != nil {
+			break
+		}
 		candidates := make([]*privacy.Candidate, len(p.groups)+1)
 		for i := range candidates {
 			candidates[i] = &privacy.Candidate{Set: sets[week][i], Question: p.asks(&cell{group: i - 1}, false)}

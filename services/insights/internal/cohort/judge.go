@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"context"
 	"runtime"
 	"sync"
 
@@ -10,12 +11,15 @@ import (
 
 // judgeWeeks decides week by week what a metric shows; then whether the window that is
 // made of those weeks may be.
-func (p *population) judgeWeeks(d *privacy.Draft, s *spread, standing *standing) {
+func (p *population) judgeWeeks(ctx context.Context, d *privacy.Draft, s *spread, standing *standing) {
 	cells, sets := s.cells, s.sets
 	m, family := cells[0].metric, families[cells[0].metric.Kind]
 	alike := p.alike(cells, sets)
 	reasons := make([]insightsv1.SuppressionReason, len(cells))
 	for week := range p.weeks {
+		if ctx.Err() != nil {
+			return
+		}
 		a := privacy.Ask{
 			Key: privacy.Key{Family: family, Week: p.window.First + int32(week)}, Minimum: p.least(m), Universe: s.everybody[week],
 			Changed: p.upTo, Changes: changes{&p.facts, week},

@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,9 +59,12 @@ type cell struct {
 const total = -1
 
 // report gives the cells that a draft lets show: all groups together, then each.
-func (p *population) report(d *privacy.Draft) ([]*insightsv1.CohortCell, []*insightsv1.CurveComparison) {
-	standing := p.judgeDirectory(d)
-	byMetric := p.judge(d, standing)
+func (p *population) report(ctx context.Context, d *privacy.Draft) ([]*insightsv1.CohortCell, []*insightsv1.CurveComparison, error) {
+	standing := p.judgeDirectory(ctx, d)
+	byMetric := p.judge(ctx, d, standing)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
 	var curves []*cell
 	for i, m := range p.metrics {
 		if m.Kind == insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE {
@@ -74,12 +78,13 @@ func (p *population) report(d *privacy.Draft) ([]*insightsv1.CohortCell, []*insi
 			out = append(out, p.shown(cells[place]))
 		}
 	}
-	return out, p.compare(curves)
+	return out, p.compare(curves), nil
 }
 
 // judge decides on the cells of each metric. Families say nothing about each other, so
-// several are judged at a time; the metrics of one, in order.
-func (p *population) judge(d *privacy.Draft, standing *standing) [][]*cell {
+// several are judged at a time; the metrics of one, in order. Once ctx has ended, what is
+// left is not judged any more.
+func (p *population) judge(ctx context.Context, d *privacy.Draft, standing *standing) [][]*cell {
 	byMetric := make([][]*cell, len(p.metrics))
 	var branches []*privacy.Draft
 	var metrics [][]int // by branch
@@ -97,8 +102,11 @@ func (p *population) judge(d *privacy.Draft, standing *standing) [][]*cell {
 		var s *spread
 		for _, i := range metrics[at] {
 			m := p.metrics[i]
+			if ctx.Err() != nil {
+				return
+			}
 			if s = p.spread(m, s); m.ByWeek {
-				p.judgeWeeks(branch, s, standing)
+				p.judgeWeeks(ctx, branch, s, standing)
 			} else {
 				p.judgeWindow(branch, s, standing)
 			}
