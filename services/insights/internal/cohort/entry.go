@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"math/bits"
@@ -11,9 +12,13 @@ import (
 	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
 )
 
-// maxEntry is about how many bytes of one entry there may be, well below what a store
-// takes.
-const maxEntry = 4 << 20
+const (
+	// maxEntry is about how many bytes of one entry there may be, well below what a store
+	// takes.
+	maxEntry = 4 << 20
+	// placeBytes is about how many a place takes, written out with the names of its fields.
+	placeBytes = 60
+)
 
 // entriesOf cuts what is to be written down into entries of about so many bytes at most,
 // people first: an entry never names anybody who has no ordinal yet.
@@ -147,8 +152,10 @@ func (w *writing) say(i int, out *storagev1.CohortRelease) (n int, err error) {
 	for _, p := range w.placed[i].Places {
 		out.Places = append(out.Places, &storagev1.CohortPlace{FirstWeek: p.Weeks.First, Weeks: int64(p.Weeks.Mask), Version: int32(p.Version)})
 	}
-	out.Placed = w.placed[i].At
-	return n + 16*len(out.GetPlaces()) + 2*len(out.GetPlaced()), nil
+	for _, at := range w.placed[i].At {
+		out.Placed = binary.AppendUvarint(out.Placed, uint64(at))
+	}
+	return n + placeBytes*len(out.GetPlaces()) + len(out.GetPlaced()), nil
 }
 
 // peopleOf is which release of the last entry, from 1, has the same people; 0: none.
@@ -233,7 +240,14 @@ func setOf(r *storagev1.CohortRelease, people *roaring.Bitmap, before []privacy.
 	} else if of > 0 {
 		return before[of-1].Among(people), nil
 	}
-	placed := privacy.Placed{People: people, At: r.GetPlaced()}
+	placed := privacy.Placed{People: people, At: make([]uint32, 0, people.GetCardinality())}
+	for left := r.GetPlaced(); len(left) > 0; {
+		at, n := binary.Uvarint(left)
+		if n <= 0 || at > math.MaxUint32 {
+			return privacy.Set{}, errEntry
+		}
+		placed.At, left = append(placed.At, uint32(at)), left[n:]
+	}
 	for _, p := range r.GetPlaces() {
 		placed.Places = append(placed.Places, whereOf(p.GetFirstWeek(), p.GetWeeks(), uint32(p.GetVersion())))
 	}

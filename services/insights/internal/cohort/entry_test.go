@@ -201,9 +201,10 @@ func TestEntriesThatDoNotFit(t *testing.T) {
 		"of itself":          {Family: "kinds", PeopleOf: 1},
 		"of none":            {Family: "kinds", PeopleOf: -1},
 		"placed of itself":   {Family: "kinds", People: some, PlacedOf: 1},
-		"too few placed":     {Family: "kinds", People: some, Places: place, Placed: []uint32{0}},
-		"placed nowhere":     {Family: "kinds", People: some, Places: place, Placed: []uint32{0, 1}},
-		"a week with places": {Family: "mood", Week: 7, People: some, Places: place, Placed: []uint32{0, 0}},
+		"too few placed":     {Family: "kinds", People: some, Places: place, Placed: []byte{0}},
+		"placed nowhere":     {Family: "kinds", People: some, Places: place, Placed: []byte{0, 1}},
+		"a week with places": {Family: "mood", Week: 7, People: some, Places: place, Placed: []byte{0, 0}},
+		"no varint":          {Family: "kinds", People: some, Places: place, Placed: []byte{0, 0x80}},
 		"no bitmap":          {Family: "kinds", People: []byte{1}},
 	} {
 		if _, err := releasesOf(&storagev1.CohortLedgerEntry{Releases: []*storagev1.CohortRelease{r}}, privacy.NewLedger(five).Windows, 0); err == nil {

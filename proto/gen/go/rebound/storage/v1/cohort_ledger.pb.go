@@ -129,8 +129,9 @@ type CohortRelease struct {
 	PeopleOf int32 `protobuf:"varint,11,opt,name=people_of,json=peopleOf,proto3" json:"people_of,omitempty"`
 	// Of a window: where facts may lie.
 	Places []*CohortPlace `protobuf:"bytes,12,rep,name=places,proto3" json:"places,omitempty"`
-	// Which of the places it is of each of the people, in order, from 0.
-	Placed []uint32 `protobuf:"varint,13,rep,packed,name=placed,proto3" json:"placed,omitempty"`
+	// Which of the places it is of each of the people, in order, from 0: a varint each, which
+	// takes far less room in a document than numbers of its own.
+	Placed []byte `protobuf:"bytes,13,opt,name=placed,proto3" json:"placed,omitempty"`
 	// Which release of the entry, from 1, is of these people, too, and says where their
 	// facts lie; then places and placed are empty.
 	PlacedOf      int32 `protobuf:"varint,14,opt,name=placed_of,json=placedOf,proto3" json:"placed_of,omitempty"`
@@ -252,7 +253,7 @@ func (x *CohortRelease) GetPlaces() []*CohortPlace {
 	return nil
 }
 
-func (x *CohortRelease) GetPlaced() []uint32 {
+func (x *CohortRelease) GetPlaced() []byte {
 	if x != nil {
 		return x.Placed
 	}
@@ -420,7 +421,7 @@ const file_rebound_storage_v1_cohort_ledger_proto_rawDesc = "" +
 	" \x01(\fR\x06people\x12\x1b\n" +
 	"\tpeople_of\x18\v \x01(\x05R\bpeopleOf\x127\n" +
 	"\x06places\x18\f \x03(\v2\x1f.rebound.storage.v1.CohortPlaceR\x06places\x12\x16\n" +
-	"\x06placed\x18\r \x03(\rR\x06placed\x12\x1b\n" +
+	"\x06placed\x18\r \x01(\fR\x06placed\x12\x1b\n" +
 	"\tplaced_of\x18\x0e \x01(\x05R\bplacedOf\"\\\n" +
 	"\vCohortPlace\x12\x1d\n" +
 	"\n" +
