@@ -191,7 +191,7 @@ func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.Suppression
 	if !fresh {
 		return Shown
 	}
-	if len(u.released) >= a.Key.most() || sneaks || next.tells() || next.betrays() {
+	if len(u.released) >= a.Key.most() || u.windows.full() || sneaks || next.tells() || next.betrays() {
 		return Overlap
 	}
 	if *shadow != nil {

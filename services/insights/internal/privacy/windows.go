@@ -18,6 +18,13 @@ type Windows struct {
 	several, later *roaring.Bitmap
 }
 
+// maxElements is how many elements there may be: some 200 MB. It is a report every week for
+// years where people are few enough, and for three years of 100,000.
+const maxElements = 1 << 24
+
+// full tells whether there is no room for more.
+func (w *Windows) full() bool { return w != nil && w.all.n >= maxElements }
+
 // numbered is an element: whose, and with which pattern. Before is the one before it of
 // the same ordinal, plus 1.
 type numbered struct{ ordinal, pattern, before uint32 }
@@ -134,7 +141,8 @@ func (w *Windows) find(ordinal, at uint32) (element uint32, ok bool) {
 	if int(ordinal) >= len(w.latest) {
 		return 0, false
 	}
-	for next := w.latest[ordinal]; next != 0; {
+	// Later elements come first, and none of a pattern lies before its first.
+	for next := w.latest[ordinal]; next > w.patterns[at].first; {
 		n := w.all.of(next - 1)
 		if n.pattern == at {
 			return next - 1, true
