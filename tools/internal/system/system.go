@@ -55,6 +55,8 @@ type Options struct {
 	Heartbeat time.Duration
 	// RetentionDays is how many days the insight stream is kept; 0: 30.
 	RetentionDays int
+	// Rebuild is the label under which projections are to be rebuilt; empty: none.
+	Rebuild string
 }
 
 func (o Options) retention() insights.Retention {
@@ -115,7 +117,7 @@ func Open(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	sources := insights.Sources{Journal: journalAt, Goals: goalsAt}
-	if s.insights, err = s.service(ctx, o, at[2], insights.Definition(sources, o.retention(), tokens("insights"), "")); err != nil {
+	if s.insights, err = s.service(ctx, o, at[2], insights.Definition(sources, o.retention(), tokens("insights"), o.Rebuild)); err != nil {
 		return nil, err
 	}
 	s.gateway, err = gateway.Open(ctx, gateway.Config{
