@@ -22,15 +22,15 @@ type upCommand struct {
 	Mongo          config.Secret `placeholder:"URI" help:"Keep documents in this MongoDB server. Default: embedded stores in the data folder."`
 	MongoDatabase  string        `default:"rebound" help:"With --mongo: how the names of the databases begin, one per service."`
 	Demo           bool          `help:"Play the lives of five people of the tenant demo, once everything runs."`
-	RetentionDays  int           `default:"30" help:"How many days the insight stream is kept, at least 1."`
+	RetentionDays  int           `default:"30" help:"How many days the insight stream is kept, 1 to 36500."`
 	Rebuild        string        `help:"Have what is known about people rebuilt from the first event on, once per label: a date, say. Reads go on meanwhile."`
 	AllowedOrigins []string      `help:"Web origins that browsers may call from, such as http://localhost:3000. Default: none."`
 }
 
 // Run runs until a signal.
 func (u *upCommand) Run(ctx context.Context) error {
-	if u.RetentionDays < 1 {
-		return errors.New("retention-days must be at least 1")
+	if u.RetentionDays < 1 || u.RetentionDays > 36500 {
+		return errors.New("retention-days must be 1 to 36500")
 	}
 	if err := os.MkdirAll(u.Data, 0o700); err != nil {
 		return err
