@@ -11,6 +11,8 @@ import (
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/kit/localdate"
+	datepb "google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // clause is a piece of a filter, and whom it means.
@@ -43,8 +45,11 @@ type attacker struct {
 	r      *rand.Rand
 	weekly map[string]*solver
 	window *solver
+	// whole are the windows of metrics without weeks.
+	whole map[insightsv1.CohortMetric]*solver
 	// naive is told whatever is of five people or more.
 	naive        map[string]*solver
+	asOf         time.Time // of the latest question
 	shown, asked int
 }
 
@@ -69,7 +74,7 @@ func (a *attacker) meddle() {
 	i := a.r.IntN(len(a.office.people))
 	a.office.change(i, func(p *facts.Person) {
 		now := a.rig.Clock.Now().UnixMilli()
-		switch a.r.IntN(4) {
+		switch a.r.IntN(6) {
 		case 0, 1:
 			attributes := map[string]string{}
 			for k, v := range p.Affiliations[0].Attributes {
@@ -86,6 +91,18 @@ func (a *attacker) meddle() {
 			if a.r.IntN(4) == 0 {
 				p.Consents = nil
 			}
+		case 4:
+			if len(p.Setbacks) > 0 {
+				s := &p.Setbacks[a.r.IntN(len(p.Setbacks))]
+				if s.Kind, s.Changed = 1+s.Kind%4, now; s.Recovered < 0 && a.r.IntN(2) == 0 {
+					s.Recovered = facts.Monday(thisWeek) - a.r.Int32N(10)
+				}
+			}
+		case 5:
+			if len(p.Weeks) > 0 {
+				w := &p.Weeks[a.r.IntN(len(p.Weeks))]
+				w.Captured, w.Practices, w.Changed = w.Captured+1, w.Practices^4, now
+			}
 		}
 	})
 }
@@ -101,11 +118,44 @@ func says(m insightsv1.CohortMetric, p *facts.Person, week int32) string {
 	case i < 0:
 		return ""
 	case m == moodLevel || m == moodSpread:
-		return fmt.Sprint(p.Weeks[i].MoodSum, "/", p.Weeks[i].CheckIns)
+		return fmt.Sprint(float64(p.Weeks[i].MoodSum) / float64(p.Weeks[i].CheckIns)) // the mean counts
 	case p.Weeks[i].StepDays > 0:
 		return fmt.Sprint(p.Weeks[i].StepDays)
 	}
 	return ""
+}
+
+// saysInAll is what a person's weeks, from one to another, add to a metric that has none,
+// by a day; ok is false where that is nothing.
+func saysInAll(m insightsv1.CohortMetric, p *facts.Person, first, last, asOf int32) (said string, ok bool) {
+	var b strings.Builder
+	for _, s := range p.Setbacks {
+		week := facts.WeekOf(s.Occurred)
+		switch {
+		case week < first || week > last:
+		case m == kinds:
+			fmt.Fprint(&b, week, ":", s.Kind, "+")
+		case m == curve: // the latest counts, and in which weeks there were others
+			said = strings.ReplaceAll(said, "!", "")
+			said += fmt.Sprint(week, "!", s.Occurred, "-")
+			if s.Recovered >= 0 && s.Recovered <= asOf {
+				said += fmt.Sprint(s.Recovered)
+			}
+		}
+	}
+	if m == curve {
+		return said, said != ""
+	}
+	for _, w := range p.Weeks {
+		switch {
+		case w.Week < first || w.Week > last:
+		case m == lessons && w.Captured > 0:
+			fmt.Fprint(&b, w.Week, ":", w.AppliedBy(asOf), "/", w.Captured, "+")
+		case m == uptake && w.Practices != 0:
+			fmt.Fprint(&b, w.Week, ":", w.Practices, "+")
+		}
+	}
+	return b.String(), b.Len() > 0 || m == uptake
 }
 
 // step asks one question, and learns from the answer.
@@ -121,14 +171,57 @@ func (a *attacker) step() {
 	groupBy := [][]string{nil, nil, {"department"}, {"location"}, {"department", "location"}, {"badge"}}[a.r.IntN(6)]
 	from := 1 + a.r.Int32N(5)
 	window := weeksAgo(from, max(1, from-a.r.Int32N(4)))
-	metric := []insightsv1.CohortMetric{moodLevel, moodLevel, moodSpread, taking, momentum}[a.r.IntN(5)]
-	for _, c := range a.ask(window, filter.text, groupBy, metric).GetCells() {
+	metric := []insightsv1.CohortMetric{moodLevel, moodLevel, moodSpread, taking, momentum, kinds, lessons, uptake, curve}[a.r.IntN(9)]
+	a.asOf = time.Unix(int64(facts.Monday(1+facts.WeekOf(int32(localdate.Days(window.GetEndDate()))))+7*a.r.Int32N(2))*86_400, 0)
+	if a.asOf.After(a.rig.Clock.Now()) {
+		a.asOf = a.rig.Clock.Now()
+	}
+	report, err := a.try(&insightsv1.CohortReport{
+		Window: window, Filter: filter.text, GroupBy: groupBy, Metrics: []insightsv1.CohortMetric{metric}, AsOf: timestamppb.New(a.asOf),
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for _, c := range report.GetCells() {
 		if a.asked++; c.GetSuppressed() == 0 {
 			a.shown++
 			a.learn(metric, c, filter)
 		}
-		a.temptation(metric, c, filter)
+		if !slices.Contains(wholes, metric) {
+			a.temptation(metric, c, filter)
+		}
 	}
+}
+
+// wholes are metrics that have no weeks.
+var wholes = []insightsv1.CohortMetric{kinds, lessons, uptake, curve}
+
+// learnWhole takes in what a cell of a metric without weeks shows.
+func (a *attacker) learnWhole(m insightsv1.CohortMetric, c *insightsv1.CohortCell, filter clause) {
+	day := func(d *datepb.Date) int32 { return int32(localdate.Days(d)) }
+	first, last := facts.WeekOf(day(c.GetWindow().GetStartDate())), facts.WeekOf(day(c.GetWindow().GetEndDate()))
+	asOf := int32(localdate.Days(localdate.Of(a.asOf.Add(-time.Millisecond), time.UTC)))
+	if a.whole[m] == nil {
+		a.whole[m] = newSolver()
+	}
+	var key strings.Builder
+	var unknowns []int
+	for i, p := range a.office.people {
+		at := p.At(day(c.GetWindow().GetEndDate()))
+		in := p.Consented(last) && filter.means(at)
+		for k, v := range c.GetGroup() {
+			in = in && at[k] == v
+		}
+		if said, ok := saysInAll(m, p, first, last, asOf); in && ok {
+			name := fmt.Sprint(i, "@", said)
+			unknowns = append(unknowns, a.whole[m].unknown(i, name))
+			key.WriteString(name + ";")
+		}
+	}
+	if int(c.GetN()) != len(unknowns) {
+		a.t.Fatalf("%v: %d people are behind a number that says %d", m, len(unknowns), c.GetN())
+	}
+	a.whole[m].learn(key.String(), unknowns)
 }
 
 // behind gives the unknowns behind a week of a cell.
@@ -163,6 +256,10 @@ func weekOf(w *insightsv1.CohortWeekValue) int32 {
 
 // learn takes in what a cell shows: the sum of each week, and of the window.
 func (a *attacker) learn(m insightsv1.CohortMetric, c *insightsv1.CohortCell, filter clause) {
+	if slices.Contains(wholes, m) {
+		a.learnWhole(m, c, filter)
+		return
+	}
 	shown := slices.Concat(c.GetMoodLevel().GetByWeek(), c.GetParticipation().GetByWeek(), c.GetStepMomentum().GetByWeek())
 	patterns := map[int]string{}
 	for _, w := range shown {
@@ -221,7 +318,8 @@ func TestAttack(t *testing.T) {
 
 func attack(t *testing.T, seed uint64) {
 	a := &attacker{
-		desk: newDesk(t, badged(11, 64)), r: rand.New(rand.NewPCG(seed, 5)), weekly: map[string]*solver{}, window: newSolver(), naive: map[string]*solver{},
+		desk: newDesk(t, badged(11, 64)), r: rand.New(rand.NewPCG(seed, 5)), weekly: map[string]*solver{}, window: newSolver(),
+		whole: map[insightsv1.CohortMetric]*solver{}, naive: map[string]*solver{},
 	}
 	for range 1000 {
 		a.step()
@@ -235,6 +333,19 @@ func attack(t *testing.T, seed uint64) {
 	}
 	if n := a.window.fewest(a.r, 4); n < 5 {
 		t.Errorf("windows: something is known of %d people", n)
+	}
+	for m, s := range a.whole {
+		sums += len(s.rows)
+		least := 5
+		if m == curve {
+			least = 10
+		}
+		if n := s.fewest(a.r, 4); n < least {
+			t.Errorf("windows of %v: something is known of %d people", m, n)
+		}
+	}
+	if len(a.whole) < len(wholes)-1 {
+		t.Errorf("only windows of %d metrics were shown", len(a.whole))
 	}
 	broken := 0
 	for _, s := range a.naive {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	eventsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/events/v1"
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
@@ -106,7 +106,6 @@ func (c *Cohorts) decideReport(ctx context.Context, change resource.Change[*insi
 	if err := c.takeMinimums(ctx, q); err != nil {
 		return nil, err
 	}
-	q.upTo = change.Now.Add(-margin).UnixMilli()
 	report := change.New
 	report.MinimumPeople, report.MinimumPeopleStrict = int32(q.minimum), int32(q.strict)
 	return nil, c.make(ctx, q, report)
@@ -118,14 +117,8 @@ func (c *Cohorts) takeMinimums(ctx context.Context, q *question) error {
 	return err
 }
 
-const (
-	// maxAttempts is how often a report is made anew when others were made meanwhile.
-	maxAttempts = 8
-	// margin is how far the clocks of services may differ, and how long it may take to
-	// write down what changed: what changed so shortly before a report is taken for
-	// changed after it.
-	margin = 30 * time.Second
-)
+// maxAttempts is how often a report is made anew when others were made meanwhile.
+const maxAttempts = 8
 
 // make fills in a report, and keeps what it releases. What people are like is read after
 // what was released: nothing that is released later is of facts from before.

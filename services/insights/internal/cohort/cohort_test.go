@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,40 +94,84 @@ func TestSmallGroups(t *testing.T) {
 	}
 }
 
-// TestOverTime: a number is told again only when nobody has changed, or enough have.
+// TestOverTime: a number is told again when nobody has changed. However many have, it is
+// not told anew, until enough people came to it.
 func TestOverTime(t *testing.T) {
 	o := newOffice(4, 80)
+	late := o.people[70:]
+	o.people = o.people[:70]
 	d := newDesk(t, o)
-	ask := func() *insightsv1.CohortReport { return d.ask(weeksAgo(1, 1), "", nil, moodLevel) }
-	first := ask()
-	changed := 0
-	for i := 0; changed < 6; i++ {
-		p := o.people[i]
-		if last := len(p.Weeks) - 1; last < 0 || p.Weeks[last].Week != thisWeek-1 {
-			continue
-		}
+	want := func(what, want string) {
+		t.Helper()
 		d.rig.Clock.Advance(time.Minute)
+		if got := reasons(d.ask(weeksAgo(1, 1), "", nil, moodLevel))["all"]; got != want {
+			t.Errorf("%s: %s, not %s", what, got, want)
+		}
+	}
+	want("first", "UNSPECIFIED")
+	was := o.people
+	for i := range 12 {
 		o.change(i, func(p *facts.Person) {
-			w := &p.Weeks[len(p.Weeks)-1]
-			w.CheckIns, w.MoodSum, w.Changed = w.CheckIns+1, w.MoodSum+5, d.rig.Clock.Now().UnixMilli()
+			if w := &p.Weeks[len(p.Weeks)-1]; w.Week == thisWeek-1 {
+				w.CheckIns, w.MoodSum = w.CheckIns+1, w.MoodSum-5
+			}
 		})
-		d.rig.Clock.Advance(time.Minute)
-		changed++
-		want := "OVER_TIME"
-		if changed >= 5 {
-			want = "UNSPECIFIED"
+		want("some have changed", "OVER_TIME")
+	}
+	o.change(20, func(p *facts.Person) { p.Weeks[len(p.Weeks)-1].Practices ^= 2 })
+	now := o.people
+	o.people = was
+	want("as they were", "UNSPECIFIED")
+	o.people = slices.Concat(now, late[:1])
+	want("one came", "OVER_TIME")
+	o.people = slices.Concat(now, late)
+	want("enough came", "UNSPECIFIED")
+}
+
+// TestOutcomes: what comes of things by a later day is told when it came of enough people.
+func TestOutcomes(t *testing.T) {
+	o := newOffice(6, 60)
+	for i := range o.people {
+		o.change(i, func(p *facts.Person) {
+			p.Setbacks = []facts.Setback{{Occurred: facts.Monday(thisWeek-6) + int32(i%7), Recovered: -1}}
+			switch {
+			case i >= 48: // who had one is not to be known of all
+				p.Setbacks = nil
+			case i%4 == 0:
+				p.Setbacks[0].Recovered = facts.Monday(thisWeek - 5)
+			}
+		})
+	}
+	d := newDesk(t, o)
+	want := func(what string, back int32, want string) {
+		t.Helper()
+		r, err := d.try(&insightsv1.CohortReport{
+			Window: weeksAgo(8, 5), Metrics: []insightsv1.CohortMetric{curve},
+			AsOf: timestamppb.New(time.Unix(int64(facts.Monday(thisWeek-back))*86_400, 0)),
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		// Once five have changed, the next must wait for five others.
-		if changed == 6 {
-			want = "OVER_TIME"
-		}
-		if got := reasons(ask())["all"]; got != want {
-			t.Errorf("%d have changed: %s, not %s", changed, got, want)
+		if got := reasons(r)["all"]; got != want {
+			t.Errorf("%s: %s, not %s", what, got, want)
 		}
 	}
-	if first.GetCells()[0].GetSuppressed() != 0 {
-		t.Error("the first was not shown")
+	up := func(from, to int, back int32) {
+		for i := from; i < to; i++ {
+			o.change(i, func(p *facts.Person) {
+				if p.Setbacks[0].Recovered < 0 {
+					p.Setbacks[0].Recovered = facts.Monday(thisWeek-back) + 1
+				}
+			})
+		}
 	}
+	want("first", 4, "UNSPECIFIED")
+	want("nothing has come of it", 3, "UNSPECIFIED")
+	up(0, 8, 3)
+	want("few are up again", 2, "OVER_TIME")
+	up(8, 24, 2)
+	want("enough are", 1, "UNSPECIFIED")
+	want("the time before, which is known", 4, "UNSPECIFIED")
 }
 
 // TestConsent: who does not consent, or did not through the whole week, or does no

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/privacy"
 )
@@ -35,7 +33,7 @@ func (p *population) judgeDirectory(ctx context.Context, d *privacy.Draft) *stan
 		}
 		a := privacy.Ask{
 			Key: privacy.Key{Family: directory, Week: p.window.First + int32(week)}, Minimum: p.minimum,
-			Universe: everybody[week], Total: candidates[0], Groups: candidates[1:], Changes: nobody{},
+			Universe: everybody[week], Total: candidates[0], Groups: candidates[1:],
 		}
 		trial.Judge(a)
 		s.asks, s.used = append(s.asks, a), append(s.used, make([]atomic.Bool, len(candidates)))
@@ -98,10 +96,3 @@ func (s *standing) keep(d *privacy.Draft) {
 		}
 	}
 }
-
-// nobody has changed: where people stand is all there is to a directory.
-type nobody struct{}
-
-func (nobody) Recent([]privacy.Release) *roaring.Bitmap          { return roaring.New() }
-func (nobody) Still(privacy.Release) bool                        { return true }
-func (nobody) Since(uint32, privacy.Weeks, privacy.Release) bool { return false }

@@ -171,7 +171,7 @@ func (w *writing) peopleOf(i int) int32 {
 func storedOf(a privacy.Recorded) *storagev1.CohortRelease {
 	return &storagev1.CohortRelease{
 		Family: a.Key.Family, Week: a.Key.Week, Sums: a.Key.Sums, Question: a.Release.Question, Digest: int64(a.Release.Digest),
-		Changed: a.Release.Changed, AsOf: a.Release.AsOf, Withheld: a.Release.Withheld,
+		Withheld: a.Release.Withheld,
 	}
 }
 
@@ -197,7 +197,7 @@ func releasesOf(e *storagev1.CohortLedgerEntry, windows func(privacy.Key) *priva
 			return nil, err
 		}
 		out = append(out, privacy.Recorded{Key: key, Release: privacy.Release{
-			Set: sets[i], Question: r.GetQuestion(), Digest: uint64(r.GetDigest()), Changed: r.GetChanged(), AsOf: r.GetAsOf(), Withheld: r.GetWithheld(),
+			Set: sets[i], Question: r.GetQuestion(), Digest: uint64(r.GetDigest()), Withheld: r.GetWithheld(),
 		}})
 	}
 	return out, nil
@@ -268,7 +268,8 @@ func whereOf(firstWeek int32, weeks int64, version uint32) privacy.Where {
 	return privacy.Where{Weeks: privacy.Weeks{First: firstWeek, Mask: uint64(weeks)}, Version: version}
 }
 
-// placedInParts is what was written down before there were places.
+// placedInParts is what was written down before there were places. Versions were others
+// then: without them, people count as the same.
 func placedInParts(r *storagev1.CohortRelease) (privacy.Placed, error) {
 	out := privacy.Placed{People: roaring.New()}
 	at, places := map[uint32]uint32{}, map[privacy.Where]uint32{} // at is by ordinal
@@ -277,13 +278,9 @@ func placedInParts(r *storagev1.CohortRelease) (privacy.Placed, error) {
 		if err := people.UnmarshalBinary(part.GetPeople()); err != nil {
 			return out, err
 		}
-		if r.GetWeek() != 0 {
-			out.People.Or(people)
-			continue
-		}
 		for it := people.Iterator(); it.HasNext(); {
 			person := it.Next()
-			place := whereOf(part.GetFirstWeek(), part.GetWeeks(), person/privacy.MaxPeople)
+			place := whereOf(part.GetFirstWeek(), part.GetWeeks(), 0)
 			if _, ok := places[place]; !ok {
 				places[place], out.Places = uint32(len(out.Places)), append(out.Places, place)
 			}

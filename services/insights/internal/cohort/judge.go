@@ -22,7 +22,6 @@ func (p *population) judgeWeeks(ctx context.Context, d *privacy.Draft, s *spread
 		}
 		a := privacy.Ask{
 			Key: privacy.Key{Family: family, Week: p.window.First + int32(week)}, Minimum: p.least(m), Universe: s.everybody[week],
-			Changed: p.upTo, Changes: changes{&p.facts, week},
 		}
 		if m.Alike != nil {
 			a.Alike = func(some privacy.Set) bool { return p.alikeIn(cells[0], some, week) }
@@ -67,7 +66,6 @@ func (p *population) judgeSums(d *privacy.Draft, cells []*cell, family string) {
 	d.Judge(privacy.Ask{
 		Key: key, Minimum: p.least(cells[0].metric),
 		Total: &privacy.Candidate{Refused: privacy.TooFew}, Groups: candidates,
-		Changed: p.upTo, Changes: changes{&p.facts, -1}, AsOf: p.asOf,
 	})
 	for i, c := range cells {
 		c.refused = candidates[i].Refused
@@ -98,7 +96,6 @@ func (p *population) judgeWindow(d *privacy.Draft, s *spread, standing *standing
 	outside, _ := w.behind(s.outside, p.window.All())
 	d.Judge(privacy.Ask{
 		Key: key, Minimum: p.least(m), Universe: privacy.Union(candidates[0].Set, outside), Total: candidates[0], Groups: candidates[1:],
-		Changed: p.upTo, Changes: changes{&p.facts, -1}, AsOf: p.asOf,
 		Alike: func(some privacy.Set) bool { return p.alikeIn(cells[0], some, -1) },
 	})
 	for i, c := range cells {

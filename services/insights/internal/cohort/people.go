@@ -29,7 +29,6 @@ type population struct {
 	*question
 	people   []*facts.Person
 	ordinals []uint32 // by row
-	rows     []int32  // by ordinal
 	weeks    int      // of the window
 	// consented are the weeks in which each may be counted, known those in which they
 	// may be or have an affiliation, by row: bit i is week window.First+i.
@@ -40,7 +39,6 @@ type population struct {
 	moves  []bool
 	groups []map[string]string
 	look   measure.Look
-	facts  digests
 	spare  sync.Pool // of *windows
 }
 
@@ -52,18 +50,9 @@ func (p *population) gather(q *question, people []*facts.Person, ordinals []uint
 	p.consented, p.known = measure.Zeros(p.consented, n), measure.Zeros(p.known, n)
 	p.stands, p.moves = measure.Zeros(p.stands, n*p.weeks), measure.Zeros(p.moves, n)
 	p.look.Begin(people, q.window, q.asOf)
-	p.facts.begin(p)
 	var read sync.WaitGroup
 	read.Go(p.read)
 	defer read.Wait()
-	top := uint32(0)
-	for _, o := range ordinals {
-		top = max(top, o+1)
-	}
-	p.rows = measure.Zeros(p.rows, int(top))
-	for row, o := range ordinals {
-		p.rows[o] = int32(row)
-	}
 	sorting := newSorting(q)
 	for row, person := range people {
 		p.place(row, person, sorting)
@@ -75,16 +64,11 @@ func (p *population) gather(q *question, people []*facts.Person, ordinals []uint
 func (p *population) forget() {
 	p.question, p.people, p.ordinals, p.groups = nil, nil, nil, nil
 	p.look.Begin(nil, measure.Window{}, 0)
-	p.facts.recent = nil
 }
 
-// read goes through what people did: most of the time it takes is for fetching that
-// from memory, so that it is done once for both who want to know it.
+// read goes through what people did.
 func (p *population) read() {
-	each(p.look.Stretches(), func(_ int, rows [2]int) {
-		p.look.Read(rows)
-		p.facts.readRows(rows)
-	})
+	each(p.look.Stretches(), func(_ int, rows [2]int) { p.look.Read(rows) })
 }
 
 // place finds where a person stands in each week, and whether they may be counted.

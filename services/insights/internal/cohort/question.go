@@ -40,8 +40,6 @@ type question struct {
 	// week is the one that it is now.
 	week            int32
 	minimum, strict int
-	// upTo is until when changes of facts are in it for sure, in milliseconds since 1970.
-	upTo int64
 }
 
 // check reads a report's question; faults blame the report's fields.

@@ -122,7 +122,7 @@ func (p *population) sortWeeks(s *spread) {
 		var inside []privacy.Set
 		for i := range parts[1:] {
 			inside = append(inside, sets[i+1][week])
-			totals[week] += digests[i+1][week]
+			totals[week] = privacy.AddDigests(totals[week], digests[i+1][week])
 		}
 		total[week] = privacy.Union(inside...)
 		s.everybody[week] = privacy.Union(total[week], sets[0][week])
@@ -134,11 +134,13 @@ func (p *population) sortWeeks(s *spread) {
 func (p *population) weekly(c *cell) (sets []privacy.Set, digests []uint64) {
 	ordinals := make([]privacy.Gatherer, p.weeks)
 	sets, digests = make([]privacy.Set, p.weeks), make([]uint64, p.weeks)
+	var said [measure.MaxWeeks]uint64
 	for i, row := range c.rows {
+		p.digests(c.metric, row, c.counts[i], &said)
 		for left := c.counts[i]; left != 0; left &= left - 1 {
 			week := bits.TrailingZeros64(left)
 			ordinals[week].Add(p.ordinals[row])
-			digests[week] += p.facts.acts[int(row)*p.weeks+week]
+			digests[week] = privacy.AddDigests(digests[week], said[week])
 		}
 	}
 	for week := range sets {

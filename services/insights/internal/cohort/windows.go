@@ -18,7 +18,8 @@ type windows struct {
 	// a digest of their facts.
 	masks    []uint64
 	elements []uint32
-	digests  []uint64
+	sums     []uint64
+	said     [measure.MaxWeeks]uint64
 }
 
 func (p *population) windows(d *privacy.Draft, key privacy.Key) *windows {
@@ -28,7 +29,7 @@ func (p *population) windows(d *privacy.Draft, key privacy.Key) *windows {
 	}
 	n := len(p.people)
 	w.population, w.of = p, d.Windows(key)
-	w.masks, w.elements, w.digests = measure.Zeros(w.masks, n), measure.Zeros(w.elements, n), measure.Zeros(w.digests, n)
+	w.masks, w.elements, w.sums = measure.Zeros(w.masks, n), measure.Zeros(w.elements, n), measure.Zeros(w.sums, n)
 	return w
 }
 
@@ -36,10 +37,6 @@ func (p *population) windows(d *privacy.Draft, key privacy.Key) *windows {
 // facts lie, and a digest of these. One at a time, since it numbers what is new.
 func (w *windows) behind(c *cell, weeks uint64) (set privacy.Set, digest uint64) {
 	practices := c.metric.Kind == insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE
-	facts := w.facts.all
-	if c.metric.ByWeek {
-		facts = w.facts.acts
-	}
 	people := w.of.Gather(w.window.First)
 	for i, row := range c.rows {
 		says := c.counts[i] & weeks
@@ -49,22 +46,30 @@ func (w *windows) behind(c *cell, weeks uint64) (set privacy.Set, digest uint64)
 		if practices { // everybody counts; their facts are those they practiced in
 			says &= w.look.Practiced(row)
 		}
-		if w.digests[row] == 0 || w.masks[row] != says {
+		if w.sums[row] == 0 || w.masks[row] != says {
 			w.masks[row] = says
-			w.elements[row] = people.Number(w.ordinals[row], says)
-			w.digests[row] = w.digestOf(row, says, facts)
+			w.elements[row], w.sums[row] = people.Number(w.ordinals[row], says, w.outcome(c.metric, row, says)), w.sum(c.metric, row, says)
 		}
 		people.Add(w.elements[row])
-		digest += w.digests[row]
+		digest = privacy.AddDigests(digest, w.sums[row])
 	}
 	return people.Set(), digest
 }
 
-// digestOf is a digest of somebody's facts of some weeks; never 0.
-func (w *windows) digestOf(row int32, says uint64, facts []uint64) uint64 {
-	digest := mix(uint64(w.ordinals[row]), says)
-	for left := says; left != 0; left &= left - 1 {
-		digest += facts[int(row)*w.weeks+bits.TrailingZeros64(left)]
+// outcome is what came of what somebody says in some weeks.
+func (w *windows) outcome(m measure.Metric, row int32, says uint64) uint32 {
+	if m.Outcome == nil {
+		return 0
 	}
-	return max(1, digest)
+	return m.Outcome(&w.look, row, says)
+}
+
+// sum is a digest of what somebody says in some weeks; never 0.
+func (w *windows) sum(m measure.Metric, row int32, says uint64) uint64 {
+	w.digests(m, row, says, &w.said)
+	sum := mix(uint64(w.ordinals[row]), says) % privacy.Digests
+	for left := says; left != 0; left &= left - 1 {
+		sum = privacy.AddDigests(sum, w.said[bits.TrailingZeros64(left)])
+	}
+	return max(1, sum)
 }

@@ -38,6 +38,12 @@ type Metric struct {
 	// Mask has a bit for each week of the window in which the person of a row has
 	// something to say; 0: they do not contribute.
 	Mask func(l *Look, row int32) uint64
+	// Facts puts what the person of a row says in some weeks, which are within the mask, to
+	// the places of these weeks: who says the same there adds the same to each number.
+	Facts func(l *Look, row int32, weeks uint64, to *[MaxWeeks]uint64)
+	// Outcome is what came, by the look's day, of what the person of a row says in some weeks:
+	// 0 to 255. Nil: nothing that counts does.
+	Outcome func(l *Look, row int32, weeks uint64) uint32
 	// Alike is the weeks of a group in which all people are alike, and the mean of a
 	// week would be known of each: they are not to be counted either. Measure leaves
 	// them out in any case. Nil where no week is shown by itself.
@@ -66,42 +72,42 @@ func Metrics() []Metric {
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_PARTICIPATION,
 			Method: "weekly-share", Version: "1", ByWeek: true,
-			Mask: everyWeek, Alike: alikeTakingPart, Measure: participation,
+			Mask: everyWeek, Facts: saidTakingPart, Alike: alikeTakingPart, Measure: participation,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_MOOD_LEVEL,
 			Method: "mean-of-people", Version: "1", ByWeek: true,
-			Mask: func(l *Look, row int32) uint64 { return l.mood.weeks[row] }, Alike: func(g Group) uint64 { return tally(g, &g.Look.mood).alike }, Measure: moodLevel,
+			Mask: func(l *Look, row int32) uint64 { return l.mood.weeks[row] }, Facts: saidMood, Alike: func(g Group) uint64 { return tally(g, &g.Look.mood).alike }, Measure: moodLevel,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_MOOD_DISTRIBUTION,
 			Method: "merged-bands", Version: "1", ByWeek: true,
-			Mask: func(l *Look, row int32) uint64 { return l.mood.weeks[row] }, Measure: moodDistribution,
+			Mask: func(l *Look, row int32) uint64 { return l.mood.weeks[row] }, Facts: saidMood, Measure: moodDistribution,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_RECOVERY_CURVE,
 			Method: "kaplan-meier", Version: "1", Strict: true,
-			Mask: func(l *Look, row int32) uint64 { return l.setbacks.weeks[row] }, Measure: recoveryCurve,
+			Mask: func(l *Look, row int32) uint64 { return l.setbacks.weeks[row] }, Facts: saidRecovery, Outcome: recoveredBy, Measure: recoveryCurve,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_LESSONS_APPLIED,
 			Method: "mean-share", Version: "1",
-			Mask: func(l *Look, row int32) uint64 { return l.lessons.weeks[row] }, Measure: lessonsApplied,
+			Mask: func(l *Look, row int32) uint64 { return l.lessons.weeks[row] }, Facts: saidLessons, Outcome: appliedBy, Measure: lessonsApplied,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_STEP_MOMENTUM,
 			Method: "mean-of-people", Version: "1", ByWeek: true,
-			Mask: func(l *Look, row int32) uint64 { return l.steps.weeks[row] }, Alike: func(g Group) uint64 { return tally(g, &g.Look.steps).alike }, Measure: stepMomentum,
+			Mask: func(l *Look, row int32) uint64 { return l.steps.weeks[row] }, Facts: saidSteps, Alike: func(g Group) uint64 { return tally(g, &g.Look.steps).alike }, Measure: stepMomentum,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_FAILURE_KINDS,
 			Method: "people-counted", Version: "1",
-			Mask: kindWeeks, Measure: failureKinds,
+			Mask: kindWeeks, Facts: saidKinds, Measure: failureKinds,
 		},
 		{
 			Kind:   insightsv1.CohortMetric_COHORT_METRIC_PRACTICE_UPTAKE,
 			Method: "people-counted", Version: "1",
-			Mask: everyWeek, Measure: practiceUptake,
+			Mask: everyWeek, Facts: saidPractices, Measure: practiceUptake,
 		},
 	}
 }

@@ -13,17 +13,8 @@ var curveDays = []int32{7, 14, 28, 42, 56, 84, 112, 140, 168, 252, 364}
 func lasting(g Group) stats.Durations {
 	var d stats.Durations
 	for i, row := range g.Rows {
-		counts := g.counts(i)
-		weeks, values := g.Look.setbacks.of(row)
-		var latest *setbacks
-		for j := range values {
-			var at int
-			if at, weeks = next(weeks); counts&(1<<at) != 0 {
-				latest = &values[j]
-			}
-		}
-		if latest != nil {
-			d.Add(latest.days, latest.recovered)
+		if _, x := latest(g.Look, row, g.counts(i)); x != nil {
+			d.Add(x.days, x.recovered)
 		}
 	}
 	return d

@@ -66,7 +66,7 @@ func (c *company) ask(d *Draft, first int32) (shown, asked int) {
 	for g := range all {
 		all[g] = &Candidate{Set: gathered(d.Windows(key), first, ordinals[g], masks[g]), Question: int64(first)*100 + int64(g), Digest: uint64(first)}
 	}
-	d.Judge(Ask{Key: key, Minimum: 5, Universe: all[0].Set, Total: all[0], Groups: all[1:], Changes: since{}})
+	d.Judge(Ask{Key: key, Minimum: 5, Universe: all[0].Set, Total: all[0], Groups: all[1:]})
 	for _, x := range all {
 		if x.Refused == Shown {
 			shown++

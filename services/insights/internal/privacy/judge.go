@@ -19,7 +19,7 @@ const (
 
 // Candidate is a number that a report would like to show.
 type Candidate struct {
-	// Set is the people behind it, all of version 0.
+	// Set is the people behind it.
 	Set Set
 	// Question stands for group and filter.
 	Question int64
@@ -43,10 +43,6 @@ type Ask struct {
 	Total *Candidate
 	// Groups have nobody in common. Some of the total may be in none of them.
 	Groups []*Candidate
-	// Changed and AsOf are as in Release.
-	Changed int64
-	AsOf    int32
-	Changes Changes
 	// Alike tells whether what is true of all in a set is known of each.
 	Alike func(Set) bool
 }
@@ -137,65 +133,54 @@ func (a *Ask) harmless(left Set, alike []Set) bool {
 // whether there was room to remember it.
 func (d *Draft) withhold(a Ask, c *Candidate) bool {
 	u := d.unit(a.Key)
-	r := a.release(c)
-	_, same := u.again(r)
-	set, ok := u.marked(r, a.Changes, same)
-	if !ok {
-		return false
-	}
-	r.Set, r.Withheld = set, true
-	if slices.ContainsFunc(u.withheld, func(w Release) bool { return w.Set.equal(set) }) {
+	if slices.ContainsFunc(u.withheld, func(w Release) bool { return w.Set.equal(c.Set) }) {
 		return true
 	}
 	if len(u.withheld) >= a.Key.most() {
 		return false
 	}
-	next, _, _ := u.with(r)
+	r := releaseOf(c)
+	r.Withheld = true
+	next, _ := u.with(r)
 	d.add(next, r)
 	return true
 }
 
-func (a *Ask) release(c *Candidate) Release {
-	return Release{Set: c.Set, Question: c.Question, Digest: c.Digest, Changed: a.Changed, AsOf: a.AsOf}
+func releaseOf(c *Candidate) Release {
+	return Release{Set: c.Set, Question: c.Question, Digest: c.Digest}
 }
 
-func (d *Draft) unchanged(a Ask, c *Candidate) bool {
-	unchanged, _ := d.unit(a.Key).again(a.release(c))
-	return unchanged
-}
+func (d *Draft) unchanged(a Ask, c *Candidate) bool { return d.unit(a.Key).again(releaseOf(c)) }
 
 // shadow is the plain view as if the number about everybody were known, too, since
 // mostly it is; nil where that alone would tell too much, so that it is never shown.
 func (d *Draft) shadow(a Ask) *System {
-	s, _ := d.unit(a.Key).plain.seen.With(a.Universe)
+	s, _, _ := d.unit(a.Key).plain.seen.With(a.Universe.plain(), 0)
 	if s.Tells() {
 		return nil
 	}
 	return s
 }
 
-// try releases a number unless that would tell about fewer people than the minimum.
+// try releases a number unless that would tell about fewer people than the minimum. What
+// follows from what was released tells nothing, as long as the facts are the same; where
+// they are not, it would tell what has changed, of nobody knows how few.
 func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.SuppressionReason {
-	u := d.unit(a.Key)
-	r := a.release(c)
-	unchanged, same := u.again(r)
-	if unchanged {
+	u, r := d.unit(a.Key), releaseOf(c)
+	if u.again(r) {
 		return Shown
 	}
-	set, ok := u.marked(r, a.Changes, same)
-	if !ok {
+	next, n := u.with(r)
+	switch {
+	case !n.fresh && n.consistent:
+		return Shown
+	case !n.fresh:
 		return OverTime
-	}
-	r.Set = set
-	next, fresh, sneaks := u.with(r)
-	if !fresh {
-		return Shown
-	}
-	if len(u.released) >= a.Key.most() || u.windows.full() || sneaks || next.tells() || next.betrays() {
+	case len(u.released) >= a.Key.most() || u.windows.full() || n.sneaks || next.tells() || next.betrays():
 		return Overlap
 	}
 	if *shadow != nil {
-		with, _ := (*shadow).With(c.Set)
+		with, _, _ := (*shadow).With(c.Set.plain(), 0)
 		if with.Tells() {
 			return Complement
 		}

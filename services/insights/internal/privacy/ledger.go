@@ -34,7 +34,7 @@ func (l *Ledger) unit(k Key) *unit {
 func (l *Ledger) Windows(k Key) *Windows { return l.unit(k).windows }
 
 // Record adds what was released.
-func (l *Ledger) Record(k Key, r Release) { l.units[k], _, _ = l.unit(k).with(r) }
+func (l *Ledger) Record(k Key, r Release) { l.units[k], _ = l.unit(k).with(r) }
 
 // Forget drops weeks before one that nobody can ask about any more.
 func (l *Ledger) Forget(week int32) {
@@ -83,8 +83,8 @@ func (d *Draft) Join(branch *Draft) {
 
 // Take takes a number for known that was judged to be safe in a branch.
 func (d *Draft) Take(a Ask, c *Candidate) {
-	r := a.release(c)
-	if next, fresh, _ := d.unit(a.Key).with(r); fresh {
+	r := releaseOf(c)
+	if next, n := d.unit(a.Key).with(r); n.fresh {
 		d.add(next, r)
 	}
 }

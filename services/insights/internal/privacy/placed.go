@@ -4,8 +4,7 @@ import "github.com/RoaringBitmap/roaring/v2"
 
 // Placed is what is to be recorded of a set.
 type Placed struct {
-	// People are the ordinals of a window, each of which is there once; of a week, they
-	// are with their versions.
+	// People are the ordinals, each of which is there once.
 	People *roaring.Bitmap
 	// Places there are in a window, and At which of them each of the people is, in order.
 	Places []Where

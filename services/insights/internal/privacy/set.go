@@ -34,13 +34,11 @@ func WeeksOf(first int32, mask uint64) Weeks {
 	return Weeks{First: first + int32(skip), Mask: mask >> skip}
 }
 
-// Limits of what is kept of a person: the lower bits are their ordinal, the upper ones
-// their version, which counts how often their facts had changed between releases.
 const (
-	ordinalBits = 24
 	// MaxPeople is how many people a tenant's ledger can tell apart.
-	MaxPeople  = 1 << ordinalBits
-	maxVersion = 255
+	MaxPeople = 1 << 24
+	// MaxVersion is the highest version of a number that facts make: see Where.
+	MaxVersion = 255
 )
 
 // Set is the people behind a number, by where their facts lie: elements, each one
@@ -149,24 +147,10 @@ func (s Set) equal(o Set) bool { return s.bitmap().Equals(o.bitmap()) }
 
 // later are those elements of it that have a version above 0.
 func (s Set) later() *roaring.Bitmap {
-	if s.windows != nil {
-		return roaring.And(s.bitmap(), s.windows.later)
-	}
-	if s.empty() || s.elements.Maximum() < MaxPeople {
+	if s.windows == nil {
 		return none
 	}
-	out := s.elements.Clone()
-	out.RemoveRange(0, MaxPeople)
-	return out
-}
-
-// top is the highest version in it.
-func (s Set) top() uint32 {
-	top := uint32(0)
-	for it := s.later().Iterator(); it.HasNext(); {
-		top = max(top, s.windows.at(it.Next()).Version)
-	}
-	return top
+	return roaring.And(s.bitmap(), s.windows.later)
 }
 
 // plain is the set without versions.
@@ -186,7 +170,7 @@ func (s Set) plain() Set {
 
 // Ordinals are those of all that are in it, each once; they are not to be changed.
 func (s Set) Ordinals() *roaring.Bitmap {
-	if s.windows == nil && s.later().IsEmpty() {
+	if s.windows == nil {
 		return s.bitmap()
 	}
 	var out Gatherer
@@ -196,7 +180,7 @@ func (s Set) Ordinals() *roaring.Bitmap {
 	return out.Bitmap()
 }
 
-// of is the part of it that is about some people; the set is plain.
+// of is the part of it that is about some people.
 func (s Set) of(people *roaring.Bitmap) *roaring.Bitmap {
 	if s.windows == nil || people.IsEmpty() {
 		return roaring.And(s.bitmap(), people)

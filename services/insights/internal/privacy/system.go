@@ -38,10 +38,12 @@ type atom struct {
 }
 
 // row is an equation, whose coefficient at the pivot is 1 and that of others 0. The
-// pivot is a large atom, unless the row is 0 for all of these.
+// pivot is a large atom, unless the row is 0 for all of these. Digest is what the
+// equation makes of digests: that of a set is the sum of those of the facts behind it.
 type row struct {
 	pivot int
 	vector
+	digest uint64
 }
 
 // NewSystem knows of nothing.
@@ -98,17 +100,21 @@ func (y *System) Spans(s Set) bool {
 	if !p.clean {
 		return false // rows do not tell the two sides of a cut apart
 	}
-	return len(y.reduce(p.vector())) == 0
+	v, _ := y.reduce(p.vector(), 0)
+	return len(v) == 0
 }
 
-// With is the system that knows of one more set; fresh is false when that tells
-// nothing that did not follow already.
-func (y *System) With(s Set) (next *System, fresh bool) {
+// With is the system that knows of one more set. Fresh is false when that follows from
+// what it knew already, and consistent when the digest does, too: then the facts behind
+// the set are those behind what was known.
+func (y *System) With(s Set, digest uint64) (next *System, fresh, consistent bool) {
 	p := y.split(s)
-	if p.clean && len(y.reduce(p.vector())) == 0 {
-		as := *y
-		as.touched = nil
-		return &as, false
+	if p.clean {
+		if v, left := y.reduce(p.vector(), digest%prime); len(v) == 0 {
+			as := *y
+			as.touched = nil
+			return &as, false, left == 0
+		}
 	}
 	next = y.refined(p)
 	var v vector
@@ -120,8 +126,8 @@ func (y *System) With(s Set) (next *System, fresh bool) {
 	for i := len(y.atoms); i < len(next.atoms); i++ { // what was cut off, and the rest
 		v = append(v, term{i, 1})
 	}
-	next.insert(next.reduce(v))
-	return next, true
+	next.insert(next.reduce(v, digest%prime))
+	return next, true, true
 }
 
 // refined is the system with atoms cut, the same in what it knows.
@@ -173,16 +179,18 @@ func (y *System) best(v vector) int {
 	return at
 }
 
-// reduce makes a vector 0 at all pivots.
-func (y *System) reduce(v vector) vector {
+// reduce makes a vector 0 at all pivots, and gives what that leaves of its digest.
+func (y *System) reduce(v vector, digest uint64) (vector, uint64) {
 	for _, r := range y.rows {
-		v = v.less(v.of(r.pivot), r.vector)
+		if c := v.of(r.pivot); c != 0 {
+			v, digest = v.less(c, r.vector), sub(digest, mul(c, r.digest))
+		}
 	}
-	return v
+	return v, digest
 }
 
 // insert adds a reduced vector that is not 0.
-func (y *System) insert(v vector) {
+func (y *System) insert(v vector, digest uint64) {
 	at := y.best(v)
 	y.touched = nil
 	if !y.atoms[at].large {
@@ -193,17 +201,18 @@ func (y *System) insert(v vector) {
 			}
 		}
 	}
-	y.rows = append(y.rows, row{-1, v})
+	y.rows = append(y.rows, row{-1, v, digest})
 	y.pivot(len(y.rows)-1, at)
 }
 
 // pivot makes a row's coefficient at an atom 1, and that of the other rows 0.
 func (y *System) pivot(k, at int) {
-	v := y.rows[k].times(inverse(y.rows[k].of(at)))
-	y.rows[k] = row{at, v}
+	scale := inverse(y.rows[k].of(at))
+	by := row{at, y.rows[k].times(scale), mul(y.rows[k].digest, scale)}
+	y.rows[k] = by
 	for j, r := range y.rows {
-		if j != k {
-			y.rows[j].vector = r.less(r.of(at), v)
+		if c := r.of(at); j != k && c != 0 {
+			y.rows[j].vector, y.rows[j].digest = r.less(c, by.vector), sub(r.digest, mul(c, by.digest))
 		}
 	}
 }

@@ -47,7 +47,7 @@ func TestSystemTellsWhatCanBeFoundOut(t *testing.T) {
 		var rows [][]int64
 		for range rapid.IntRange(1, 6).Draw(t, "sets") {
 			s := of(rapid.SliceOfNDistinct(rapid.Uint32Range(0, people-1), minimum, people, rapid.ID).Draw(t, "set")...)
-			next, fresh := y.With(s)
+			next, fresh, _ := y.With(s, 0)
 			more := append(slices.Clip(rows), indicator(s, people))
 			if fresh != (rank(more) > rank(rows)) || fresh == y.Spans(s) {
 				t.Fatalf("fresh is %v", fresh)
@@ -79,7 +79,7 @@ func TestAtomIsKnownWhenItsUnitVectorIsARow(t *testing.T) {
 		var rows [][]int64
 		for range rapid.IntRange(1, 6).Draw(t, "sets") {
 			s := of(rapid.SliceOfNDistinct(rapid.Uint32Range(0, people-1), 1, people, rapid.ID).Draw(t, "set")...)
-			y, _ = y.With(s)
+			y, _, _ = y.With(s, 0)
 			rows = append(rows, indicator(s, people))
 		}
 		for i, a := range y.atoms {

@@ -1,10 +1,6 @@
 package privacy
 
-import (
-	"slices"
-
-	"github.com/RoaringBitmap/roaring/v2"
-)
+import "slices"
 
 // Key names what numbers are compared with each other: those of one family of
 // metrics, about one week; or, with Week 0, about windows.
@@ -42,30 +38,10 @@ type Release struct {
 	Set Set
 	// Question stands for group and filter.
 	Question int64
-	// Digest is a sum of digests of the facts behind it: nothing has changed where set
-	// and digest are the same.
-	Digest uint64
-	// Changed is up to when changes of facts are in it for sure, in milliseconds since
-	// 1970: what changed later may have changed after it.
-	Changed  int64
+	// Digest is a sum of digests of the facts behind it: of each person, of what they add to
+	// the number.
+	Digest   uint64
 	Withheld bool
-	// plain is the set without versions.
-	plain Set
-	// AsOf is the day as of which it is; 0 for a week.
-	AsOf int32
-}
-
-// Changes tells what became of the facts behind a number since earlier releases.
-type Changes interface {
-	// Recent are the ordinals of people whose facts may be others than they were in any
-	// of the releases. The caller may change the bitmap.
-	Recent(earlier []Release) *roaring.Bitmap
-	// Still tells whether nobody's facts are others than in an earlier release, as far as
-	// that is known without looking at each.
-	Still(earlier Release) bool
-	// Since tells whether what a person adds to the number, by facts of some weeks, may
-	// be another than it was in an earlier release.
-	Since(ordinal uint32, at Weeks, earlier Release) bool
 }
 
 // unit is all that was released of one Key. It is never changed.
@@ -76,18 +52,16 @@ type unit struct {
 	// windows are those of all its sets, which are of elements below used.
 	windows *Windows
 	used    uint32
-	// plain takes people's facts for unchanging, exact for others once they have
-	// changed. Changed facts can be the same again, and mostly are nearly the same:
-	// neither view is right, so a release has to pass both.
+	// exact takes what people of other versions add for something else, plain for the
+	// same, since mostly it is nearly so: a release has to pass both.
 	plain, exact view
-	// top is the highest version of anybody, moved are those who have one above 0.
-	top   uint32
-	moved *roaring.Bitmap
+	// versions tells that there are any above 0.
+	versions bool
 }
 
 func newUnit(k Key, minimum int) *unit {
 	s := NewSystem(minimum)
-	u := &unit{key: k, plain: view{s, s}, exact: view{s, s}, moved: roaring.New()}
+	u := &unit{key: k, plain: view{s, s}, exact: view{s, s}}
 	if k.Week == 0 {
 		u.windows = newWindows()
 	}
@@ -98,43 +72,51 @@ func newUnit(k Key, minimum int) *unit {
 // others.
 type view struct{ all, seen *System }
 
-// with is the view after a set. Fresh tells that the set tells something new; sneaks
-// that it does not by the part that is held against others.
-func (v view) with(k Key, s Set) (next view, fresh, sneaks bool) {
-	all, fresh := v.all.With(s)
-	if !k.Sums {
-		return view{all, all}, fresh, false
-	}
-	part := s.several()
-	seen, seenFresh := v.seen.With(part)
-	return view{all, seen}, fresh, fresh && !seenFresh && !part.empty()
+// news is what a set would tell.
+type news struct {
+	// fresh: it does not follow from what was released. Consistent: if it does, so do the
+	// facts behind it.
+	fresh, consistent bool
+	// sneaks: it is fresh, but not by the part that is held against others.
+	sneaks bool
 }
 
-// with is the unit after a release; fresh and sneaks are as in a view.
-func (u *unit) with(r Release) (_ *unit, fresh, sneaks bool) {
+// with is the view after a set.
+func (v view) with(k Key, s Set, digest uint64) (next view, n news) {
+	all, fresh, consistent := v.all.With(s, digest)
+	n = news{fresh: fresh, consistent: consistent}
+	if !k.Sums {
+		return view{all, all}, n
+	}
+	part := s.several()
+	seen, seenFresh, _ := v.seen.With(part, 0)
+	n.sneaks = fresh && !seenFresh && !part.empty()
+	return view{all, seen}, n
+}
+
+// with is the unit after a release, and what that tells.
+func (u *unit) with(r Release) (*unit, news) {
 	next := *u
-	r.plain = r.Set.plain()
-	for _, s := range []Set{r.Set, r.plain} {
+	plain := r.Set.plain()
+	for _, s := range []Set{r.Set, plain} {
 		if u.windows != nil && !s.empty() {
 			next.used = max(next.used, s.elements.Maximum()+1)
 		}
 	}
 	if r.Withheld {
 		next.withheld = append(slices.Clip(u.withheld), r)
-		return &next, true, false
+		return &next, news{fresh: true}
 	}
 	next.released = append(slices.Clip(u.released), r)
-	next.plain, fresh, sneaks = u.plain.with(u.key, r.plain)
-	if next.top = max(u.top, r.Set.top()); next.top == 0 {
-		next.exact = next.plain
-		return &next, fresh, sneaks
+	var n, m news
+	next.exact, n = u.exact.with(u.key, r.Set, r.Digest)
+	if next.versions = u.versions || !r.Set.later().IsEmpty(); !next.versions {
+		next.plain = next.exact
+		return &next, n
 	}
-	exact, exactFresh, exactSneaks := u.exact.with(u.key, r.Set)
-	next.exact, next.moved = exact, u.moved.Clone()
-	for it := r.Set.later().Iterator(); it.HasNext(); {
-		next.moved.Add(u.windows.ordinal(it.Next()))
-	}
-	return &next, fresh || exactFresh, sneaks || exactSneaks
+	next.plain, m = u.plain.with(u.key, plain, 0)
+	n.sneaks = n.sneaks || m.sneaks
+	return &next, n
 }
 
 // tells tells whether something about few people can be found out by the latest of
@@ -153,93 +135,7 @@ func (u *unit) betrays() bool {
 	return slices.ContainsFunc(u.withheld, func(w Release) bool { return u.exact.all.Spans(w.Set) })
 }
 
-// again tells whether the same people were released with the same facts, and whether
-// the same people were at all.
-func (u *unit) again(r Release) (unchanged, same bool) {
-	for _, earlier := range slices.Backward(u.released) {
-		if earlier.plain.equal(r.Set) {
-			if same = true; earlier.Digest == r.Digest {
-				return true, true
-			}
-		}
-	}
-	return false, same
-}
-
-// marked gives a plain set in which people whose facts have changed since they were
-// last in a release have the next version; ok is false when that cannot be told. Same
-// tells that the same people were released before, with other facts.
-func (u *unit) marked(r Release, c Changes, same bool) (marked Set, ok bool) {
-	if len(u.released) == 0 {
-		return r.Set, true
-	}
-	recent := c.Recent(u.released)
-	if same && r.Set.of(recent).IsEmpty() {
-		return Set{}, false // something has changed, and nothing tells what
-	}
-	recent.Or(u.moved)
-	changed := r.Set.of(recent)
-	if changed.IsEmpty() {
-		return r.Set, true
-	}
-	now, ok := u.changed(changed, c)
-	if !ok {
-		return Set{}, false
-	}
-	now.Or(roaring.AndNot(r.Set.bitmap(), changed))
-	return r.Set.like(r.Set, now), true
-}
-
-// changed gives what plain elements have become: each is looked for in the latest
-// release that its person was in, with the same weeks. Releases are gone through once
-// for all of them.
-func (u *unit) changed(plain *roaring.Bitmap, c Changes) (now *roaring.Bitmap, ok bool) {
-	var later Gatherer
-	left, now := u.versions(plain), roaring.New()
-	left.Or(plain)
-	for at := len(u.released) - 1; at >= 0 && !left.IsEmpty(); at-- {
-		found := roaring.And(left, u.released[at].Set.bitmap())
-		if found.IsEmpty() {
-			continue
-		}
-		left.AndNot(found)
-		left.AndNot(u.versions(found))
-		if now.Or(found); c.Still(u.released[at]) {
-			continue
-		}
-		for it := found.Iterator(); it.HasNext(); {
-			element := it.Next()
-			p := u.windows.at(element)
-			if !c.Since(p.ordinal, p.Weeks, u.released[at]) {
-				continue
-			}
-			if p.Version == maxVersion {
-				return nil, false
-			}
-			now.Remove(element)
-			later.Add(u.windows.following(element))
-		}
-	}
-	left.And(plain) // who was in none
-	now.Or(left)
-	now.Or(later.Bitmap())
-	return now, true
-}
-
-// versions gives all elements that there are of the same people and weeks, of those who
-// have ever changed.
-func (u *unit) versions(of *roaring.Bitmap) *roaring.Bitmap {
-	if u.top == 0 {
-		return roaring.New()
-	}
-	var out Gatherer
-	moved := u.moved.ToDense()
-	for it := of.Iterator(); it.HasNext(); {
-		element := it.Next()
-		ordinal := u.windows.ordinal(element)
-		if at := int(ordinal / 64); at < len(moved) && moved[at]&(1<<(ordinal%64)) != 0 {
-			u.windows.versions(element, u.top, out.Add)
-		}
-	}
-	return out.Bitmap()
+// again tells whether the same people were released with the same facts.
+func (u *unit) again(r Release) bool {
+	return slices.ContainsFunc(u.released, func(earlier Release) bool { return earlier.Digest == r.Digest && earlier.Set.equal(r.Set) })
 }

@@ -6,8 +6,7 @@ import "github.com/RoaringBitmap/roaring/v2"
 // a set of 100,000 would fall into thousands of parts; numbered in the order in which
 // they come up, they make bitmaps that are dense, and few steps to add and subtract.
 //
-// A nil Windows is that of sets about one week: the element is the person's ordinal and
-// their version.
+// A nil Windows is that of sets about one week: the element is the person's ordinal.
 type Windows struct {
 	all numbering
 	// latest is the latest element of each ordinal, plus 1; 0: there is none.
@@ -51,18 +50,17 @@ func (all *numbering) add(n numbered) {
 	all.n++
 }
 
-// Where is what is not the person in an element: in which weeks their facts lie, and how
-// often these had changed.
+// Where is what is not the person in an element: in which weeks their facts lie, and which
+// version of a number these make, such as what came of them by its day; 0 to MaxVersion.
 type Where struct {
 	Weeks   Weeks
 	Version uint32
 }
 
-// pattern is what elements share, with the first element that has it. Next is the pattern
-// of the next version, plus 1; 0: it was not asked for.
+// pattern is what elements share, with the first element that has it.
 type pattern struct {
 	Where
-	first, next uint32
+	first uint32
 }
 
 // place is one person in an element.
@@ -80,22 +78,27 @@ type Gathering struct {
 	windows  *Windows
 	first    int32
 	elements Gatherer
-	// places are patterns by masks, as far as they were looked up.
-	places map[uint64]uint32
+	// places are patterns by masks and versions, as far as they were looked up.
+	places map[masked]uint32
+}
+
+type masked struct {
+	mask    uint64
+	version uint32
 }
 
 // Gather begins a set, whose masks of weeks count from first. Nothing else may number
 // people meanwhile.
 func (w *Windows) Gather(first int32) *Gathering {
-	return &Gathering{windows: w, first: first, places: map[uint64]uint32{}}
+	return &Gathering{windows: w, first: first, places: map[masked]uint32{}}
 }
 
 // Number gives the element of a person whose facts lie in some weeks.
-func (g *Gathering) Number(ordinal uint32, mask uint64) uint32 {
-	at, ok := g.places[mask]
+func (g *Gathering) Number(ordinal uint32, mask uint64, version uint32) uint32 {
+	at, ok := g.places[masked{mask, version}]
 	if !ok {
-		at = g.windows.pattern(Where{Weeks: WeeksOf(g.first, mask)})
-		g.places[mask] = at
+		at = g.windows.pattern(Where{Weeks: WeeksOf(g.first, mask), Version: version})
+		g.places[masked{mask, version}] = at
 	}
 	return g.windows.number(ordinal, at)
 }
@@ -153,58 +156,18 @@ func (w *Windows) find(ordinal, at uint32) (element uint32, ok bool) {
 }
 
 // element gives that of a place.
-func (w *Windows) element(p place) uint32 {
-	if w == nil {
-		return p.ordinal | p.Version<<ordinalBits
-	}
-	return w.number(p.ordinal, w.pattern(p.Where))
-}
-
-// following gives the element of the next version.
-func (w *Windows) following(element uint32) uint32 {
-	if w == nil {
-		return element + 1<<ordinalBits
-	}
-	n := w.all.of(element)
-	if w.patterns[n.pattern].next == 0 {
-		p := w.patterns[n.pattern].Where
-		p.Version++
-		at := w.pattern(p)
-		w.patterns[n.pattern].next = at + 1
-	}
-	return w.number(n.ordinal, w.patterns[n.pattern].next-1)
-}
-
-// versions gives the elements of a person and weeks that there are, up to a version.
-func (w *Windows) versions(element, top uint32, give func(uint32)) {
-	if w == nil {
-		for version := range top + 1 {
-			give(w.ordinal(element) | version<<ordinalBits)
-		}
-		return
-	}
-	n := w.all.of(element)
-	weeks := w.patterns[n.pattern].Weeks
-	for next := w.latest[n.ordinal]; next != 0; next = w.all.of(next - 1).before {
-		if w.patterns[w.all.of(next-1).pattern].Weeks == weeks {
-			give(next - 1)
-		}
-	}
-}
+func (w *Windows) element(p place) uint32 { return w.number(p.ordinal, w.pattern(p.Where)) }
 
 // ordinal of an element.
 func (w *Windows) ordinal(element uint32) uint32 {
 	if w == nil {
-		return element & (MaxPeople - 1)
+		return element
 	}
 	return w.all.of(element).ordinal
 }
 
 // at is the place of an element.
 func (w *Windows) at(element uint32) place {
-	if w == nil {
-		return place{Where{Version: element >> ordinalBits}, w.ordinal(element)}
-	}
 	n := w.all.of(element)
 	return place{w.patterns[n.pattern].Where, n.ordinal}
 }
@@ -220,11 +183,6 @@ func (w *Windows) cut(from uint32) {
 	for n := len(w.patterns); n > 0 && w.patterns[n-1].first >= from; n-- {
 		delete(w.places, w.patterns[n-1].Where)
 		w.patterns = w.patterns[:n-1]
-	}
-	for i := range w.patterns {
-		if w.patterns[i].next > uint32(len(w.patterns)) {
-			w.patterns[i].next = 0
-		}
 	}
 	w.several.RemoveRange(uint64(from), 1<<32)
 	w.later.RemoveRange(uint64(from), 1<<32)

@@ -12,7 +12,7 @@ import (
 func gathered(w *Windows, first int32, ordinals []uint32, masks []uint64) Set {
 	g := w.Gather(first)
 	for i, ordinal := range ordinals {
-		g.Add(g.Number(ordinal, masks[i]))
+		g.Add(g.Number(ordinal, masks[i], 0))
 	}
 	return g.Set()
 }
@@ -94,7 +94,7 @@ func TestWindowsNotShownAreForgotten(t *testing.T) {
 		d := l.Draft()
 		set := gathered(d.Windows(key), first, []uint32{1, 2, 3}, []uint64{1, 2, 3})
 		c := &Candidate{Set: set}
-		d.Judge(Ask{Key: key, Minimum: 5, Universe: set, Total: c, Changes: since{}})
+		d.Judge(Ask{Key: key, Minimum: 5, Universe: set, Total: c})
 		if d.Keep(); c.Refused != TooFew {
 			t.Fatal(c.Refused)
 		}
