@@ -73,7 +73,6 @@ func (a *attacker) clause(depth int) clause {
 func (a *attacker) meddle() {
 	i := a.r.IntN(len(a.office.people))
 	a.office.change(i, func(p *facts.Person) {
-		now := a.rig.Clock.Now().UnixMilli()
 		switch a.r.IntN(6) {
 		case 0, 1:
 			attributes := map[string]string{}
@@ -85,7 +84,7 @@ func (a *attacker) meddle() {
 		case 2:
 			if len(p.Weeks) > 0 {
 				w := &p.Weeks[a.r.IntN(len(p.Weeks))]
-				w.CheckIns, w.MoodSum, w.Changed = w.CheckIns+1, w.MoodSum+3, now
+				w.CheckIns, w.MoodSum = w.CheckIns+1, w.MoodSum+3
 			}
 		case 3:
 			if a.r.IntN(4) == 0 {
@@ -94,14 +93,14 @@ func (a *attacker) meddle() {
 		case 4:
 			if len(p.Setbacks) > 0 {
 				s := &p.Setbacks[a.r.IntN(len(p.Setbacks))]
-				if s.Kind, s.Changed = 1+s.Kind%4, now; s.Recovered < 0 && a.r.IntN(2) == 0 {
+				if s.Kind = 1 + s.Kind%4; s.Recovered < 0 && a.r.IntN(2) == 0 {
 					s.Recovered = facts.Monday(thisWeek) - a.r.Int32N(10)
 				}
 			}
 		case 5:
 			if len(p.Weeks) > 0 {
 				w := &p.Weeks[a.r.IntN(len(p.Weeks))]
-				w.Captured, w.Practices, w.Changed = w.Captured+1, w.Practices^4, now
+				w.Captured, w.Practices = w.Captured+1, w.Practices^4
 			}
 		}
 	})

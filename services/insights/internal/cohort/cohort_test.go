@@ -281,11 +281,11 @@ func standing(o *office, attributes map[string]string, people, setbacks int) {
 		p := &facts.Person{
 			Owner: fmt.Sprintf("%s/people/p%06d", acme, len(o.people)), Consents: []facts.Span{{From: 1}},
 			Affiliations: []facts.Affiliation{{From: 1, Attributes: attributes}},
-			Weeks:        []facts.Week{{Week: thisWeek - 1, CheckIns: 1, MoodSum: int32(i % 5), Changed: 1}},
+			Weeks:        []facts.Week{{Week: thisWeek - 1, CheckIns: 1, MoodSum: int32(i % 5)}},
 		}
 		if i < setbacks {
 			on := facts.Monday(thisWeek - 1)
-			p.Setbacks = []facts.Setback{{Occurred: on, Recovered: -1, Kind: typev1.FailureKind(1 + i%2), Changed: 1}}
+			p.Setbacks = []facts.Setback{{Occurred: on, Recovered: -1, Kind: typev1.FailureKind(1 + i%2)}}
 		}
 		o.people = append(o.people, p)
 	}

@@ -71,7 +71,7 @@ func (o *office) person(r *rand.Rand, i int, attributes map[string]string) *fact
 		if r.Float64() < 0.4*eager {
 			continue
 		}
-		w := facts.Week{Week: week, CheckIns: 1 + r.Int32N(3), StepDays: r.Int32N(6), Practices: r.Uint32N(1 << 6), Changed: 1}
+		w := facts.Week{Week: week, CheckIns: 1 + r.Int32N(3), StepDays: r.Int32N(6), Practices: r.Uint32N(1 << 6)}
 		w.MoodSum = r.Int32N(11*w.CheckIns) - 5*w.CheckIns
 		if r.IntN(3) == 0 {
 			w.Captured = 1 + r.Int32N(2)
@@ -79,7 +79,7 @@ func (o *office) person(r *rand.Rand, i int, attributes map[string]string) *fact
 		}
 		p.Weeks = append(p.Weeks, w)
 		if r.IntN(6) == 0 {
-			s := facts.Setback{Occurred: facts.Monday(week) + r.Int32N(7), Recovered: -1, Kind: typev1.FailureKind(1 + r.Int32N(4)), Changed: 1}
+			s := facts.Setback{Occurred: facts.Monday(week) + r.Int32N(7), Recovered: -1, Kind: typev1.FailureKind(1 + r.Int32N(4))}
 			if r.IntN(3) > 0 {
 				s.Recovered = min(s.Occurred+r.Int32N(40), facts.Monday(thisWeek))
 			}

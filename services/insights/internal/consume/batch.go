@@ -48,39 +48,13 @@ func (c *Consumer) load(ctx context.Context, events []*eventsv1.Event) (*batch, 
 	if err != nil {
 		return nil, err
 	}
-	was, err := c.readMeanwhile(ctx, owners)
-	if err != nil {
-		return nil, err
-	}
 	now := c.clock()
 	for i, p := range b.order {
 		p.projection = projectionOf(owners[i], projections[i], projected, now)
 		p.facts = factsOf(owners[i], weekly[i], kept, now)
-		p.keeper = facts.NewKeeper(p.facts.Body.(*storagev1.WeeklyFacts), now)
-		if c.retells {
-			p.keeper.Retell(was[owners[i]])
-		}
+		p.keeper = facts.NewKeeper(p.facts.Body.(*storagev1.WeeklyFacts))
 	}
 	return b, nil
-}
-
-// readMeanwhile gives the weekly facts that are read while others are retold, by owner.
-func (c *Consumer) readMeanwhile(ctx context.Context, owners []string) (map[string]*storagev1.WeeklyFacts, error) {
-	if !c.retells {
-		return nil, nil
-	}
-	current, names := c.Generations.Current(), make([]string, len(owners))
-	for i, owner := range owners {
-		names[i] = current.Name(facts.Name(owner))
-	}
-	found, err := c.docs.GetBatch(ctx, facts.KindName, names)
-	out := map[string]*storagev1.WeeklyFacts{}
-	for i, owner := range owners {
-		if rec, ok := found[names[i]]; ok {
-			out[owner] = rec.Body.(*storagev1.WeeklyFacts)
-		}
-	}
-	return out, err
 }
 
 // apply applies an event and gives the insights it brings.

@@ -60,9 +60,7 @@ type Consumer struct {
 	erasing *sync.RWMutex
 
 	generation Generation
-	// retells: what it applies happened before, and is only applied anew.
-	retells bool
-	met     map[string]bool // whom this generation knows from the current one, and whether they are erased
+	met        map[string]bool // whom this generation knows from the current one, and whether they are erased
 }
 
 // New gives a consumer that writes to a store.

@@ -123,8 +123,6 @@ func (c *Consumer) approach(ctx context.Context, share int, sources []Source) er
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	retelling := *c
-	retelling.retells = true
 	var one sync.Mutex
 	var tasks []func(context.Context) error
 	for _, s := range sources {
@@ -135,7 +133,7 @@ func (c *Consumer) approach(ctx context.Context, share int, sources []Source) er
 					one.Lock()
 					defer one.Unlock()
 					n += len(res.GetEvents())
-					if err := retelling.patiently(ctx, res.GetEvents()); err != nil || !res.GetHistoryEnd() {
+					if err := c.patiently(ctx, res.GetEvents()); err != nil || !res.GetHistoryEnd() {
 						return err
 					}
 					return errNear

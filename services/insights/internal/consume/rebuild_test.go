@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	storagev1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/storage/v1"
 	"github.com/rebound-hq/rebound/services/insights/internal/consume"
 	"github.com/rebound-hq/rebound/services/insights/internal/facts"
 	"github.com/rebound-hq/rebound/services/insights/internal/projection"
@@ -86,10 +85,6 @@ func TestRebuildBesideReads(t *testing.T) {
 	owners := slices.Clone(w.owners)
 	first := w.replica(s, "")
 	w.caughtUp(first)
-	before := map[string]*storagev1.WeeklyFacts{}
-	for _, owner := range owners {
-		before[owner] = keptOf(t, s, 0, owner)
-	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var reads sync.WaitGroup
@@ -128,9 +123,6 @@ func TestRebuildBesideReads(t *testing.T) {
 	reads.Wait()
 	w.caughtUp(second)
 	w.same(second, s)
-	for _, owner := range owners {
-		neverEarlier(t, before[owner], keptOf(t, s, 1, owner))
-	}
 
 	// The same label again does nothing, another does; after it things go on.
 	third := w.replica(s, "2026-11-26")
@@ -329,19 +321,5 @@ func TestLaterRelease(t *testing.T) {
 	}
 	if projections := allOf(t, other, consume.Projections); len(projections) > 0 {
 		t.Errorf("projections of a later release were changed: %v", projections)
-	}
-}
-
-// neverEarlier checks that no week of somebody counts as changed earlier than before.
-func neverEarlier(t *testing.T, before, after *storagev1.WeeklyFacts) {
-	t.Helper()
-	changed := map[int32]int64{}
-	for _, w := range after.GetWeeks() {
-		changed[w.GetWeek()] = w.GetChanged()
-	}
-	for _, w := range before.GetWeeks() {
-		if now, ok := changed[w.GetWeek()]; ok && now < w.GetChanged() {
-			t.Errorf("%s: week %d counts as changed at %d, and did at %d", before.GetName(), w.GetWeek(), now, w.GetChanged())
-		}
 	}
 }

@@ -253,27 +253,14 @@ func nameless(t testing.TB, p *storagev1.Projection) *storagev1.Projection {
 	return p
 }
 
-// keptOf gives somebody's weekly facts in a generation.
-func keptOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
+// weeklyOf gives somebody's weekly facts in a generation, without their name.
+func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
 	t.Helper()
 	rec, err := s.Get(t.Context(), facts.KindName, g.Name(facts.Name(owner)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rec.Body.(*storagev1.WeeklyFacts)
-}
-
-// weeklyOf is that without the name, and without when they changed: another store applies
-// the same at another time.
-func weeklyOf(t testing.TB, s *sqlite.Store, g consume.Generation, owner string) *storagev1.WeeklyFacts {
-	t.Helper()
-	f := keptOf(t, s, g, owner)
+	f := rec.Body.(*storagev1.WeeklyFacts)
 	f.Name = ""
-	for _, w := range f.GetWeeks() {
-		w.Changed = 0
-	}
-	for _, s := range f.GetSetbacks() {
-		s.Changed = 0
-	}
 	return f
 }

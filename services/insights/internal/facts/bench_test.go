@@ -24,11 +24,11 @@ func busy(i, weeks int) *storagev1.WeeklyFacts {
 		Name: facts.Name(owner(acme, i)), Positions: map[string]int64{"rebound/journal": int64(i), "rebound/goals": int64(i)},
 		Consents:     []*storagev1.ConsentSpan{{From: begin.UnixMilli()}},
 		Affiliations: []*storagev1.AffiliationFrom{{From: 20_000, Attributes: map[string]string{"department": fmt.Sprint(i % 12), "site": fmt.Sprint(i % 7), "band": fmt.Sprint(i % 4)}}},
-		Setbacks:     []*storagev1.SetbackFact{{Id: fmt.Sprintf("0b9f5a3e-1c55-4d0e-9d3f-%012d", i), Occurred: 20_400, Kind: 3, Changed: begin.UnixMilli()}},
+		Setbacks:     []*storagev1.SetbackFact{{Id: fmt.Sprintf("0b9f5a3e-1c55-4d0e-9d3f-%012d", i), Occurred: 20_400, Kind: 3}},
 	}
 	for w := range int32(weeks) {
 		f.Weeks = append(f.Weeks, &storagev1.WeekEntry{
-			Week: 2900 + w, Changed: begin.UnixMilli(), MoodSum: int32(i%7) - 3, CheckIns: 3, StepDays: 0b101, Captured: 1, Applied: []int32{20_400}, Practiced: []int32{0, 2, 0, 1},
+			Week: 2900 + w, MoodSum: int32(i%7) - 3, CheckIns: 3, StepDays: 0b101, Captured: 1, Applied: []int32{20_400}, Practiced: []int32{0, 2, 0, 1},
 		})
 	}
 	return f

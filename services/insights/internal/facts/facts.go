@@ -19,8 +19,7 @@ type Person struct {
 	Consents []Span
 	// Affiliations are where they stood, earliest first.
 	Affiliations []Affiliation
-	// Weeks are the weeks in which they did anything, in order. Those of which nothing is
-	// left are among them, for when that changed.
+	// Weeks are the weeks in which they did anything, in order.
 	Weeks []Week
 	// Setbacks by the day they happened.
 	Setbacks []Setback
@@ -75,9 +74,6 @@ type Week struct {
 	Week int32
 	// Practices has bit p set for each typev1.Practice p that was practiced.
 	Practices uint32
-	// Changed is when it last became what it is, by the clock of the service that
-	// applied the event, in milliseconds since 1970. A rebuild keeps it.
-	Changed int64
 	// MoodSum is the sum of pleasantness of CheckIns check-ins.
 	MoodSum  int32
 	CheckIns int32
@@ -107,8 +103,6 @@ type Setback struct {
 	// Recovered is the local day of recovery; -1 until then.
 	Recovered int32
 	Kind      typev1.FailureKind
-	// Changed is as in Week.
-	Changed int64
 }
 
 // WeekOf is the number of the week of a day since 1970-01-01, a Thursday.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,17 +24,12 @@ const (
 // event adds and takes away, between Begin and End; what it no longer knows of is
 // never taken away. A nil Keeper keeps nothing.
 type Keeper struct {
-	f   *storagev1.WeeklyFacts
-	now int64
-	// was, when facts are retold, is what is read meanwhile: see Retell.
-	was    *storagev1.WeeklyFacts
-	retold bool
+	f *storagev1.WeeklyFacts
 	// dirty: something has changed since the keeper was made.
 	dirty bool
 
 	// Of the event under way:
 	e       *eventsv1.Event
-	at      int64 // when what it changes counts as changed
 	applies bool
 	changed bool
 	touched []touch
@@ -47,16 +41,8 @@ type touch struct {
 	before *storagev1.WeekEntry
 }
 
-// NewKeeper keeps facts as of now. They are changed in place, and what changes counts as
-// changed now: events of other people that were told later may have been applied before.
-func NewKeeper(f *storagev1.WeeklyFacts, now time.Time) *Keeper {
-	return &Keeper{f: f, now: now.UnixMilli()}
-}
-
-// Retell has the keeper keep facts that were so before, and were read meanwhile as they
-// were: nil, if the person was not known. They count as changed when they did there, at
-// least when their events say; else everybody would look changed.
-func (k *Keeper) Retell(was *storagev1.WeeklyFacts) { k.was, k.retold = was, true }
+// NewKeeper keeps facts, which are changed in place.
+func NewKeeper(f *storagev1.WeeklyFacts) *Keeper { return &Keeper{f: f} }
 
 // Changed tells whether anything has changed since the keeper was made.
 func (k *Keeper) Changed() bool { return k.dirty }
@@ -68,9 +54,6 @@ func (k *Keeper) Begin(e *eventsv1.Event) {
 		return
 	}
 	k.e, k.changed, k.touched = e, false, k.touched[:0]
-	if k.at = k.now; k.retold {
-		k.at = min(e.GetTime().AsTime().UnixMilli(), k.now)
-	}
 	k.applies = !k.f.GetErased() && e.GetPosition() > k.f.GetPositions()[e.GetSource()]
 }
 
@@ -99,11 +82,8 @@ func (k *Keeper) settle(t touch) {
 	for n := len(t.week.GetPracticed()); n > 0 && t.week.GetPracticed()[n-1] == 0; n-- {
 		t.week.Practiced = t.week.GetPracticed()[:n-1]
 	}
-	switch {
-	case !proto.Equal(t.week, t.before):
-		k.changed = true
-		t.week.Changed = max(t.week.GetChanged(), k.at, weekIn(k.was, t.week.GetWeek()).GetChanged())
-	case t.week.GetChanged() == 0: // there never was anything in it; else it stays, for when that changed
+	k.changed = k.changed || !proto.Equal(t.week, t.before)
+	if proto.Equal(t.week, &storagev1.WeekEntry{Week: t.week.GetWeek()}) {
 		k.f.Weeks = slices.DeleteFunc(k.f.GetWeeks(), func(w *storagev1.WeekEntry) bool { return w == t.week })
 	}
 }
@@ -116,7 +96,7 @@ func (k *Keeper) week(number int32) *storagev1.WeekEntry {
 			return t.week
 		}
 	}
-	i, found := placeOf(k.f, number)
+	i, found := slices.BinarySearchFunc(k.f.GetWeeks(), number, func(w *storagev1.WeekEntry, n int32) int { return cmp.Compare(w.GetWeek(), n) })
 	if found {
 		w := k.f.GetWeeks()[i]
 		k.touched = append(k.touched, touch{w, proto.CloneOf(w)})
@@ -129,28 +109,6 @@ func (k *Keeper) week(number int32) *storagev1.WeekEntry {
 	k.f.Weeks = slices.Insert(k.f.GetWeeks(), i, w)
 	k.touched = append(k.touched, touch{w, &storagev1.WeekEntry{Week: number}})
 	return w
-}
-
-func placeOf(f *storagev1.WeeklyFacts, number int32) (at int, found bool) {
-	return slices.BinarySearchFunc(f.GetWeeks(), number, func(w *storagev1.WeekEntry, n int32) int { return cmp.Compare(w.GetWeek(), n) })
-}
-
-// weekIn is a week; nil where it is not there.
-func weekIn(f *storagev1.WeeklyFacts, number int32) *storagev1.WeekEntry {
-	if at, found := placeOf(f, number); found {
-		return f.GetWeeks()[at]
-	}
-	return nil
-}
-
-// setbackIn is a setback; nil where it is not there.
-func setbackIn(f *storagev1.WeeklyFacts, id string) *storagev1.SetbackFact {
-	for _, s := range f.GetSetbacks() {
-		if s.GetId() == id {
-			return s
-		}
-	}
-	return nil
 }
 
 // CheckIn adds a check-in of a day, or takes it away: n is 1 or -1.
@@ -218,13 +176,6 @@ func (k *Keeper) Setback(id string, s *storagev1.SetbackEntry) {
 	}
 	fact := &storagev1.SetbackFact{Id: id, Occurred: s.GetOccurred(), Recovered: s.Recovered, Kind: s.GetFailureKind()}
 	was := k.dropSetback(id)
-	if was != nil && WeekOf(was.GetOccurred()) != WeekOf(fact.GetOccurred()) {
-		k.mark(was)
-	}
-	fact.Changed = was.GetChanged()
-	if !proto.Equal(was, fact) {
-		fact.Changed = max(fact.GetChanged(), k.at, setbackIn(k.was, id).GetChanged())
-	}
 	i, _ := slices.BinarySearchFunc(k.f.GetSetbacks(), fact, func(a, b *storagev1.SetbackFact) int {
 		return cmp.Or(cmp.Compare(a.GetOccurred(), b.GetOccurred()), cmp.Compare(a.GetId(), b.GetId()))
 	})
@@ -241,22 +192,17 @@ func (k *Keeper) NoSetback(id string) {
 	if k == nil || !k.applies {
 		return
 	}
-	if was := k.dropSetback(id); was != nil {
-		k.mark(was)
-		k.changed = true
-	}
-}
-
-// mark notes in its week that a setback is not there any more.
-func (k *Keeper) mark(gone *storagev1.SetbackFact) {
-	w := k.week(WeekOf(gone.GetOccurred()))
-	w.Changed = max(w.GetChanged(), k.at, weekIn(k.was, w.GetWeek()).GetChanged())
+	k.changed = k.dropSetback(id) != nil || k.changed
 }
 
 // dropSetback takes a setback out; nil when it is not there.
 func (k *Keeper) dropSetback(id string) *storagev1.SetbackFact {
-	was := setbackIn(k.f, id)
-	k.f.Setbacks = slices.DeleteFunc(k.f.GetSetbacks(), func(s *storagev1.SetbackFact) bool { return s == was })
+	i := slices.IndexFunc(k.f.GetSetbacks(), func(s *storagev1.SetbackFact) bool { return s.GetId() == id })
+	if i < 0 {
+		return nil
+	}
+	was := k.f.GetSetbacks()[i]
+	k.f.Setbacks = slices.Delete(k.f.GetSetbacks(), i, i+1)
 	return was
 }
 

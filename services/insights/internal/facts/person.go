@@ -109,12 +109,12 @@ func (in *interner) person(owner string, f *storagev1.WeeklyFacts) *Person {
 	}
 	for _, w := range f.GetWeeks() {
 		p.Weeks = append(p.Weeks, Week{
-			Week: w.GetWeek(), Practices: practices(w), Changed: w.GetChanged(), MoodSum: w.GetMoodSum(), CheckIns: w.GetCheckIns(),
+			Week: w.GetWeek(), Practices: practices(w), MoodSum: w.GetMoodSum(), CheckIns: w.GetCheckIns(),
 			StepDays: int32(bits.OnesCount32(w.GetStepDays())), Captured: w.GetCaptured(), Applied: slices.Clone(w.GetApplied()),
 		})
 	}
 	for i, s := range f.GetSetbacks() {
-		p.Setbacks[i] = Setback{Occurred: s.GetOccurred(), Recovered: -1, Kind: s.GetKind(), Changed: s.GetChanged()}
+		p.Setbacks[i] = Setback{Occurred: s.GetOccurred(), Recovered: -1, Kind: s.GetKind()}
 		if s.Recovered != nil {
 			p.Setbacks[i].Recovered = s.GetRecovered()
 		}

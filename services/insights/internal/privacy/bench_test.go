@@ -64,7 +64,10 @@ func (c *company) ask(d *Draft, first int32) (shown, asked int) {
 	}
 	all := make([]*Candidate, len(ordinals))
 	for g := range all {
-		all[g] = &Candidate{Set: gathered(d.Windows(key), first, ordinals[g], masks[g]), Question: int64(first)*100 + int64(g), Digest: uint64(first)}
+		all[g] = &Candidate{Set: gathered(d.Windows(key), first, ordinals[g], masks[g]), Question: int64(first)*100 + int64(g)}
+		for i, o := range ordinals[g] {
+			all[g].Digest = AddDigests(all[g].Digest, rand.New(rand.NewPCG(uint64(o), masks[g][i]<<first)).Uint64())
+		}
 	}
 	d.Judge(Ask{Key: key, Minimum: 5, Universe: all[0].Set, Total: all[0], Groups: all[1:]})
 	for _, x := range all {

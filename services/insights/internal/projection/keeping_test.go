@@ -33,7 +33,7 @@ func (k *kept) apply(kind, verb, id string, data *eventsv1.Event) {
 		Source: "rebound/journal", Position: k.n, Time: timestamppb.New(epoch), Owner: "tenants/acme/people/ada",
 		Subject: "tenants/acme/people/ada/" + kind + "s/" + id, Type: kind + "." + verb, Data: data.GetData(),
 	}
-	projection.ApplyKeeping(k.p, facts.NewKeeper(k.f, epoch.AddDate(9, 0, 0)), e)
+	projection.ApplyKeeping(k.p, facts.NewKeeper(k.f), e)
 }
 
 func on(day int) *timestamppb.Timestamp { return timestamppb.New(epoch.AddDate(0, 0, day)) }

@@ -116,8 +116,9 @@ const (
 	// Together with what was released before, it would tell about fewer people than
 	// the minimum.
 	SuppressionReason_SUPPRESSION_REASON_OVERLAP SuppressionReason = 3
-	// The same was released before, and fewer people than the minimum have changed
-	// since.
+	// It was released before, or follows from what was, and something behind it has
+	// changed since: told anew, it would tell what. It is told again once enough people
+	// have come to it or gone, or as before when all is as it was.
 	SuppressionReason_SUPPRESSION_REASON_OVER_TIME SuppressionReason = 4
 	// All are alike: what is true of all would be known of each.
 	SuppressionReason_SUPPRESSION_REASON_HOMOGENEOUS SuppressionReason = 5

@@ -109,21 +109,19 @@ type CohortRelease struct {
 	Week int32 `protobuf:"varint,2,opt,name=week,proto3" json:"week,omitempty"`
 	// What was asked for, by a digest: the same group and filter have the same.
 	Question int64 `protobuf:"varint,3,opt,name=question,proto3" json:"question,omitempty"`
-	// Latest change of a fact behind it, in milliseconds since 1970.
+	// Not written any more, nor read.
 	Changed int64 `protobuf:"varint,4,opt,name=changed,proto3" json:"changed,omitempty"`
-	// The day as of which it is, since 1970-01-01; 0 for a week.
+	// Not written any more, nor read.
 	AsOf int32 `protobuf:"varint,5,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// True: it was not released, and must not follow from anything that is.
 	Withheld bool `protobuf:"varint,6,opt,name=withheld,proto3" json:"withheld,omitempty"`
 	// True: a window that is made of weeks which are judged by themselves.
 	Sums bool `protobuf:"varint,7,opt,name=sums,proto3" json:"sums,omitempty"`
-	// A sum of digests of the facts behind it.
+	// A sum of digests of what each of the people adds to the number, modulo 2^61-1.
 	Digest int64 `protobuf:"varint,8,opt,name=digest,proto3" json:"digest,omitempty"`
 	// As it was written before people, instead of what follows.
 	Parts []*CohortPart `protobuf:"bytes,9,rep,name=parts,proto3" json:"parts,omitempty"`
-	// The people, as a Roaring bitmap in its portable format. Of a window, their ordinals;
-	// of a week, the lower 24 bits are a person's ordinal, and the upper 8 count how often
-	// their facts had changed.
+	// The people by their ordinals, as a Roaring bitmap in its portable format.
 	People []byte `protobuf:"bytes,10,opt,name=people,proto3" json:"people,omitempty"`
 	// Which release of the entry, from 1, has the same people; then people is empty.
 	PeopleOf int32 `protobuf:"varint,11,opt,name=people_of,json=peopleOf,proto3" json:"people_of,omitempty"`
@@ -274,7 +272,8 @@ type CohortPlace struct {
 	FirstWeek int32 `protobuf:"varint,1,opt,name=first_week,json=firstWeek,proto3" json:"first_week,omitempty"`
 	// Bit i is set for week first_week + i.
 	Weeks int64 `protobuf:"varint,2,opt,name=weeks,proto3" json:"weeks,omitempty"`
-	// How often the facts had changed.
+	// What had come of the facts, by the day of the report: of recovery whether there was
+	// one, of lessons how many were applied, up to 255. 0 for other families.
 	Version       int32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -339,7 +338,7 @@ type CohortPart struct {
 	// Bit i is set for week first_week + i.
 	Weeks int64 `protobuf:"varint,2,opt,name=weeks,proto3" json:"weeks,omitempty"`
 	// A Roaring bitmap, in its portable format: the lower 24 bits of a value are a
-	// person's ordinal, the upper 8 count how often their facts had changed.
+	// person's ordinal; the upper 8 do not count any more.
 	People        []byte `protobuf:"bytes,3,opt,name=people,proto3" json:"people,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -42,7 +42,7 @@ type WeeklyFacts struct {
 	Weeks []*WeekEntry `protobuf:"bytes,6,rep,name=weeks,proto3" json:"weeks,omitempty"`
 	// Setbacks by the day they happened, then by id. The latest 200.
 	Setbacks []*SetbackFact `protobuf:"bytes,7,rep,name=setbacks,proto3" json:"setbacks,omitempty"`
-	// Not written any more, and never read: weeks and setbacks say when they changed.
+	// Not written any more, nor read: what has changed is told by what it is.
 	Changed       int64 `protobuf:"varint,8,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -249,8 +249,7 @@ type WeekEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its number.
 	Week int32 `protobuf:"varint,1,opt,name=week,proto3" json:"week,omitempty"`
-	// When it last became what it is, in milliseconds since 1970: when the event was
-	// applied; in a rebuild, when it was where it had been applied before.
+	// Not written any more, nor read.
 	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
 	// Sum of the pleasantness of its check-ins.
 	MoodSum int32 `protobuf:"varint,3,opt,name=mood_sum,json=moodSum,proto3" json:"mood_sum,omitempty"`
@@ -366,7 +365,7 @@ type SetbackFact struct {
 	Recovered *int32 `protobuf:"varint,3,opt,name=recovered,proto3,oneof" json:"recovered,omitempty"`
 	// Kind of failure.
 	Kind v1.FailureKind `protobuf:"varint,4,opt,name=kind,proto3,enum=rebound.type.v1.FailureKind" json:"kind,omitempty"`
-	// When it last became what it is, as WeekEntry.changed.
+	// Not written any more, nor read.
 	Changed       int64 `protobuf:"varint,5,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
