@@ -174,6 +174,29 @@ func TestOutcomes(t *testing.T) {
 	want("the time before, which is known", 4, "UNSPECIFIED")
 }
 
+// TestSameFactsInAnotherWindow: windows that differ in weeks of which nobody says anything
+// say the same, and may both be shown.
+func TestSameFactsInAnotherWindow(t *testing.T) {
+	o := newOffice(7, 60)
+	for i := range o.people {
+		o.change(i, func(p *facts.Person) {
+			p.Weeks, p.Setbacks = nil, nil
+			if i < 40 {
+				p.Weeks = []facts.Week{{Week: thisWeek - 6, Captured: 2, Applied: slices.Repeat([]int32{facts.Monday(thisWeek - 6)}, i%3), Practices: 1 << (i % 3)}}
+				p.Setbacks = []facts.Setback{{Occurred: facts.Monday(thisWeek - 6), Recovered: -1, Kind: typev1.FailureKind(1 + i%3)}}
+			}
+		})
+	}
+	d := newDesk(t, o)
+	for _, window := range []*insightsv1.CohortWindow{weeksAgo(8, 5), weeksAgo(7, 4), weeksAgo(6, 6)} {
+		for _, m := range []insightsv1.CohortMetric{kinds, lessons, uptake} {
+			if got := reasons(d.ask(window, "", nil, m))["all"]; got != "UNSPECIFIED" {
+				t.Errorf("%v of %v: %s", m, window.GetStartDate(), got)
+			}
+		}
+	}
+}
+
 // TestConsent: who does not consent, or did not through the whole week, or does no
 // more, is in no number.
 func TestConsent(t *testing.T) {
