@@ -310,7 +310,7 @@ func (a *attacker) temptation(m insightsv1.CohortMetric, c *insightsv1.CohortCel
 // TestAttack: from a thousand questions, nothing follows about fewer than five
 // people. From the same questions it would, if only each answer were of five.
 func TestAttack(t *testing.T) {
-	for _, seed := range []uint64{3, 9} {
+	for _, seed := range []uint64{3, 10, 26} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { attack(t, seed) })
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"strings"
 
@@ -50,6 +51,10 @@ func (b *book) release() { <-b.busy }
 
 // refresh reads what was released since; everything, when minimums have been raised.
 func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
+	var err error
+	if q.seed, err = c.seedOf(q.tenant); err != nil {
+		return err
+	}
 	if b.ledger == nil || b.minimum != q.minimum || b.strict != q.strict {
 		b.ledger = privacy.NewLedger(q.minimumOf)
 		b.minimum, b.strict, b.sequence = q.minimum, q.strict, 0
@@ -78,6 +83,14 @@ func (c *Cohorts) refresh(ctx context.Context, b *book, q *question) error {
 	}
 	b.ledger.Forget(q.week - maxWeeksAgo - 1)
 	return nil
+}
+
+// seedOf is the seed of a tenant's digests.
+func (c *Cohorts) seedOf(tenant string) (uint64, error) {
+	name, err := c.Names(strings.TrimPrefix(tenant, "tenants/"), "cohort digests")
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return h.Sum64(), err
 }
 
 // find gives each person their ordinal, and new ones to those who have none.

@@ -16,7 +16,7 @@ func (p *population) digests(m measure.Metric, row int32, weeks uint64, to *[mea
 	m.Facts(&p.look, row, weeks, to)
 	for left := weeks; left != 0; left &= left - 1 {
 		at := bits.TrailingZeros64(left)
-		to[at] = mix(mix(uint64(p.ordinals[row]), uint64(p.window.First)+uint64(at)), to[at])
+		to[at] = mix(mix(p.seed^uint64(p.ordinals[row]), uint64(p.window.First)+uint64(at)), to[at])
 	}
 }
 

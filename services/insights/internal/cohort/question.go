@@ -40,6 +40,8 @@ type question struct {
 	// week is the one that it is now.
 	week            int32
 	minimum, strict int
+	// seed of digests of what people say: without the tenant's keys, these tell nothing.
+	seed uint64
 }
 
 // check reads a report's question; faults blame the report's fields.

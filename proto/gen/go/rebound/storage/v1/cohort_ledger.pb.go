@@ -117,7 +117,7 @@ type CohortRelease struct {
 	Withheld bool `protobuf:"varint,6,opt,name=withheld,proto3" json:"withheld,omitempty"`
 	// True: a window that is made of weeks which are judged by themselves.
 	Sums bool `protobuf:"varint,7,opt,name=sums,proto3" json:"sums,omitempty"`
-	// A sum of digests of what each of the people adds to the number, modulo 2^61-1.
+	// A sum of keyed digests of what each of the people adds to the number, modulo 2^61-1.
 	Digest int64 `protobuf:"varint,8,opt,name=digest,proto3" json:"digest,omitempty"`
 	// As it was written before people, instead of what follows.
 	Parts []*CohortPart `protobuf:"bytes,9,rep,name=parts,proto3" json:"parts,omitempty"`
