@@ -7,11 +7,17 @@ import (
 )
 
 // BenchmarkYears judges a report about 12 weeks in ten groups every week for years, and
-// measures the last of them: what was released before is held against it.
+// measures the last of them: what was released before is held against it, and, where some
+// groups are alike, what was withheld.
 func BenchmarkYears(b *testing.B) {
-	for _, years := range []int32{1, 3} {
-		b.Run(fmt.Sprintf("years=%d", years), func(b *testing.B) {
+	for _, x := range []struct {
+		years int32
+		alike bool
+	}{{1, false}, {3, false}, {3, true}} {
+		years := x.years
+		b.Run(fmt.Sprintf("years=%d/alike=%v", years, x.alike), func(b *testing.B) {
 			c := newCompany(2000, 52*years+20)
+			c.alike = x.alike
 			l, shown, asked := NewLedger(five), 0, 0
 			for week := range 52*years - 1 {
 				d := l.Draft()
@@ -27,8 +33,12 @@ func BenchmarkYears(b *testing.B) {
 	}
 }
 
-// company is people with the weeks in which they had setbacks, in ten groups.
-type company struct{ setbacks [][]int32 }
+// company is people with the weeks in which they had setbacks, in ten groups, of which
+// some may be alike.
+type company struct {
+	setbacks [][]int32
+	alike    bool
+}
 
 const companyGroups = 10
 
@@ -64,7 +74,7 @@ func (c *company) ask(d *Draft, first int32) (shown, asked int) {
 	}
 	all := make([]*Candidate, len(ordinals))
 	for g := range all {
-		all[g] = &Candidate{Set: gathered(d.Windows(key), first, ordinals[g], masks[g]), Question: int64(first)*100 + int64(g)}
+		all[g] = &Candidate{Set: gathered(d.Windows(key), first, ordinals[g], masks[g]), Question: int64(first)*100 + int64(g), Alike: c.alike && g%4 == 3}
 		for i, o := range ordinals[g] {
 			all[g].Digest = AddDigests(all[g].Digest, rand.New(rand.NewPCG(uint64(o), masks[g][i]<<first)).Uint64())
 		}

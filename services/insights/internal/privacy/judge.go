@@ -176,7 +176,7 @@ func (d *Draft) try(a Ask, c *Candidate, shadow **System) insightsv1.Suppression
 		return Shown
 	case !n.fresh:
 		return OverTime
-	case len(u.released) >= a.Key.most() || u.windows.full() || n.sneaks || next.tells() || next.betrays():
+	case len(u.released) >= a.Key.most() || u.windows.full() || n.sneaks || next.tells() || n.near && next.betrays():
 		return Overlap
 	}
 	if *shadow != nil {

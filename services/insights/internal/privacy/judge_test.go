@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/RoaringBitmap/roaring/v2"
+	"pgregory.net/rapid"
 
 	insightsv1 "github.com/rebound-hq/rebound/proto/gen/go/rebound/insights/v1"
 )
@@ -178,5 +179,33 @@ func TestAfterAnyQuestions(t *testing.T) {
 		if len(plain) > 0 && tellsOfFew(plain, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, people, minimum) {
 			t.Errorf("%d: few are told of", seed)
 		}
+	}
+}
+
+// TestOnlyWhatIsNearBetrays: what is withheld follows from a release only if that is near.
+func TestOnlyWhatIsNearBetrays(t *testing.T) {
+	near, betrayed := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		u := newUnit(oneWeek, 2)
+		for range rapid.IntRange(1, 12).Draw(t, "turns") {
+			r := Release{Set: of(rapid.SliceOfNDistinct(rapid.Uint32Range(0, 6), 1, 7, rapid.ID).Draw(t, "set")...)}
+			if r.Withheld = rapid.Bool().Draw(t, "withheld"); r.Withheld && u.exact.all.Spans(r.Set) {
+				continue
+			}
+			next, n := u.with(r)
+			if !r.Withheld && next.betrays() {
+				if betrayed++; !n.near {
+					t.Fatalf("%v betrays, and is not near", r.Set.Ordinals())
+				}
+				continue // it is refused
+			}
+			if n.near {
+				near++
+			}
+			u = next
+		}
+	})
+	if betrayed == 0 || near == 0 {
+		t.Errorf("%d were betrayed, and %d near", betrayed, near)
 	}
 }

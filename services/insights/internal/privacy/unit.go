@@ -57,11 +57,13 @@ type unit struct {
 	plain, exact view
 	// versions tells that there are any above 0.
 	versions bool
+	// guard is what would be known if what is withheld were, too.
+	guard *System
 }
 
 func newUnit(k Key, minimum int) *unit {
 	s := NewSystem(minimum)
-	u := &unit{key: k, plain: view{s, s}, exact: view{s, s}}
+	u := &unit{key: k, plain: view{s, s}, exact: view{s, s}, guard: s}
 	if k.Week == 0 {
 		u.windows = newWindows()
 	}
@@ -79,6 +81,9 @@ type news struct {
 	fresh, consistent bool
 	// sneaks: it is fresh, but not by the part that is held against others.
 	sneaks bool
+	// near: it follows from what was released and withheld together. Only then can something
+	// that is withheld follow from it and what was released.
+	near bool
 }
 
 // with is the view after a set.
@@ -105,11 +110,17 @@ func (u *unit) with(r Release) (*unit, news) {
 	}
 	if r.Withheld {
 		next.withheld = append(slices.Clip(u.withheld), r)
+		next.guard, _, _ = u.guard.With(r.Set, 0)
 		return &next, news{fresh: true}
 	}
 	next.released = append(slices.Clip(u.released), r)
 	var n, m news
 	next.exact, n = u.exact.with(u.key, r.Set, r.Digest)
+	if next.guard = next.exact.all; len(u.withheld) > 0 {
+		var fresh bool
+		next.guard, fresh, _ = u.guard.With(r.Set, 0)
+		n.near = !fresh
+	}
 	if next.versions = u.versions || !r.Set.later().IsEmpty(); !next.versions {
 		next.plain = next.exact
 		return &next, n
