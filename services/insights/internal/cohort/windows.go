@@ -67,7 +67,7 @@ func (w *windows) outcome(m measure.Metric, row int32, says uint64) uint32 {
 // sum is a digest of what somebody says in some weeks; never 0.
 func (w *windows) sum(m measure.Metric, row int32, says uint64) uint64 {
 	w.digests(m, row, says, &w.said)
-	sum := mix(w.seed^uint64(w.ordinals[row]), 0) % privacy.Digests
+	sum := mix(w.seed^uint64(w.ordinals[row]), 0)
 	for left := says; left != 0; left &= left - 1 {
 		sum = privacy.AddDigests(sum, w.said[bits.TrailingZeros64(left)])
 	}

@@ -9,13 +9,13 @@ import (
 	"github.com/rebound-hq/rebound/services/insights/internal/stats"
 )
 
-// lessonsOf are the lessons of a person's weeks that count.
-func lessonsOf(g Group, i int) lessons {
+// lessonsOf are the lessons of a person's weeks.
+func lessonsOf(l *Look, row int32, weeks uint64) lessons {
 	var sum lessons
-	weeks, values := g.Look.lessons.of(g.Rows[i])
+	mask, values := l.lessons.of(row)
 	for _, x := range values {
 		var at int
-		if at, weeks = next(weeks); g.counts(i)&(1<<at) != 0 {
+		if at, mask = next(mask); weeks&(1<<at) != 0 {
 			sum.captured += x.captured
 			sum.applied += x.applied
 		}
@@ -26,8 +26,8 @@ func lessonsOf(g Group, i int) lessons {
 func lessonsApplied(g Group) (func(*insightsv1.CohortCell), bool) {
 	shares := make([]float64, 0, len(g.Rows))
 	out, most := &insightsv1.CohortLessonsApplied{}, int32(0)
-	for i := range g.Rows {
-		of := lessonsOf(g, i)
+	for i, row := range g.Rows {
+		of := lessonsOf(g.Look, row, g.counts(i))
 		if of.captured == 0 {
 			continue
 		}

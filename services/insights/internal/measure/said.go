@@ -62,13 +62,5 @@ func recoveredBy(l *Look, row int32, weeks uint64) uint32 {
 
 // appliedBy is how many lessons were applied, as far as 255.
 func appliedBy(l *Look, row int32, weeks uint64) uint32 {
-	var applied int32
-	mask, values := l.lessons.of(row)
-	for _, x := range values {
-		var at int
-		if at, mask = next(mask); weeks&(1<<at) != 0 {
-			applied += x.applied
-		}
-	}
-	return uint32(min(applied, math.MaxUint8))
+	return uint32(min(lessonsOf(l, row, weeks).applied, math.MaxUint8))
 }

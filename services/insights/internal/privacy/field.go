@@ -8,10 +8,7 @@ import "math/bits"
 // about few people is found.
 const prime = 1<<61 - 1
 
-// Digests is what digests are reckoned modulo: a sum of them is below it.
-const Digests = prime
-
-// AddDigests gives the digest of what two are of.
+// AddDigests gives the digest of what two are of: digests are reckoned modulo the prime.
 func AddDigests(a, b uint64) uint64 { return add(a%prime, b%prime) }
 
 func add(a, b uint64) uint64 {

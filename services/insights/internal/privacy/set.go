@@ -34,12 +34,8 @@ func WeeksOf(first int32, mask uint64) Weeks {
 	return Weeks{First: first + int32(skip), Mask: mask >> skip}
 }
 
-const (
-	// MaxPeople is how many people a tenant's ledger can tell apart.
-	MaxPeople = 1 << 24
-	// MaxVersion is the highest version of a number that facts make: see Where.
-	MaxVersion = 255
-)
+// MaxPeople is how many people a tenant's ledger can tell apart.
+const MaxPeople = 1 << 24
 
 // Set is the people behind a number, by where their facts lie: elements, each one
 // person with some weeks and a version. It is not changed once it is made, and sets

@@ -51,7 +51,7 @@ func (all *numbering) add(n numbered) {
 }
 
 // Where is what is not the person in an element: in which weeks their facts lie, and which
-// version of a number these make, such as what came of them by its day; 0 to MaxVersion.
+// version of a number these make, such as what came of them by its day.
 type Where struct {
 	Weeks   Weeks
 	Version uint32
