@@ -161,8 +161,8 @@ func (r *cohortRig) live(ctx context.Context, size, i int) error {
 	return nil
 }
 
-// report times reports, of all metrics at once: the very first, which reads the people, others for the first time, of which
-// each is about other weeks, and the last of those again.
+// report times reports, of all metrics at once: the very first, which reads the people;
+// others for the first time, each about other weeks; and the last of those again.
 func (r *cohortRig) report(ctx context.Context, size int) ([]bench.Figure, error) {
 	analyst, err := r.as(ctx, size, "", "analyst")
 	if err != nil {
